@@ -1,0 +1,72 @@
+# The project's commands, for people and CI alike. `make help` lists them.
+# A fresh machine needs Python 3.11 or newer, git, make, and root or sudo where Chromium is not installed.
+
+PYTHON ?= python3
+VENV := .venv
+OTREE_VENV := .venv-otree
+BIN := $(VENV)/bin
+READY := .stamps/venv .stamps/venv-otree .stamps/browser
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+.PHONY: demo
+demo: $(READY) ## Play a short session of the shipped market with six bots in headless Chromium
+	@exec $(BIN)/bots demo
+
+.PHONY: serve
+serve: .stamps/venv .stamps/venv-otree ## Serve the shipped oTree project on port 8000
+	@exec $(BIN)/bots serve
+
+.PHONY: test
+test: $(READY) check ## Check and test everything
+	$(BIN)/python -m pytest
+
+.PHONY: check
+check: .stamps/venv ## Lint, types and import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: format
+format: .stamps/venv ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: setup
+setup: $(READY) ## Install what is missing: environments, Chromium and its driver
+
+.PHONY: lock
+lock: ## Renew the locks from requirements*.txt (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet requirements-dev.txt -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet otree_project/requirements.txt -o otree_project/requirements.lock
+
+.PHONY: clean
+clean: ## Remove environments and caches; runs and keys stay
+	rm -rf $(VENV) $(OTREE_VENV) .stamps .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.stamps/venv: requirements.lock pyproject.toml
+	@mkdir -p .stamps
+	@echo "Installing the bots' environment …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.stamps/venv-otree: otree_project/requirements.lock markets/pyproject.toml
+	@mkdir -p .stamps
+	@echo "Installing oTree's environment …"
+	@$(PYTHON) -m venv $(OTREE_VENV)
+	@$(OTREE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r otree_project/requirements.lock
+	@$(OTREE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e ./markets
+	@touch $@
+
+.stamps/browser: scripts/install_browser.sh
+	@mkdir -p .stamps
+	@sh scripts/install_browser.sh
+	@touch $@

@@ -1,0 +1,1 @@
+"""LLM agents and people trading in one experimental asset market served by oTree."""

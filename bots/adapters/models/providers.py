@@ -1,0 +1,321 @@
+"""Providers → `ChatModel`, through pydantic-ai's model classes; a provider's library is loaded when used."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+from pydantic import SecretStr
+from pydantic_ai import exceptions as failures
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelRequest,
+    ModelResponse,
+    SystemPromptPart,
+    TextPart,
+    ToolCallPart,
+    UserPromptPart,
+)
+from pydantic_ai.models import Model, ModelRequestParameters
+from pydantic_ai.output import OutputObjectDefinition
+from pydantic_ai.settings import ModelSettings
+from pydantic_ai.tools import ToolDefinition
+
+from bots.adapters.models.catalogue import ModelEntry, ProviderEntry
+from bots.adapters.models.limits import Budget, Pace, tokens_of
+from bots.adapters.models.prices import Price, cost_usd
+from bots.adapters.models.transport import ReplyTooLarge
+from bots.domain.chat import Finish, Message, ModelFailed, Reply
+from bots.domain.errors import FailureKind
+from bots.domain.ports import Clock
+from bots.domain.records import Usage
+
+if TYPE_CHECKING:
+    from pydantic_ai.usage import RequestUsage
+
+_TOOL = "decide"
+_NO_KEY = "no-key"  # sent to servers that need none, and no secret
+_CHARS_A_TOKEN = 2  # fewer than any tokenizer in use needs for this text, so estimates are upper bounds
+_LONGEST_REASON = 300
+_UNBILLED = (FailureKind.UNAVAILABLE, FailureKind.REJECTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What all models of one provider share: the client, the key, the pace."""
+
+    name: str
+    entry: ProviderEntry
+    base_url: str
+    key: SecretStr | None
+    client: httpx2.AsyncClient
+    pace: Pace
+
+
+class ProviderModel:
+    """One model of one provider.
+
+    The key is held by the provider's client alone; it is cut out of every text that leaves here.
+    """
+
+    def __init__(self, line: Line, entry: ModelEntry, clock: Clock, budget: Budget) -> None:
+        self._line = line
+        self._entry = entry
+        self._clock = clock
+        self._budget = budget
+        self._model = _open_model(line, entry.model)
+        native = self._model.profile.get("supports_json_schema_output", False)
+        self._output = entry.output or ("native" if native else "tool")
+        self._price = Price(entry.price.input, entry.price.output) if entry.price else None
+
+    def __repr__(self) -> str:
+        return f"ProviderModel({self.name})"
+
+    @property
+    def name(self) -> str:
+        """`provider:model`."""
+        return f"{self._line.name}:{self._entry.model}"
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """What is sent with each request, and how the reply's form is asked for."""
+        return {**self._entry.parameters, "output": self._output}
+
+    async def complete(
+        self, messages: Sequence[Message], schema: Mapping[str, Any], deadline: float
+    ) -> Reply:
+        """Send one request within the provider's limits and the run's budget.
+
+        Raises:
+            ModelFailed: no reply.
+        """
+        estimate = self._most_tokens(messages, schema)
+        async with self._line.pace.place(estimate.input_tokens or 0, deadline):
+            reservation = self._budget.reserve(tokens_of(estimate), self._cost(estimate))
+            usage: Usage | None = Usage()  # a request given up may have been billed: all set aside counts
+            try:
+                reply = await self._request(messages, schema, deadline)
+                usage = reply.usage
+            except ModelFailed as failed:
+                usage = None if failed.kind in _UNBILLED else usage
+                raise
+            finally:
+                self._budget.settle(reservation, usage)
+        if reply.usage.input_tokens is not None:
+            self._line.pace.correct(estimate.input_tokens or 0, tokens_of(reply.usage))
+        return reply
+
+    async def _request(
+        self, messages: Sequence[Message], schema: Mapping[str, Any], deadline: float
+    ) -> Reply:
+        started = self._clock.monotonic()
+        try:
+            async with asyncio.timeout_at(deadline):
+                response = await self._model.request(
+                    _conversation(messages), self._settings(deadline - started), self._form(schema)
+                )
+        except TimeoutError:
+            raise ModelFailed(FailureKind.TIMEOUT, "no reply before the deadline") from None
+        except (failures.AgentRunError, httpx2.HTTPError, ValueError) as error:
+            raise self._failed(error) from None
+        return self._reply(response, self._clock.monotonic() - started)
+
+    def _settings(self, seconds: float) -> ModelSettings:
+        entry = self._entry
+        settings = ModelSettings(max_tokens=entry.max_tokens, max_retries=0, timeout=max(0.1, seconds))
+        if entry.temperature is not None:
+            settings["temperature"] = entry.temperature
+        if entry.top_p is not None:
+            settings["top_p"] = entry.top_p
+        if entry.seed is not None:
+            settings["seed"] = entry.seed
+        if entry.reasoning_effort is not None:
+            settings["thinking"] = entry.reasoning_effort
+        return settings
+
+    def _form(self, schema: Mapping[str, Any]) -> ModelRequestParameters:
+        """How the reply's form is asked for: a native schema, a tool's arguments, or the prompt alone."""
+        if self._output == "tool":
+            tool = ToolDefinition(
+                name=_TOOL,
+                parameters_json_schema=dict(schema),
+                description="Hand in your answer to the page.",
+                kind="output",
+            )
+            return ModelRequestParameters(output_mode="tool", output_tools=[tool], allow_text_output=False)
+        if self._output == "prompted":
+            return ModelRequestParameters(output_mode="text")
+        form = OutputObjectDefinition(json_schema=dict(schema), name=_TOOL, strict=True)
+        return ModelRequestParameters(output_mode="native", output_object=form)
+
+    def _reply(self, response: ModelResponse, seconds: float) -> Reply:
+        usage = _usage(response.usage)
+        served = response.model_name
+        cost = self._cost(usage, served)
+        return Reply(
+            text=self._clean(_text(response)),
+            served_model=None if served is None else self._clean(served),
+            usage=usage.model_copy(update={"cost_usd": cost}),
+            seconds=seconds,
+            finish=_finish(response),
+        )
+
+    def _failed(self, error: Exception) -> ModelFailed:
+        kind, retry_after = _judge(error)
+        status = error.status_code if isinstance(error, failures.ModelHTTPError) else None
+        said = f"{self._line.name} answered {status}" if status else self._line.name
+        words = self._clean(" ".join(_words(error).split()))[:_LONGEST_REASON]
+        return ModelFailed(kind, f"{said}: {words}", retry_after=retry_after)
+
+    def _clean(self, text: str) -> str:
+        key = self._line.key.get_secret_value() if self._line.key else ""
+        return text.replace(key, "[key]") if key else text
+
+    def _most_tokens(self, messages: Sequence[Message], schema: Mapping[str, Any]) -> Usage:
+        characters = sum(len(message.text) for message in messages) + len(str(schema))
+        tokens = math.ceil(characters / _CHARS_A_TOKEN)
+        return Usage(input_tokens=tokens, output_tokens=self._entry.max_tokens)
+
+    def _cost(self, usage: Usage, served: str | None = None) -> Any:
+        provider = self._line.entry.prices
+        for model in (served, self._entry.model):
+            if model is not None:
+                cost = cost_usd(usage, own=self._price, provider=provider, model=model)
+                if cost is not None:
+                    return cost
+        return None
+
+
+def _open_model(line: Line, model: str) -> Model:
+    """Return pydantic-ai's model for a provider; imports that provider's library."""
+    key = line.key.get_secret_value() if line.key else _NO_KEY
+    match line.entry.kind:
+        case "openai":
+            from pydantic_ai.models.openai import OpenAIChatModel
+            from pydantic_ai.providers.openai import OpenAIProvider
+
+            openai = OpenAIProvider(base_url=line.base_url, api_key=key, http_client=line.client)
+            return OpenAIChatModel(model, provider=openai)
+        case "anthropic":
+            from pydantic_ai.models.anthropic import AnthropicModel
+            from pydantic_ai.providers.anthropic import AnthropicProvider
+
+            anthropic = AnthropicProvider(base_url=line.base_url, api_key=key, http_client=line.client)
+            return AnthropicModel(model, provider=anthropic)
+        case "mistral":
+            from pydantic_ai.models.mistral import MistralModel
+            from pydantic_ai.providers.mistral import MistralProvider
+
+            mistral = MistralProvider(base_url=line.base_url, api_key=key, http_client=line.client)
+            return MistralModel(model, provider=mistral)
+        case "google":
+            from pydantic_ai.models.google import GoogleModel
+            from pydantic_ai.providers.google import GoogleProvider
+
+            google = GoogleProvider(base_url=line.base_url, api_key=key, http_client=line.client)
+            return GoogleModel(model, provider=google)
+        case _:
+            from pydantic_ai.models.openai import OpenAIChatModel
+            from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
+
+            compatible = OpenAICompatibleProvider(
+                line.name, base_url=line.base_url, api_key=key, http_client=line.client
+            )
+            return OpenAIChatModel(model, provider=compatible)
+
+
+def _conversation(messages: Sequence[Message]) -> list[ModelMessage]:
+    """Our messages as pydantic-ai's: the system's and the user's between two replies are one request."""
+    conversation: list[ModelMessage] = []
+    parts: list[SystemPromptPart | UserPromptPart] = []
+    for message in messages:
+        if message.role == "assistant":
+            conversation += [ModelRequest(parts=parts), ModelResponse(parts=[TextPart(message.text)])]
+            parts = []
+        elif message.role == "system":
+            parts.append(SystemPromptPart(message.text))
+        else:
+            parts.append(UserPromptPart(message.text))
+    return [*conversation, ModelRequest(parts=parts)]
+
+
+def _text(response: ModelResponse) -> str:
+    """The raw reply: the tool's arguments where there are some, else the text, else a refusal's words."""
+    for part in response.parts:
+        if isinstance(part, ToolCallPart):
+            return part.args if isinstance(part.args, str) else part.args_as_json_str()
+    text = "".join(part.content for part in response.parts if isinstance(part, TextPart))
+    return text or str((response.provider_details or {}).get("refusal", ""))
+
+
+def _finish(response: ModelResponse) -> Finish:
+    if "refusal" in (response.provider_details or {}) or response.finish_reason == "content_filter":
+        return Finish.REFUSED
+    return Finish.CUT if response.finish_reason == "length" else Finish.COMPLETE
+
+
+def _usage(usage: RequestUsage) -> Usage:
+    if usage.unmeasured_requests or not (usage.input_tokens or usage.output_tokens):
+        return Usage()
+    return Usage(
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cached_tokens=usage.cache_read_tokens,
+        reasoning_tokens=usage.output_reasoning_tokens,
+    )
+
+
+def _judge(error: Exception) -> tuple[FailureKind, float | None]:
+    """What kind of failure this is, and after how many seconds the same request may succeed (None: never)."""
+    if _cause(error, ReplyTooLarge) is not None:
+        return FailureKind.BAD_REPLY, None
+    if isinstance(error, failures.ModelAPIError) and error.provider_error_code == "insufficient_quota":
+        return FailureKind.REJECTED, None
+    match error:
+        case failures.ContentFilterError():
+            return FailureKind.REFUSAL, None
+        case failures.ModelQuotaExceededError() | failures.ModelRequestRejectedError():
+            return FailureKind.REJECTED, None
+        case (
+            failures.ModelRateLimitError()
+            | failures.ModelUnavailableError()
+            | failures.ModelServerError()
+            | failures.ModelConnectionError()
+        ):
+            return FailureKind.UNAVAILABLE, error.retry_after or 0.0
+        case failures.ModelHTTPError():
+            passing = error.status_code in {408, 409, 425, 429} or error.status_code >= 500
+            kind = FailureKind.UNAVAILABLE if passing else FailureKind.REJECTED
+            return kind, (error.retry_after or 0.0) if passing else None
+        case httpx2.HTTPError():
+            return FailureKind.UNAVAILABLE, 0.0
+        case _:
+            return FailureKind.BAD_REPLY, 0.0
+
+
+def _words(error: Exception) -> str:
+    """What the provider itself said, else what the library says."""
+    too_large = _cause(error, ReplyTooLarge)
+    if too_large is not None:
+        return str(too_large)
+    said = getattr(error, "body", None)
+    if isinstance(said, str):
+        with contextlib.suppress(ValueError):
+            said = json.loads(said)
+    if isinstance(said, dict) and isinstance(said.get("error"), dict):
+        said = said["error"]
+    if isinstance(said, dict) and isinstance(said.get("message"), str):
+        return str(said["message"])
+    return str(error) or type(error).__name__
+
+
+def _cause(error: BaseException | None, kind: type[BaseException]) -> BaseException | None:
+    while error is not None and not isinstance(error, kind):
+        error = error.__cause__ or error.__context__
+    return error

@@ -1,0 +1,108 @@
+"""A parsed snapshot, and what every oTree page says in the same places (oTree 5 and 6)."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from bots.adapters.page_readers.forms import read_form
+from bots.adapters.page_readers.snapshot import Snapshot
+from bots.adapters.page_readers.text import one_line, readable
+from bots.domain.pages import Form, Page, PageKind
+
+_TIMER: Final = re.compile(r"\bvar remainingTimeoutSeconds = (-?\d+(?:\.\d+)?)")
+_CONTENT: Final = (
+    ".otree-content",
+    "._otree-content",
+    ".otree-wait-page",
+    "._otree-wait-page",
+    "#form",
+    "body",
+)
+_TITLES: Final = ("#_otree-title", "h1", "h2", "title")
+
+
+class Document:
+    """What readers look at. Everything is computed once, when it is first asked for."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.tree = LexborHTMLParser(snapshot.html)
+
+    def first(self, *selectors: str) -> LexborNode | None:
+        """Return the first element of the first selector that finds one."""
+        return next((node for selector in selectors if (node := self.tree.css_first(selector))), None)
+
+    def page(self, kind: PageKind, **more: Any) -> Page:
+        """Return the page with all that is common to every kind; `more` are attributes of `Page`."""
+        snapshot = self.snapshot
+        common: dict[str, Any] = {
+            "title": self.title,
+            "text": self.text,
+            "form": self.form,
+            "live": self.live,
+            "expires_at": self.expires_at,
+            "errors": self.errors,
+        }
+        return Page(
+            visit=snapshot.visit,
+            kind=kind,
+            location=self.location,
+            frames=snapshot.frames,
+            revision=len(snapshot.frames),
+            **(common | more),
+        )
+
+    @cached_property
+    def location(self) -> str:
+        """Path of the address; the whole address where it is not on a web server."""
+        parts = urlsplit(self.snapshot.address)
+        return parts.path if parts.scheme in {"http", "https"} else self.snapshot.address
+
+    @cached_property
+    def title(self) -> str:
+        return next((text for name in _TITLES if (node := self.first(name)) and (text := one_line(node))), "")
+
+    @cached_property
+    def text(self) -> str:
+        content = self.first(*_CONTENT)
+        return readable(content) if content else ""
+
+    @cached_property
+    def form(self) -> Form | None:
+        return read_form(self.form_node, self.tree) if self.form_node else None
+
+    @cached_property
+    def form_node(self) -> LexborNode | None:
+        """The form that goes to the server."""
+        return self.first("#form", "form[method=post i]", "form")
+
+    @cached_property
+    def live(self) -> bool:
+        return self.first("#otree-live") is not None
+
+    @cached_property
+    def waits(self) -> bool:
+        """Whether others are waited for here."""
+        return self.first(".otree-wait-page", "._otree-wait-page") is not None
+
+    @cached_property
+    def expires_at(self) -> float | None:
+        for script in self.tree.css("script:not([src])"):
+            if timer := _TIMER.search(script.text()):
+                return self.snapshot.loaded_at + float(timer[1])
+        return None
+
+    @cached_property
+    def errors(self) -> tuple[str, ...]:
+        """The server's words about a refused form: on the whole, then on each field, with its label."""
+        whole = (one_line(node) for node in self.tree.css(".otree-form-errors, ._otree-form-errors"))
+        fields = self.form.fields if self.form else ()
+        of_fields = [f"{field.label}: {error}" for field in fields for error in field.errors]
+        known = {error for field in fields for error in field.errors}
+        loose = (one_line(node) for node in self.tree.css(".form-control-errors"))
+        return (*filter(None, whole), *of_fields, *(words for words in loose if words and words not in known))

@@ -1,0 +1,201 @@
+"""Reads the fields and buttons of a form from its elements, oTree's own widgets or any others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from bots.adapters.page_readers.text import one_line, readable
+from bots.domain.pages import Button, Choice, Field, FieldKind, Form
+
+PRESSED: Final = frozenset({"submit", "image", "button", "reset"})
+BOXES: Final = frozenset({"radio", "checkbox"})
+_OPTION_NUMBER: Final = re.compile(r"-\d+$")  # oTree numbers the options of a field: id_happy-0, id_happy-1 …
+_Elements = Sequence[LexborNode]
+
+
+def read_form(form: LexborNode, tree: LexborHTMLParser) -> Form:
+    """Return what the form holds: fields in the page's order, oTree's Next button before other buttons."""
+    elements = form_elements(form, tree)
+    groups: dict[str, list[LexborNode]] = {}
+    for element in elements:
+        if (name := attribute(element, "name")) and element_type(element) not in PRESSED:
+            groups.setdefault(name, []).append(element)
+    labels = {attribute(label, "for"): label for label in reversed(tree.css("label[for]"))}
+    fields = tuple(_Group(name, nodes, form, labels).field() for name, nodes in groups.items())
+    return Form(fields=fields, buttons=_buttons(elements))
+
+
+def form_elements(form: LexborNode, tree: LexborHTMLParser) -> list[LexborNode]:
+    """Return the enabled elements that belong to the form, wherever they stand."""
+    identity = attribute(form, "id")
+    inside = form.css("input, select, textarea, button")
+    outside = tree.css(f'[form="{identity}"]') if identity.isidentifier() else []
+    known = {node.mem_id for node in inside}
+    everything = [*inside, *(node for node in outside if node.mem_id not in known)]
+    return [
+        node
+        for node in everything
+        if "disabled" not in node.attributes and attribute(node, "form") in {"", identity}
+    ]
+
+
+def _buttons(elements: Iterable[LexborNode]) -> tuple[Button, ...]:
+    submits = [node for node in elements if element_type(node) in {"submit", "image"}]
+    submits.sort(key=lambda node: "otree-btn-next" not in attribute(node, "class").split())
+    return tuple(
+        Button(
+            label=one_line(node) or attribute(node, "value") or "Submit",
+            name=attribute(node, "name") or None,
+            value=attribute(node, "value") if attribute(node, "name") else None,
+        )
+        for node in submits
+    )
+
+
+class _Group:
+    """The elements of one name."""
+
+    def __init__(
+        self, name: str, nodes: _Elements, form: LexborNode, labels: Mapping[str, LexborNode]
+    ) -> None:
+        self._name = name
+        self._nodes = nodes
+        self._form = form
+        self._labels = labels
+        self._first = nodes[0]
+        self._type = element_type(self._first)
+        self._around = self._container()
+
+    def field(self) -> Field:
+        kind = self._kind()
+        length = attribute(self._first, "maxlength")
+        return Field(
+            name=self._name,
+            kind=kind,
+            label=self._label(),
+            required=any("required" in node.attributes for node in self._nodes),
+            choices=self._choices(),
+            minimum=attribute(self._first, "min") or None,
+            maximum=attribute(self._first, "max") or None,
+            step=attribute(self._first, "step") or None,
+            max_length=int(length) if length.isdecimal() else None,
+            value=self._value(),
+            help_text=" ".join(one_line(node) for node in self._near(".form-text")),
+            errors=tuple(
+                line for node in self._near(".form-control-errors") for line in readable(node).splitlines()
+            ),
+        )
+
+    def _kind(self) -> FieldKind:
+        several = "multiple" in self._first.attributes or len(self._nodes) > 1
+        plain = {
+            "radio": FieldKind.CHOICE,
+            "checkbox": FieldKind.CHOICES if several else FieldKind.CHECKBOX,
+            "select": FieldKind.CHOICES if several else FieldKind.CHOICE,
+            "textarea": FieldKind.LONG_TEXT,
+            "range": FieldKind.RANGE,
+            "hidden": FieldKind.HIDDEN,
+            "number": FieldKind.INTEGER if self._in_whole_steps() else FieldKind.DECIMAL,
+        }
+        # oTree writes decimal numbers into text inputs and sets `inputmode`, though it may be empty.
+        numeric = {"inputmode", "min", "max"} & set(self._first.attributes)
+        return plain.get(self._type, FieldKind.DECIMAL if numeric else FieldKind.TEXT)
+
+    def _in_whole_steps(self) -> bool:
+        step = attribute(self._first, "step")
+        return not step or step.removesuffix(".0").isdecimal()
+
+    def _choices(self) -> tuple[Choice, ...]:
+        if self._type == "select":
+            options = self._first.css("option:not([disabled])")
+            return tuple(
+                Choice(option_value(option), _line_of_option(option))
+                for option in options
+                if option_value(option)
+            )
+        if self._type in BOXES:
+            return tuple(
+                Choice(box_value(node), self._own_label(node) or box_value(node)) for node in self._nodes
+            )
+        return ()
+
+    def _value(self) -> str | None:
+        if self._type == "select":
+            chosen = self._first.css_first("option[selected]")
+            return (option_value(chosen) or None) if chosen else None
+        if self._type in BOXES:
+            return next((box_value(node) for node in self._nodes if "checked" in node.attributes), None)
+        if self._type == "textarea":
+            return self._first.text().strip() or None
+        return attribute(self._first, "value") or None
+
+    def _label(self) -> str:
+        """Return what the page calls the field: its label, legend or hint, else its name."""
+        lone = self._type != "radio" and len(self._nodes) == 1
+        whole = self._labels.get(_OPTION_NUMBER.sub("", attribute(self._first, "id"))) or self._labels.get(
+            f"id_{self._name}"
+        )
+        legend = self._around.css_first("legend")
+        candidates = (
+            self._own_label(self._first) if lone else "",
+            one_line(whole) if whole else "",
+            one_line(legend) if legend else "",
+            attribute(self._first, "aria-label") if lone else "",
+            attribute(self._first, "placeholder"),
+        )
+        return next(filter(None, candidates), self._name)
+
+    def _own_label(self, node: LexborNode) -> str:
+        label = self._labels.get(attribute(node, "id") or "\0")
+        if label is None:
+            label = node.parent
+            while label is not None and label.tag not in {"label", "form", "body"}:
+                label = label.parent
+        return one_line(label) if label is not None and label.tag == "label" else ""
+
+    def _container(self) -> LexborNode:
+        """Return the largest element of the form that holds no other field."""
+        node = self._first
+        while (parent := node.parent) is not None and parent.mem_id != self._form.mem_id:
+            inside = parent.css("input, select, textarea")
+            if any(attribute(inner, "name") not in {"", self._name} for inner in inside):
+                break
+            node = parent
+        return node
+
+    def _near(self, selector: str) -> list[LexborNode]:
+        return self._around.css(selector)
+
+
+def attribute(node: LexborNode, name: str) -> str:
+    """Return an attribute's value; empty where it has none."""
+    return node.attributes.get(name) or ""
+
+
+def element_type(node: LexborNode) -> str:
+    """Return an input's type; the tag of other elements; `submit` for buttons that submit."""
+    if node.tag == "input":
+        return attribute(node, "type").lower() or "text"
+    if node.tag == "button":
+        return attribute(node, "type").lower() or "submit"
+    return node.tag or ""
+
+
+def box_value(node: LexborNode) -> str:
+    """Return what a radio button or check box sends when it is ticked."""
+    value = node.attributes.get("value")
+    return "on" if value is None else value
+
+
+def option_value(option: LexborNode) -> str:
+    """Return what an option of a list sends when it is chosen."""
+    return option.attributes.get("value") or "" if "value" in option.attributes else option.text(strip=True)
+
+
+def _line_of_option(option: LexborNode) -> str:
+    """Return an option's text; it is no part of the page's readable text."""
+    return " ".join(option.text().split())

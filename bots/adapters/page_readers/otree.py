@@ -1,0 +1,42 @@
+"""Reads what any oTree server shows: errors, wait pages, forms and the end."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bots.adapters.page_readers.document import Document
+from bots.domain.pages import FieldKind, Page, PageKind
+
+_FIRST_ERROR_STATUS: Final = 400
+_END: Final = "/OutOfRangeNotification/"
+_PAGES: Final = "/p/"
+
+
+def read_broken_page(document: Document) -> Page | None:
+    """Return an error page of the server, or of the browser where there is no server."""
+    failed = document.snapshot.status >= _FIRST_ERROR_STATUS or not document.location.startswith("/")
+    return document.page(PageKind.BROKEN, form=None) if failed else None
+
+
+def read_wait_page(document: Document) -> Page | None:
+    """Return a page on which others are waited for; it goes on by itself."""
+    return document.page(PageKind.WAIT, form=None) if document.waits else None
+
+
+def read_end_page(document: Document) -> Page | None:
+    """Return the page after the last one, or a last page that offers nothing to do."""
+    ended = document.location.startswith(_END) or is_last(document)
+    return document.page(PageKind.END) if ended else None
+
+
+def read_form_page(document: Document) -> Page:
+    """Return any other page as the form it is."""
+    return document.page(PageKind.FORM)
+
+
+def is_last(document: Document) -> bool:
+    """Tell whether nothing can follow: an oTree page without button, field, timer and live channel."""
+    form = document.form
+    fields = [field for field in form.fields if field.kind is not FieldKind.HIDDEN] if form else []
+    offers = document.live or document.expires_at is not None or fields or (form is not None and form.buttons)
+    return document.location.startswith(_PAGES) and not offers and not document.tree.css("#form button")

@@ -1,0 +1,2 @@
+// Returns the page as it is now.
+() => document.documentElement.outerHTML

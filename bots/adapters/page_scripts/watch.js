@@ -1,0 +1,36 @@
+// Runs in every page before its own scripts; pushes the page once it can be read, and each frame of a live page.
+(push) => {
+  if (window !== window.top) return;
+
+  const { stringify } = JSON;
+  const waiting = [];
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = () => push(stringify(waiting.shift()()));
+  // A task of its own, in order: the page's own listeners have then seen the event. Timers of hidden tabs would lag.
+  const afterwards = (tell) => {
+    waiting.push(tell);
+    port2.postMessage(null);
+  };
+
+  document.addEventListener("DOMContentLoaded", () => {
+    afterwards(() => ({
+      kind: "page",
+      address: location.href,
+      status: performance.getEntriesByType("navigation")[0]?.responseStatus ?? 0,
+      html: document.documentElement.outerHTML,
+    }));
+    // oTree asks people on an arrival wait page whether they are still there; whoever sits here is.
+    if (document.getElementById("are-you-there")) {
+      setInterval(() => document.dispatchEvent(new Event("mousemove")), 20_000);
+    }
+  });
+
+  window.WebSocket = class WebSocket extends window.WebSocket {
+    constructor(...options) {
+      super(...options);
+      if (new URL(this.url).pathname.endsWith("/live")) {
+        this.addEventListener("message", ({ data }) => afterwards(() => ({ kind: "frame", data: String(data) })));
+      }
+    }
+  };
+}

@@ -1,0 +1,298 @@
+"""A seat's recording as the world around a trader: its pages, its model, the ends its time ran into.
+
+What the world did is taken from the journal: pages, the server's answers, a model's raw replies and failures,
+and where time was over. What the trader does with it (prompts, decisions, acts) is done anew. Nothing waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NoReturn
+
+from bots.domain.chat import Finish, Message, ModelFailed, Reply
+from bots.domain.errors import DecisionFailed, FailureKind, SeatError
+from bots.domain.market import Decision
+from bots.domain.pages import Act, Answer, Page, PageKind, SendLive
+from bots.domain.ports import DecisionMaker, Record, Situation
+from bots.domain.records import (
+    ActAnswered,
+    ActSent,
+    ActUnanswered,
+    DecisionMade,
+    DecisionNotMade,
+    Event,
+    ModelAsked,
+    ModelReplied,
+    PageSeen,
+    SeatEnded,
+    SeatOpened,
+)
+
+
+class RecordingOver(SeatError):
+    """The recording holds nothing that could follow what the trader just did."""
+
+
+class SeatRecording:
+    """One seat's events, as each part of its replay asks for them.
+
+    Args:
+        events: of one seat, in the journal's order, from its `SeatOpened` on.
+    """
+
+    def __init__(self, events: Sequence[Event]) -> None:
+        self.opened = next(event for event in events if isinstance(event, SeatOpened))
+        self.ended = next((event for event in events if isinstance(event, SeatEnded)), None)
+        self.events = tuple(event for event in events if not isinstance(event, SeatEnded))
+        self.pages_and_acts = [event for event in events if isinstance(event, PageSeen | ActSent)]
+        self.answers = {
+            event.ref: event for event in events if isinstance(event, ActAnswered | ActUnanswered)
+        }
+        self._outcomes: dict[str, DecisionMade | DecisionNotMade] = {}
+        self._asked: dict[tuple[str, int], ModelAsked] = {}
+        self._replied: dict[tuple[str, int], ModelReplied] = {}
+        for event in events:
+            self._sort(event)
+
+    def _sort(self, event: Event) -> None:
+        match event:
+            case ModelAsked():
+                self._asked[event.decision, event.attempt] = event
+            case ModelReplied():
+                self._replied[event.decision, event.attempt] = event
+            case DecisionMade() | DecisionNotMade():
+                self._outcomes.setdefault(event.decision, event)
+            case _:
+                pass
+
+    @property
+    def model(self) -> ModelAsked | None:
+        """The seat's first request to a model; None where no model was asked."""
+        return next(iter(self._asked.values()), None)
+
+    def outcome(self, decision: str) -> DecisionMade | DecisionNotMade | None:
+        """Return what first came of a decision; None where its page went, or the recording ends, before."""
+        return self._outcomes.get(decision)
+
+    def reply(self, decision: str, attempt: int) -> ModelReplied | None:
+        """Return what came back on a request; None where nothing did."""
+        return self._replied.get((decision, attempt))
+
+    def asked_again(self, decision: str, attempt: int) -> bool:
+        """Tell whether another request of the decision follows this one."""
+        return (decision, attempt + 1) in self._asked
+
+
+def recordings(events: Iterable[Event]) -> Mapping[int, SeatRecording]:
+    """Return each seat's recording, by seat number; a seat that was opened again replays its first sitting."""
+    seats: defaultdict[int, list[Event]] = defaultdict(list)
+    for event in events:
+        seat = getattr(event, "seat", None)
+        if seat is not None:
+            seats[seat].append(event)
+    return {
+        seat: SeatRecording(_first_sitting(seats[seat])) for seat in sorted(seats) if _opened(seats[seat])
+    }
+
+
+def _opened(events: Sequence[Event]) -> bool:
+    return any(isinstance(event, SeatOpened) for event in events)
+
+
+def _first_sitting(events: Sequence[Event]) -> Sequence[Event]:
+    starts = [at for at, event in enumerate(events) if isinstance(event, SeatOpened)]
+    return events[starts[0] : starts[1] if len(starts) > 1 else None]
+
+
+class RecordedSession:
+    """A participant's pages and the server's answers; a `bots.domain.ports.ParticipantSession`.
+
+    Args:
+        maker: the seat's decision maker: a page that went before its decision goes once the maker is so far.
+    """
+
+    def __init__(self, recording: SeatRecording, maker: RecordedMaker) -> None:
+        self._left = list(reversed(recording.pages_and_acts))
+        self._answers = recording.answers
+        self._maker = maker
+        self._page: Page | None = None
+        self._visits = 0
+
+    async def look(self) -> Page:
+        """Return the page the trader saw next, or the present one where it saw no other before it acted.
+
+        Raises:
+            RecordingOver: there is none.
+        """
+        return self._turned() or self._page or self._over("no page")
+
+    async def act(self, act: Act, until: float) -> Answer:
+        """Return what the server answered.
+
+        Raises:
+            TimeoutError: it did not, and the trader went on.
+            RecordingOver: no act was recorded here, or nothing after it.
+        """
+        del until
+        sent = self._left.pop() if self._left else None
+        if not isinstance(sent, ActSent) or (sent.act == "live") is not isinstance(act, SendLive):
+            self._over("no such act")
+        match self._answers.get(sent.ref):
+            case ActUnanswered() as unanswered:
+                raise TimeoutError(unanswered.reason)
+            case ActAnswered() as answered if isinstance(act, SendLive):
+                return Answer(answered.accepted, answered.words, frame=answered.content)
+            case ActAnswered() as answered:
+                page = self._turned() if self._left else None
+                return Answer(answered.accepted, answered.words, page=page, frame=answered.content)
+            case _:
+                self._over("no answer to the last act")
+
+    async def wait(self, seen: Page, until: float) -> Page | None:
+        """Return the page that took the place of `seen` while the trader waited or decided."""
+        del until
+        if seen.kind is PageKind.MARKET:
+            await self._maker.stuck.wait()
+        return self._turned() or self._over("no later page")
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    def _turned(self) -> Page | None:
+        """Turn to the next page, if it comes before another act."""
+        if not self._left or not isinstance(self._left[-1], PageSeen):
+            return None
+        event = self._left.pop()
+        assert isinstance(event, PageSeen)
+        self._visits += 1
+        self._page = Page(
+            visit=str(self._visits),
+            kind=PageKind(event.kind),
+            location=event.location,
+            text=event.text,
+            form=event.form,
+            market=event.view,
+            errors=event.errors,
+        )
+        return self._page
+
+    def _over(self, what: str) -> NoReturn:
+        raise RecordingOver(f"the recording has {what} here")
+
+
+class RecordedModel:
+    """A chat model that answers from the recording, request by request.
+
+    Attributes:
+        decision: the one whose requests come next.
+        stuck: set when a request comes that the trader gave up, or that was never made.
+        failed: whether the last request failed, which is the world's doing.
+    """
+
+    def __init__(self, recording: SeatRecording) -> None:
+        self._recording = recording
+        self._first = recording.model
+        self._attempt = 0
+        self._decision = ""
+        self.stuck = asyncio.Event()
+        self.failed = False
+
+    def begin(self, decision: str) -> None:
+        """Start answering the requests of another decision."""
+        self._decision, self._attempt, self.failed = decision, 0, False
+
+    @property
+    def name(self) -> str:
+        return self._first.model if self._first else "none"
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        return self._first.parameters if self._first else {}
+
+    async def complete(
+        self, messages: Sequence[Message], schema: Mapping[str, Any], deadline: float
+    ) -> Reply:
+        """Return the recorded reply.
+
+        Raises:
+            ModelFailed: as recorded; it is asked again at once where it was asked again.
+        """
+        del messages, schema, deadline
+        self._attempt += 1
+        event = self._recording.reply(self._decision, self._attempt)
+        if event is None or (event.reply is None and event.failure is None):
+            self.stuck.set()
+            await asyncio.Event().wait()
+        assert event is not None
+        self.failed = event.failure is not None
+        if event.failure is not None:
+            again = self._recording.asked_again(self._decision, self._attempt)
+            raise ModelFailed(event.failure, event.error or "", retry_after=0.0 if again else None)
+        return Reply(event.reply or "", event.served_model, event.usage, event.seconds, Finish(event.finish))
+
+
+class RecordedMaker:
+    """Lets a trader's own decision maker decide anew, and ends its time where the recording's time ended.
+
+    Args:
+        maker: what decides; its model, if it asks one, is `model`.
+
+    Attributes:
+        stuck: set while a decision can come no further: its page goes now, or the recording ends.
+    """
+
+    def __init__(self, recording: SeatRecording, maker: DecisionMaker, model: RecordedModel) -> None:
+        self._recording = recording
+        self._maker = maker
+        self._model = model
+        self.stuck = asyncio.Event()
+
+    @property
+    def name(self) -> str:
+        return self._maker.name
+
+    async def decide(self, situation: Situation, deadline: float, record: Record) -> Decision:
+        """Decide on the recorded replies.
+
+        Raises:
+            DecisionFailed: by what the replies hold, or as recorded where time or the provider ended it.
+        """
+        self._model.begin(situation.decision)
+        recorded = self._recording.outcome(situation.decision)
+        decision, failed = await self._anew(situation, deadline, record)
+        if recorded is None:
+            self.stuck.set()
+            await asyncio.Event().wait()
+        if isinstance(recorded, DecisionNotMade) and self._by_the_world(recorded, decision, failed):
+            raise DecisionFailed(recorded.kind, recorded.reason)
+        if decision is not None:
+            return decision
+        raise failed or RecordingOver(f"the recording has no reply for {situation.decision}")
+
+    async def _anew(
+        self, situation: Situation, deadline: float, record: Record
+    ) -> tuple[Decision | None, DecisionFailed | None]:
+        """Return the decision, or its failure, or neither where the model's replies end before."""
+        self._model.stuck.clear()
+        deciding = asyncio.create_task(self._maker.decide(situation, deadline, record))
+        stuck = asyncio.create_task(self._model.stuck.wait())
+        try:
+            await asyncio.wait({deciding, stuck}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stuck.cancel()
+            deciding.cancel()
+            await asyncio.wait({deciding, stuck})
+        if deciding.cancelled():
+            return None, None
+        error = deciding.exception()
+        if isinstance(error, DecisionFailed):
+            return None, error
+        return deciding.result(), None
+
+    def _by_the_world(
+        self, recorded: DecisionNotMade, decision: Decision | None, failed: DecisionFailed | None
+    ) -> bool:
+        cut_short = decision is None and failed is None
+        return cut_short or self._model.failed or recorded.kind is FailureKind.TIMEOUT

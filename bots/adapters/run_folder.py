@@ -1,0 +1,173 @@
+"""Run folders: `run-N`, its journal and manifest, and the line in `runs.metadata`.
+
+bot-data/debug-runs/            bot-data/production-runs/
+    runs.metadata               one line a run
+    run-7/
+        journal.jsonl           append-only, one event a line
+        manifest.json           what was run and how it ended
+        bot-links.cfg           the links of this run's session
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pydantic_core import PydanticSerializationError
+
+from bots.domain.errors import UserMustMend
+from bots.domain.records import ActSent, Event, RunEnded, RunManifest, RunStarted, SeatEnded
+
+_RUN = re.compile(r"run-(\d+)\Z")
+_DURABLE = (ActSent, RunStarted, SeatEnded, RunEnded)
+
+
+def runs_folder(data: Path, *, production: bool) -> Path:
+    """Return where runs of this kind are kept."""
+    return data / ("production-runs" if production else "debug-runs")
+
+
+def create_run_folder(runs: Path) -> tuple[int, Path]:
+    """Make `run-N`, N one above the highest there is, and return N and the folder.
+
+    The folder is made exclusively: of two runs that start at once, one takes the next number.
+
+    Raises:
+        UserMustMend: the folder cannot be written.
+    """
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        while True:
+            number = 1 + max(map(_number, runs.iterdir()), default=0)
+            folder = runs / f"run-{number}"
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                continue
+            return number, folder
+    except OSError as error:
+        raise UserMustMend(
+            f"no run folder can be made ({error.strerror})",
+            where=str(runs),
+            mend="Free space there, make it writable, or name another place with --data-dir.",
+        ) from error
+
+
+def _number(path: Path) -> int:
+    match = _RUN.match(path.name)
+    return int(match[1]) if match else 0
+
+
+class JournalWriter:
+    """Appends events to `journal.jsonl`.
+
+    Every event reaches the operating system before `append` returns, so a killed process loses none; acts and
+    ends are forced to the disk as well, so a power cut loses no act that was sent.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+
+    def append(self, event: Event) -> None:
+        line = _as_line(event)
+        written = 0
+        while written < len(line):
+            written += os.write(self._descriptor, line[written:])
+        if isinstance(event, _DURABLE):
+            os.fsync(self._descriptor)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _as_line(event: Event) -> bytes:
+    try:
+        return event.model_dump_json().encode() + b"\n"
+    except PydanticSerializationError:  # half a surrogate pair, as a broken reply may hold, is no UTF-8
+        text = json.dumps(event.model_dump(mode="python"), default=str, ensure_ascii=False)
+        return text.encode("utf-8", "replace") + b"\n"
+
+
+class FanOut:
+    """A store that also tells listeners, such as the terminal view, what happens."""
+
+    def __init__(self, store: JournalWriter, *listeners: Callable[[Event], None]) -> None:
+        self._store = store
+        self._listeners = listeners
+
+    def append(self, event: Event) -> None:
+        self._store.append(event)
+        for listener in self._listeners:
+            listener(event)
+
+
+def write_manifest(folder: Path, manifest: RunManifest) -> None:
+    """Write `manifest.json` whole or not at all."""
+    replace_file(folder / "manifest.json", manifest.model_dump_json(indent=2) + "\n")
+
+
+def read_manifest(folder: Path) -> RunManifest:
+    """Read `manifest.json`.
+
+    Raises:
+        UserMustMend: there is none, or it is no manifest of this version.
+    """
+    path = folder / "manifest.json"
+    try:
+        return RunManifest.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserMustMend(
+            f"no readable manifest of a run ({error})",
+            where=str(path),
+            mend="Name a run folder such as bot-data/debug-runs/run-1.",
+        ) from error
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a file so that a reader, or a crash, sees the old text or the new one and nothing between."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with draft.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.replace(path)
+
+
+def metadata_line(manifest: RunManifest) -> str:
+    """Return the run's line: timestamp, run number, model, subjects, bots, comments, link."""
+    fields = (
+        manifest.started.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        str(manifest.run),
+        manifest.model,
+        str(manifest.subjects),
+        str(manifest.bots),
+        manifest.notes,
+        manifest.url,
+    )
+    return " | ".join(map(_one_field, fields)) + "\n"
+
+
+def _one_field(text: str) -> str:
+    return " ".join(text.replace("|", "¦").split())
+
+
+def append_metadata(runs: Path, manifest: RunManifest) -> None:
+    """Append the run's line to `runs.metadata` in one write, so that runs that start at once do not mix."""
+    descriptor = os.open(runs / "runs.metadata", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        os.write(descriptor, metadata_line(manifest).encode())
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,280 @@
+"""Tabs of one running browser: what the pages push is kept, and waiting is for what they push next."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final, Self, TypeVar
+
+from bots.adapters.answers import frame_payload
+from bots.adapters.bidi import BidiError, Connection, ConnectionLost
+from bots.adapters.browser import BrowserSettings, started_browser
+from bots.adapters.page_readers import Snapshot
+from bots.domain.errors import SessionLost
+
+_log = logging.getLogger(__name__)
+_CHANNEL: Final = "page"
+_MESSAGE: Final = "script.message"
+_TAB_CLOSED: Final = "browsingContext.contextDestroyed"
+_PROMPT: Final = "browsingContext.userPromptOpened"
+_TAB_CRASHED: Final = "goog:cdp.Inspector.targetCrashed"  # the standard has no event for it yet
+_SCRIPT_THREW: Final = "javascript error"
+_NO_SUCH_REALM: Final = "no such frame"
+
+T = TypeVar("T")
+
+
+class TabLost(Exception):
+    """The tab was closed, crashed, or went down with its browser."""
+
+
+class DocumentGone(Exception):
+    """The document was left.
+
+    Args:
+        asked: whether it went while it was answering, so that it may have done what it was asked.
+    """
+
+    def __init__(self, *, asked: bool) -> None:
+        super().__init__("the page was left")
+        self.asked = asked
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A document as it was when it could be read first; `visit` is the browser's name for its realm."""
+
+    visit: str
+    address: str
+    html: str
+    status: int
+    at: float  # monotonic seconds
+
+
+class Tab:
+    """One browsing context. `loaded` is its present document, None before the first one.
+
+    `frames` are the payloads of the live frames of the present document, `prompts` the words of dialogs it
+    opened, both oldest first.
+    """
+
+    def __init__(self, connection: Connection, context: str) -> None:
+        self._connection = connection
+        self._context = context
+        self._frames: dict[str, list[Mapping[str, Any]]] = {}
+        self._pulse = asyncio.Event()
+        self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.loaded: Loaded | None = None
+        self.prompts: list[str] = []
+
+    @property
+    def lost(self) -> bool:
+        return self._gone.done()
+
+    @property
+    def frames(self) -> list[Mapping[str, Any]]:
+        return self._frames.get(self.loaded.visit, []) if self.loaded else []
+
+    def snapshot(self, html: str | None = None) -> Snapshot:
+        """Return the present document with the frames so far; `html` where it was read anew."""
+        if self.loaded is None:
+            raise ValueError("no document has been loaded in this tab")
+        loaded = self.loaded
+        return Snapshot(
+            visit=loaded.visit,
+            address=loaded.address,
+            html=loaded.html if html is None else html,
+            loaded_at=loaded.at,
+            status=loaded.status,
+            frames=tuple(self.frames),
+        )
+
+    async def open(self, address: str) -> None:
+        """Load an address and wait for its document, which may be the browser's error page.
+
+        Raises:
+            TabLost: the tab went away.
+        """
+        before = self.loaded
+        params = {"context": self._context, "url": address, "wait": "none"}
+        try:
+            await self._unless_gone(self._connection.command("browsingContext.navigate", params))
+        except BidiError as error:
+            if "net::" not in error.message:  # what the network refused is shown as the browser's error page
+                raise SessionLost(f"{address} cannot be opened: {error}") from error
+        await self.until(lambda: self.loaded if self.loaded is not before else None)
+
+    async def ask(self, document: Loaded, script: str, *arguments: object) -> Any:
+        """Call one of our page scripts in a document and return its value.
+
+        Raises:
+            DocumentGone: the document is no longer there.
+            TabLost: the tab went away.
+            BidiError: the script threw.
+        """
+        try:
+            call = self._connection.call({"realm": document.visit}, page_script(script), *arguments)
+            return await self._unless_gone(call)
+        except BidiError as error:
+            if error.code == _SCRIPT_THREW:
+                raise
+            raise DocumentGone(asked=error.code != _NO_SUCH_REALM) from error
+
+    async def until(self, happened: Callable[[], T | None]) -> T:
+        """Return what `happened` returns, once it is not None; it is asked at each change of the tab.
+
+        Raises:
+            TabLost: the tab went away first.
+        """
+        while (result := happened()) is None:
+            if self.lost:
+                raise TabLost
+            pulse = self._pulse
+            await pulse.wait()
+        return result
+
+    async def close(self) -> None:
+        """Close the tab; it is lost from then on. Safe to call twice."""
+        if not self.lost:
+            self.lose()
+            with contextlib.suppress(BidiError, ConnectionLost):
+                await self._connection.command("browsingContext.close", {"context": self._context})
+
+    def lose(self) -> None:
+        """Tell everybody who waits here that nothing will come."""
+        if not self._gone.done():
+            self._gone.set_result(None)
+        self._changed()
+
+    def take(self, visit: str, pushed: Mapping[str, Any]) -> None:
+        """Keep what a document pushed."""
+        if pushed["kind"] == "frame":
+            self._frames.setdefault(visit, []).append(frame_payload(pushed["data"]))
+        elif pushed["address"] != "about:blank":
+            self._frames = {visit: self._frames.get(visit, [])}
+            self.prompts.clear()
+            self.loaded = Loaded(visit, pushed["address"], pushed["html"], pushed["status"], time.monotonic())
+        self._changed()
+
+    def take_prompt(self, words: str) -> None:
+        self.prompts.append(words)
+        self._changed()
+
+    def _changed(self) -> None:
+        self._pulse.set()
+        self._pulse = asyncio.Event()
+
+    async def _unless_gone(self, command: Awaitable[T]) -> T:
+        """Await a command; the browser never answers one that a crashed tab holds."""
+        task = asyncio.ensure_future(command)
+        either: set[asyncio.Future[Any]] = {task, self._gone}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise TabLost
+            return task.result()
+        except ConnectionLost as error:
+            raise TabLost from error
+        finally:
+            task.cancel()
+
+
+class Tabs:
+    """A running browser and its tabs. Make it with `start`; end it with `close`."""
+
+    def __init__(self, connection: Connection, resources: contextlib.AsyncExitStack) -> None:
+        self._connection = connection
+        self._resources = resources
+        self._tabs: dict[str, Tab] = {}
+        self._by_debugger: dict[str, Tab] = {}
+
+    @classmethod
+    async def start(cls, settings: BrowserSettings) -> Self:
+        """Start a browser and listen to its pages.
+
+        Raises:
+            SessionLost: it did not start.
+        """
+        async with contextlib.AsyncExitStack() as resources:
+            running = await resources.enter_async_context(started_browser(settings))
+            connection = await Connection.connect(running.bidi_url)
+            resources.push_async_callback(connection.close)
+            tabs = cls(connection, contextlib.AsyncExitStack())
+            await tabs._listen()
+            tabs._resources = resources.pop_all()
+        return tabs
+
+    @property
+    def lost(self) -> bool:
+        return self._connection.lost
+
+    async def open(self) -> Tab:
+        """Open an empty tab.
+
+        Raises:
+            ConnectionLost: the browser is gone.
+        """
+        created = await self._connection.command(
+            "browsingContext.create", {"type": "tab", "background": True}
+        )
+        context = created["context"]
+        tab = self._tabs[context] = Tab(self._connection, context)
+        debugger = await self._connection.command("goog:cdp.getSession", {"context": context})
+        self._by_debugger[debugger["session"]] = tab
+        return tab
+
+    async def close(self) -> None:
+        """End the browser and everything that was started for it."""
+        self._lose_all()
+        await self._resources.aclose()
+
+    async def _listen(self) -> None:
+        connection = self._connection
+        connection.on_lost(self._lose_all)
+        connection.on(_MESSAGE, self._pushed)
+        connection.on(_TAB_CLOSED, lambda event: self._lose(self._tabs.get(event["context"])))
+        connection.on(_TAB_CRASHED, lambda event: self._lose(self._by_debugger.get(event["session"])))
+        connection.on(_PROMPT, self._prompted)
+        await connection.command(
+            "session.subscribe", {"events": [_MESSAGE, _TAB_CLOSED, _TAB_CRASHED, _PROMPT]}
+        )
+        channel = {"type": "channel", "value": {"channel": _CHANNEL}}
+        await connection.command(
+            "script.addPreloadScript", {"functionDeclaration": page_script("watch"), "arguments": [channel]}
+        )
+
+    def _pushed(self, event: Mapping[str, Any]) -> None:
+        tab = self._tabs.get(event["source"].get("context", ""))
+        if tab is None or event["channel"] != _CHANNEL:
+            return
+        try:
+            tab.take(event["source"]["realm"], json.loads(event["data"]["value"]))
+        except (KeyError, TypeError, ValueError) as error:
+            # A page that tampers with the browser's own functions may spoil its own tab, not the others.
+            _log.warning("a page of %s pushed what cannot be read: %r", event["source"]["context"], error)
+
+    def _prompted(self, event: Mapping[str, Any]) -> None:
+        if tab := self._tabs.get(event["context"]):
+            tab.take_prompt(str(event.get("message", "")))
+
+    def _lose(self, tab: Tab | None) -> None:
+        if tab is not None:
+            _log.debug("a tab was lost at %s", tab.loaded.address if tab.loaded else "its start")
+            tab.lose()
+
+    def _lose_all(self) -> None:
+        for tab in self._tabs.values():
+            tab.lose()
+
+
+@cache
+def page_script(name: str) -> str:
+    """Return the source of one of the functions in `page_scripts`."""
+    return files("bots.adapters").joinpath("page_scripts", f"{name}.js").read_text("utf-8")

@@ -1,0 +1,310 @@
+"""Participants in real browsers: Selenium owns the browser, each has a tab, and pages tell what happens.
+
+    async with open_browser(BrowserSettings.find()) as browser:
+        session = await browser.open_session("http://localhost:8000/InitializeParticipant/abc123")
+        page = await session.look()
+
+A page pushes itself once it can be read, and live frames as they come; nothing polls. One act is one call
+into the page. A tab or browser that dies is replaced, and its participants go on from their links.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from bots.adapters.answers import MOVED_ON, NO_CHANNEL, answering, by_field, form_answer, live_answer
+from bots.adapters.bidi import BidiError, ConnectionLost
+from bots.adapters.browser import BrowserSettings
+from bots.adapters.page_readers import Snapshot, read_page
+from bots.adapters.tabs import DocumentGone, Loaded, Tab, TabLost, Tabs
+from bots.domain.errors import PageOverdue, SessionLost
+from bots.domain.pages import Act, Answer, Page, PageKind, SendLive, SubmitForm
+
+__all__ = ["Browser", "BrowserSession", "BrowserSettings", "open_browser"]
+
+_HELD_SECONDS: Final = 3.0  # for a page whose own script stopped the form and may yet send it by itself
+_LOSSES: Final = 3  # tabs one participant may lose while one page is being opened
+
+
+@contextlib.asynccontextmanager
+async def open_browser(settings: BrowserSettings) -> AsyncIterator[Browser]:
+    """Start a browser for many participants; end it, and its driver and profile, at the exit.
+
+    Raises:
+        SessionLost: the browser did not start.
+    """
+    browser = Browser(settings, await Tabs.start(settings))
+    try:
+        yield browser
+    finally:
+        await asyncio.shield(browser.close())
+
+
+class Browser:
+    """One browser in which many participants sit, replaced when it dies. Get it from `open_browser`."""
+
+    def __init__(self, settings: BrowserSettings, tabs: Tabs) -> None:
+        self._settings = settings
+        self._tabs = tabs
+        self._restarts_left = settings.restarts
+        self._restarting = asyncio.Lock()
+        self._opening = asyncio.Semaphore(settings.opening_at_once)
+        self._closed = False
+
+    @property
+    def page_seconds(self) -> float:
+        """Longest wait for a page that was asked for."""
+        return self._settings.page_seconds
+
+    async def open_session(self, link: str) -> BrowserSession:
+        """Return a session for a participant's link. The link is opened at the first look."""
+        return BrowserSession(self, link)
+
+    async def open_tab(self, link: str) -> Tab:
+        """Open a link in a tab of its own and wait for its first document. Few tabs open at once.
+
+        Raises:
+            TabLost: the tab or the browser went away meanwhile; asking again may help.
+            PageOverdue: no document came in time.
+            SessionLost: the browser is gone for good, or the link is no address.
+        """
+        async with self._opening:
+            tabs = await self._running()
+            try:
+                tab = await tabs.open()
+            except ConnectionLost as error:
+                raise TabLost from error
+            try:
+                async with asyncio.timeout(self._settings.page_seconds):
+                    await tab.open(link)
+            except TimeoutError as error:
+                await tab.close()
+                raise PageOverdue(
+                    f"{link} showed nothing for {self._settings.page_seconds:g} s; is the server overloaded?"
+                ) from error
+            except BaseException:
+                await tab.close()
+                raise
+            return tab
+
+    async def close(self) -> None:
+        """End the browser; its sessions can do nothing any more."""
+        self._closed = True
+        await self._tabs.close()
+
+    async def _running(self) -> Tabs:
+        """Return the running browser, a new one if the last has died."""
+        async with self._restarting:
+            if self._tabs.lost:
+                if self._closed:
+                    raise SessionLost("the browser is closed")
+                if self._restarts_left == 0:
+                    raise SessionLost(f"the browser went away {self._settings.restarts + 1} times")
+                self._restarts_left -= 1
+                await self._tabs.close()
+                self._tabs = await Tabs.start(self._settings)
+            return self._tabs
+
+
+class BrowserSession:
+    """A participant in a tab; a `bots.domain.ports.ParticipantSession`. Get it from `Browser.open_session`.
+
+    Besides what the port says, each method may raise PageOverdue (a page that was asked for did not come) and
+    UnexpectedPage (a page is not as it should be).
+    """
+
+    def __init__(self, browser: Browser, link: str) -> None:
+        self._browser = browser
+        self._link = link
+        self._tab: Tab | None = None
+        self._shown = ""  # visit of the page that was returned last: acts are meant for it
+        self._opening = asyncio.Lock()
+        self._closed = False
+
+    async def look(self) -> Page:
+        """Return the present page, read anew. A second look at a broken page opens the link again.
+
+        Raises:
+            SessionLost: the browser is gone for good.
+        """
+        page = await self._read_present()
+        if page.kind is PageKind.BROKEN and page.visit == self._shown:
+            await self._leave_tab()
+            page = await self._read_present()
+        return self._show(page)
+
+    async def act(self, act: Act, until: float) -> Answer:
+        """Send a form or a live message, if the page that was returned last is still there.
+
+        Returns:
+            What the server answered. It is not accepted where the page had moved on, or where the browser or
+            the page's own script did not let a form go: `words` say so and `page` is the present page.
+
+        Raises:
+            TimeoutError: no answer by `until`, or the tab was lost; the act may have reached the server.
+            SessionLost: as for `look`.
+        """
+        try:
+            async with asyncio.timeout_at(until):
+                return await (self._submit(act) if isinstance(act, SubmitForm) else self._send(act))
+        except TimeoutError as error:
+            raise TimeoutError(str(error) or "the server did not answer in time") from error
+
+    async def wait(self, seen: Page, until: float) -> Page | None:
+        """Return the present page once it is another than `seen` or has had more live frames.
+
+        Raises:
+            SessionLost: as for `look`.
+        """
+        try:
+            async with asyncio.timeout_at(until):
+                tab = await self._at_page()
+                await tab.until(lambda: _is_news(tab, seen) or None)
+        except TimeoutError:
+            return None
+        except TabLost:
+            return self._show(await self._read_present())
+        # A new document has just been pushed; frames change a page that was pushed long ago.
+        fresh = tab.loaded is not None and tab.loaded.visit != seen.visit
+        return self._show(read_page(tab.snapshot()) if fresh else await self._read_present())
+
+    async def close(self) -> None:
+        """Close the participant's tab; safe to call twice."""
+        self._closed = True
+        await self._leave_tab()
+
+    async def _submit(self, act: SubmitForm) -> Answer:
+        tab, document = await self._shown_document()
+        if document is None:
+            return await self._not_sent(MOVED_ON)
+        if words := await self._fill_and_submit(tab, document, act):
+            return await self._not_sent(*words)
+        try:
+            await _next_document(tab, document)
+            page = read_page(tab.snapshot())
+        except TabLost:
+            page = await self._read_present()
+        return form_answer(_path(document), self._show(page))
+
+    async def _fill_and_submit(self, tab: Tab, document: Loaded, act: SubmitForm) -> Sequence[str]:
+        """Send the form off; return why it did not go; nothing where only the next page can tell."""
+        prompts = len(tab.prompts)
+        try:
+            told = await tab.ask(document, "submit", _filling(act))
+            if told["held"] and len(tab.prompts) == prompts:
+                async with asyncio.timeout(_HELD_SECONDS):
+                    await _next_document(tab, document)
+        except TimeoutError:
+            return tab.prompts[prompts:] or ["The page's own script did not let the form go."]
+        except BidiError as error:
+            return [f"The page's own script failed: {error.message}"]
+        except DocumentGone as gone:
+            return [] if gone.asked else [MOVED_ON]
+        except TabLost:
+            return []
+        if told["held"] and tab.loaded is document:
+            return tab.prompts[prompts:]
+        problems = [(problem["name"], problem["words"]) for problem in told["problems"]]
+        return by_field(problems, read_page(tab.snapshot())) if problems else []
+
+    async def _send(self, act: SendLive) -> Answer:
+        tab, document = await self._shown_document()
+        if document is None:
+            return await self._not_sent(MOVED_ON)
+        known = len(tab.frames)
+        try:
+            if not await tab.ask(document, "send", dict(act.message)):
+                return await self._not_sent(NO_CHANNEL)
+            frame = await tab.until(lambda: _answer_among(tab, document, known, act.ref))
+        except BidiError as error:
+            return await self._not_sent(f"The page's own script failed: {error.message}")
+        except DocumentGone as gone:
+            if not gone.asked:
+                return await self._not_sent(MOVED_ON)
+            raise TimeoutError("the page was left before the server answered") from gone
+        except TabLost as lost:
+            raise TimeoutError("the tab was lost before the server answered") from lost
+        return live_answer(frame)
+
+    async def _not_sent(self, *words: str) -> Answer:
+        return Answer(accepted=False, words=words, page=self._show(await self._read_present()))
+
+    async def _shown_document(self) -> tuple[Tab, Loaded | None]:
+        """Return the tab, and its document unless another was shown last."""
+        try:
+            tab = await self._at_page()
+        except TabLost as lost:
+            raise TimeoutError("the tab was lost before anything was sent") from lost
+        same = tab.loaded is not None and self._shown in {"", tab.loaded.visit}
+        return tab, tab.loaded if same else None
+
+    async def _read_present(self) -> Page:
+        """Return the present page as its scripts have made it by now; open the link where there is no tab."""
+        for _ in range(_LOSSES):
+            with contextlib.suppress(TabLost):
+                return read_page(await self._read_anew(await self._at_page()))
+        raise SessionLost(f"the tab of {self._link} was lost {_LOSSES} times in a row")
+
+    async def _read_anew(self, tab: Tab) -> Snapshot:
+        try:
+            async with asyncio.timeout(self._browser.page_seconds):
+                while (document := tab.loaded) is not None:
+                    with contextlib.suppress(DocumentGone):
+                        html = await tab.ask(document, "snapshot")
+                        if tab.loaded is document:
+                            return tab.snapshot(html)
+                    await _next_document(tab, document)
+        except TimeoutError as error:
+            raise PageOverdue(f"the page after {_path(document)} did not come") from error
+        raise TabLost
+
+    async def _at_page(self) -> Tab:
+        """Return the tab with a document in it; open the link where there is none or it was lost."""
+        async with self._opening:
+            if self._closed:
+                raise SessionLost(f"the session of {self._link} is closed")
+            if self._tab is None or self._tab.lost:
+                self._tab = await self._browser.open_tab(self._link)
+            return self._tab
+
+    async def _leave_tab(self) -> None:
+        if self._tab is not None:
+            await self._tab.close()
+
+    def _show(self, page: Page) -> Page:
+        self._shown = page.visit
+        return page
+
+
+async def _next_document(tab: Tab, before: Loaded) -> Loaded:
+    return await tab.until(lambda: tab.loaded if tab.loaded is not before else None)
+
+
+def _is_news(tab: Tab, seen: Page) -> bool:
+    return tab.loaded is not None and (tab.loaded.visit, len(tab.frames)) != (seen.visit, seen.revision)
+
+
+def _path(document: Loaded | None) -> str:
+    return urlsplit(document.address).path if document else "the start"
+
+
+def _filling(act: SubmitForm) -> Mapping[str, object]:
+    button = act.button
+    return {
+        "values": {
+            name: [value] if isinstance(value, str) else list(value) for name, value in act.values.items()
+        },
+        "button": {"label": button.label, "name": button.name, "value": button.value} if button else None,
+        "timedOut": act.timed_out,
+    }
+
+
+def _answer_among(tab: Tab, document: Loaded, known: int, ref: str) -> Mapping[str, Any] | None:
+    """Return the answer that has come by now, of those after the `known` first frames."""
+    if tab.loaded is not document:
+        raise DocumentGone(asked=True)
+    return answering(tab.frames[known:], ref)

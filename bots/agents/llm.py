@@ -1,0 +1,242 @@
+"""A trader that asks a language model: prompt → reply → validated decision, all before the page's deadline.
+
+Every request is one attempt in the journal, whether it repeats one that failed or tells the model what was
+wrong with its last answer. Nothing is guessed: an answer that stays unusable is a failed decision.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bots.agents.prompts import NumberForm, again, page_prompt, system_prompt
+from bots.agents.replies import UnusableReply, read_reply, reply_schema
+from bots.domain.chat import ChatModel, Finish, Message, ModelFailed, Reply
+from bots.domain.errors import DecisionFailed, FailureKind
+from bots.domain.market import Decision
+from bots.domain.ports import Clock, Record, Situation
+from bots.domain.records import ModelAsked, ModelReplied
+
+_LONGEST_PAUSE = 8.0
+_MOST_SPREAD = 0.05  # of the time a decision has: its first request is never held back longer
+_CUT = "The answer was cut off before its end. Answer in fewer words: one short sentence for each text."
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a model is asked.
+
+    Attributes:
+        numbers: how it is asked to write prices.
+        reasks: how often an unusable answer goes back to it with what is wrong.
+        spread_seconds: a decision's first request is held back by a draw up to so long, so that all traders of
+            a round do not ask at one moment.
+        first_pause: seconds before the first repeated request; doubles, with jitter.
+    """
+
+    numbers: NumberForm = "number"
+    reasks: int = 2
+    spread_seconds: float = 0.0
+    first_pause: float = 0.25
+
+
+@dataclass(slots=True)
+class _Talk:
+    """One decision on its way: what has been said, how often the model was asked."""
+
+    situation: Situation
+    deadline: float
+    record: Record
+    schema: Mapping[str, Any]
+    messages: list[Message]
+    attempt: int = 0
+    recorded: int = 0  # messages that stand in the journal already
+    faults: tuple[str, ...] = field(default=())
+
+
+class LlmTrader:
+    """A decision maker behind which a model answers.
+
+    Args:
+        model: who is asked.
+        clock: for records, and for what is left until the deadline.
+        seed: of the draws that spread requests over time.
+    """
+
+    def __init__(self, model: ChatModel, clock: Clock, seed: int, manner: Manner | None = None) -> None:
+        self._model = model
+        self._clock = clock
+        self._draw = random.Random(f"pauses of {seed}")
+        self._manner = manner or Manner()
+
+    @property
+    def name(self) -> str:
+        """The model as asked for: `provider:model`."""
+        return self._model.name
+
+    async def decide(self, situation: Situation, deadline: float, record: Record) -> Decision:
+        """Ask until an answer can be used, at most `reasks` times again, never past the deadline.
+
+        Raises:
+            DecisionFailed: of the kind that ended it.
+        """
+        talk = _Talk(
+            situation,
+            deadline,
+            record,
+            reply_schema(situation.view, self._manner.numbers),
+            self._opening(situation),
+        )
+        try:
+            async with asyncio.timeout_at(deadline):
+                await asyncio.sleep(self._held_back(deadline))
+                return await self._until_usable(talk)
+        except TimeoutError:
+            unusable = f"; its last answer could not be used: {talk.faults[0]}" if talk.faults else ""
+            raise DecisionFailed(
+                FailureKind.TIMEOUT, f"{self.name} gave no usable answer in time{unusable}"
+            ) from None
+
+    def _held_back(self, deadline: float) -> float:
+        left = max(0.0, deadline - self._clock.monotonic())
+        return self._draw.uniform(0.0, min(self._manner.spread_seconds, _MOST_SPREAD * left))
+
+    def _opening(self, situation: Situation) -> list[Message]:
+        return [
+            Message("system", system_prompt(situation.view.market)),
+            Message("user", page_prompt(situation, self._manner.numbers)),
+        ]
+
+    async def _until_usable(self, talk: _Talk) -> Decision:
+        for _ in range(1 + self._manner.reasks):
+            reply = await self._reply(talk)
+            try:
+                return _decision(reply, talk.situation)
+            except UnusableReply as unusable:
+                talk.faults = unusable.faults
+                talk.messages += [
+                    Message("assistant", reply.text or "-"),
+                    Message("user", again(unusable.faults)),
+                ]
+                talk.recorded += 1  # the reply itself stands in the journal as a reply
+        raise DecisionFailed(
+            FailureKind.BAD_REPLY,
+            f"no usable answer in {1 + self._manner.reasks} attempts: {' '.join(talk.faults)}",
+        )
+
+    async def _reply(self, talk: _Talk) -> Reply:
+        """Return the model's next reply; a failure that may pass is waited out, if the time allows it."""
+        failures = 0
+        while True:
+            try:
+                return await self._ask(talk)
+            except ModelFailed as failed:
+                failures += 1
+                await asyncio.sleep(self._pause(failed, failures, talk.deadline))
+
+    def _pause(self, failed: ModelFailed, failures: int, deadline: float) -> float:
+        """Seconds to wait before the same request is sent again.
+
+        Raises:
+            ModelFailed: asking again cannot help, or not before the deadline.
+        """
+        if failed.retry_after is None or (
+            failed.kind is FailureKind.BAD_REPLY and failures > self._manner.reasks
+        ):
+            raise failed
+        backoff = min(_LONGEST_PAUSE, self._manner.first_pause * 2.0 ** (failures - 1)) * self._draw.uniform(
+            0.5, 1.0
+        )
+        pause = max(failed.retry_after, backoff)
+        left = deadline - self._clock.monotonic()
+        if pause >= left:
+            raise ModelFailed(
+                failed.kind, f"{failed.reason}; the next try in {pause:.1f} s, {left:.1f} s left"
+            )
+        return pause
+
+    async def _ask(self, talk: _Talk) -> Reply:
+        """Record the request, send it, record what came back."""
+        talk.attempt += 1
+        self._asked(talk)
+        started = self._clock.monotonic()
+        try:
+            reply = await self._model.complete(tuple(talk.messages), talk.schema, talk.deadline)
+        except ModelFailed as failed:
+            self._replied(talk, started, error=failed.reason, failure=failed.kind)
+            raise
+        except asyncio.CancelledError:
+            self._replied(talk, started, error="given up: the deadline came, or the page went on")
+            raise
+        self._replied(talk, started, reply=reply)
+        return reply
+
+    def _asked(self, talk: _Talk) -> None:
+        talk.record(
+            ModelAsked(
+                at=self._clock.now(),
+                seat=talk.situation.seat,
+                decision=talk.situation.decision,
+                attempt=talk.attempt,
+                model=self.name,
+                parameters=dict(self._model.parameters),
+                prompt=_as_text(talk.messages[talk.recorded :]),
+                prompt_hash=hashlib.sha256(_as_text(talk.messages).encode()).hexdigest(),
+            )
+        )
+        talk.recorded = len(talk.messages)
+
+    def _replied(
+        self,
+        talk: _Talk,
+        started: float,
+        *,
+        reply: Reply | None = None,
+        error: str | None = None,
+        failure: FailureKind | None = None,
+    ) -> None:
+        event = ModelReplied(
+            at=self._clock.now(),
+            seat=talk.situation.seat,
+            decision=talk.situation.decision,
+            attempt=talk.attempt,
+            error=error,
+            failure=failure,
+            seconds=self._clock.monotonic() - started,
+        )
+        if reply is not None:
+            event = event.model_copy(
+                update={
+                    "served_model": reply.served_model,
+                    "reply": reply.text,
+                    "finish": reply.finish.value,
+                    "seconds": reply.seconds,
+                    "usage": reply.usage,
+                }
+            )
+        talk.record(event)
+
+
+def _decision(reply: Reply, situation: Situation) -> Decision:
+    """The decision a reply holds.
+
+    Raises:
+        DecisionFailed: the model declined.
+        UnusableReply: what to tell the model.
+    """
+    if reply.finish is Finish.REFUSED:
+        raise DecisionFailed(FailureKind.REFUSAL, f"the model declined to answer: {reply.text[:200]}")
+    try:
+        return read_reply(reply.text, situation.view)
+    except UnusableReply as unusable:
+        if reply.finish is Finish.CUT:
+            raise UnusableReply(_CUT) from None
+        raise unusable from None
+
+
+def _as_text(messages: Sequence[Message]) -> str:
+    return "\n\n".join(f"[{message.role}]\n{message.text}" for message in messages)

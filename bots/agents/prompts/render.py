@@ -1,0 +1,285 @@
+"""Templates and what a trader sees → the text a model reads. Pure once the templates are read."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from functools import cache
+from importlib import resources
+from string import Template
+from typing import Literal
+
+from bots.agents.rules import expected_dividend, order_text
+from bots.domain.market import MarketRules, MarketView, OwnRound, PastRound
+from bots.domain.ports import Remembered, Situation
+
+NumberForm = Literal["number", "text", "integer"]
+"""How a model is asked to write prices; small models manage whole numbers best."""
+
+_BLANK_LINES = re.compile(r"\n{3,}")
+_FILES = ("system.txt", "trade.txt", "forecast.txt", "again.txt", "sentences.toml")
+_HEAD = ["round", "price", "volume", "dividend", "bought", "sold", "interest", "dividends", "cash", "shares"]
+_LONGEST_NOTE = 1500  # characters of one remembered text that are shown again
+
+
+def texts_hash() -> str:
+    """Return the sha256 of all prompt texts, in hexadecimal."""
+    together = hashlib.sha256()
+    for name in _FILES:
+        together.update(f"{name}\0{_text(name)}\0".encode())
+    return together.hexdigest()
+
+
+def system_prompt(market: MarketRules) -> str:
+    """Return what stays the same all session: the rules that everybody knows, and how to answer."""
+    filled = _fill(
+        _text("system.txt"),
+        others=_others(market.traders - 1),
+        computer_traders=_say("computer_traders", "told") if market.computer_traders else "",
+        length=_length(market),
+        endowment_cash=_amount(market.endowment_cash),
+        endowment_shares=market.endowment_shares,
+        interest_percent=_number(market.interest_rate * 100),
+        dividends=_dividends(market),
+        buy_back=_amount(market.buy_back),
+        fundamental=_fundamental(market),
+        institution=_institution(market),
+        tick=_amount(market.tick),
+        max_price=_amount(market.max_price),
+        max_quantity=market.max_quantity,
+        max_open_orders=market.max_open_orders,
+        forecasts=_forecasts(market),
+        pay=_pay(market),
+    )
+    return _BLANK_LINES.sub("\n\n", filled)
+
+
+def page_prompt(situation: Situation, numbers: NumberForm = "number") -> str:
+    """Return what one trade or forecast page says, with the trader's notes."""
+    view = situation.view
+    trade = view.page == "trade"
+    seconds = view.market.trade_seconds if trade else view.market.forecast_seconds
+    return _fill(
+        _text("trade.txt" if trade else "forecast.txt"),
+        round=_round(view),
+        time="" if seconds is None else _say("time", "timed", seconds=seconds),
+        history=_history(view),
+        account=_account(view),
+        memory=_memory(situation.memory),
+        price_form=_say("price_form", numbers),
+        cancel=_say("cancel", "possible") if view.open_orders else "",
+        wanted="\n".join(_wanted(view)),
+        fields=", ".join(f'"{one.field}"' for one in view.forecast_inputs),
+    )
+
+
+def again(faults: Sequence[str]) -> str:
+    """Return what a model is told whose answer cannot be used."""
+    return _fill(_text("again.txt"), faults=_as_data("\n".join(f"- {fault}" for fault in faults)))
+
+
+def _others(count: int) -> str:
+    if count <= 0:
+        return _say("others", "none")
+    return _say("others", "one") if count == 1 else _say("others", "many", count=count)
+
+
+def _length(market: MarketRules) -> str:
+    return _say(
+        "length",
+        "practice" if market.practice_rounds else "no_practice",
+        practice_rounds=market.practice_rounds,
+        paid_rounds=market.paid_rounds,
+    )
+
+
+def _dividends(market: MarketRules) -> str:
+    if len(market.dividends) == 1:
+        return _say("dividends", "one", amount=_amount(market.dividends[0].amount))
+    weights = sum(outcome.weight for outcome in market.dividends)
+    outcomes = [
+        _say("dividends", "outcome", amount=_amount(one.amount), weight=one.weight, weights=weights)
+        for one in market.dividends
+    ]
+    return _say(
+        "dividends", "several", outcomes=", ".join(outcomes), expected=_amount(expected_dividend(market))
+    )
+
+
+def _fundamental(market: MarketRules) -> str:
+    if market.fundamental_values is None:
+        return ""
+    values = [
+        _say("fundamental", "value", value=_amount(value), round=number)
+        for number, value in enumerate(market.fundamental_values, start=1)
+    ]
+    return _say("fundamental", "disclosed", values=", ".join(values))
+
+
+def _institution(market: MarketRules) -> str:
+    return _say(
+        "institution",
+        market.institution,
+        price_selection=_named("price_selection", market.price_selection),
+        rationing=_named("rationing", market.rationing),
+        price_without_trade=_named("price_without_trade", market.price_without_trade),
+    )
+
+
+def _named(table: str, name: str) -> str:
+    return _say(table, name if name in _sentences()[table] else "other", name=_as_data(name))
+
+
+def _forecasts(market: MarketRules) -> str:
+    if not market.forecast_horizons:
+        return _say("forecasts", "none")
+    return _say(
+        "forecasts",
+        "asked",
+        horizons=", ".join(map(str, market.forecast_horizons)),
+        tolerance=_amount(market.forecast_tolerance),
+        reward=_amount(market.forecast_reward),
+        maximum=_amount(market.forecast_max),
+    )
+
+
+def _pay(market: MarketRules) -> str:
+    return _say(
+        "pay",
+        "fee" if market.participation_fee else "no_fee",
+        cash=_number(market.cash_per_currency_unit),
+        currency=_as_data(market.currency),
+        fee=_amount(market.participation_fee),
+    )
+
+
+def _round(view: MarketView) -> str:
+    if view.round is None:
+        return view.page
+    return _say("round", view.round.phase, number=view.round.number, of=view.round.of)
+
+
+def _history(view: MarketView) -> str:
+    if not view.history:
+        return _say("history", "none", initial_price=_amount(view.market.initial_price))
+    own = {past.number: past for past in view.own}
+    rows = [_HEAD, *(_history_row(past, own.get(past.number)) for past in view.history)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    return _say("history", "some") + "\n" + _as_block("\n".join(lines))
+
+
+def _history_row(past: PastRound, own: OwnRound | None) -> list[str]:
+    price = "-" if past.price is None else _amount(past.price)
+    market = [str(past.number), price, str(past.volume), _amount(past.dividend)]
+    if own is None:
+        return [*market, *"------"]
+    amounts = [_amount(own.interest), _amount(own.dividends), _amount(own.cash)]
+    return [*market, str(own.bought), str(own.sold), *amounts, str(own.shares)]
+
+
+def _account(view: MarketView) -> str:
+    return "\n".join(_account_lines(view))
+
+
+def _account_lines(view: MarketView) -> Iterator[str]:
+    if view.holdings is None:
+        yield _say("account", "unknown")
+    else:
+        yield _say(
+            "account",
+            "now",
+            cash=_amount(view.holdings.cash),
+            cash_available=_amount(view.holdings.cash_available),
+            shares=view.holdings.shares,
+            shares_available=view.holdings.shares_available,
+        )
+    orders = [_say("account", "order", id=one.order_id, order=order_text(one)) for one in view.open_orders]
+    yield _say("account", "orders" if orders else "no_orders")
+    if orders:
+        yield _as_block("\n".join(orders))
+    given = [
+        _say("account", "forecast", round=one.round, value=_amount(one.value))
+        for one in view.forecasts
+        if one.value is not None
+    ]
+    if given:
+        yield _say("account", "forecasts")
+        yield _as_block("\n".join(given))
+
+
+def _memory(memory: Sequence[Remembered]) -> str:
+    if not memory:
+        return _say("memory", "none")
+    return _say("memory", "some") + "\n" + _as_block("\n".join(map(_remembered, memory)))
+
+
+def _remembered(past: Remembered) -> str:
+    notes = {
+        "plan": past.plan,
+        "insight": past.insight,
+        "orders": "; ".join(past.orders),
+        "forecasts": "; ".join(past.forecasts),
+    }
+    lines = [_say("memory", key, text=_as_data(_clipped(text))) for key, text in notes.items() if text]
+    return "\n".join([_say("memory", "round", phase=past.phase, number=past.round), *lines])
+
+
+def _wanted(view: MarketView) -> Iterator[str]:
+    for one in view.forecast_inputs:
+        yield _say(
+            "wanted",
+            "line",
+            field=_as_data(one.field),
+            round=one.round,
+            minimum=_amount(one.minimum),
+            maximum=_amount(one.maximum),
+        )
+
+
+def _clipped(text: str) -> str:
+    one_line = " ".join(text.split())
+    return one_line if len(one_line) <= _LONGEST_NOTE else one_line[:_LONGEST_NOTE] + " [cut]"
+
+
+def _as_block(text: str) -> str:
+    return f"<data>\n{text}\n</data>"
+
+
+def _as_data(text: str) -> str:
+    """Text that cannot close the block it stands in."""
+    return text.replace("<", "&lt;")
+
+
+def _amount(amount: Decimal) -> str:
+    """Two decimals, or all there are: 14.00, 0.125."""
+    whole, _, places = f"{amount:f}".partition(".")
+    return f"{whole}.{places.rstrip('0').ljust(2, '0')}"
+
+
+def _number(amount: Decimal) -> str:
+    """As short as it is exact: 5, 2.5."""
+    text = f"{amount:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _say(table: str, key: str, /, **fields: object) -> str:
+    return _fill(_sentences()[table][key], **fields)
+
+
+def _fill(template: str, /, **fields: object) -> str:
+    """Fill a template once: what is filled in is never read as a template itself."""
+    return Template(template).substitute({key: str(value) for key, value in fields.items()})
+
+
+@cache
+def _text(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8").rstrip("\n")
+
+
+@cache
+def _sentences() -> Mapping[str, Mapping[str, str]]:
+    return tomllib.loads(_text("sentences.toml"))

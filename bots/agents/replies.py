@@ -1,0 +1,188 @@
+"""What a model may answer on a page, and raw text → decision, or what is wrong with it in words.
+
+Numbers are read from their text, never through binary floats. A decision is only returned once the market's
+own rules accept it as a whole.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Annotated, Any, NoReturn
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from bots.agents.prompts import NumberForm
+from bots.agents.rules import decision_faults
+from bots.domain.market import Decision, Forecast, MarketView, OrderIntent
+from markets.orders import Side
+
+_LONGEST_REPLY = 200_000  # characters that are read as JSON
+_LONGEST_NUMBER = 40
+_MOST_FAULTS = 12  # told to the model at once
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+_FENCED = re.compile(r"```(?:json)?\s*(.*?)```", re.DOTALL)
+
+Schema = dict[str, Any]
+
+
+class UnusableReply(Exception):
+    """A reply that is no valid decision; `faults` are sentences for the model that gave it."""
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__(" ".join(faults))
+        self.faults = faults[:_MOST_FAULTS]
+
+
+def reply_schema(view: MarketView, numbers: NumberForm = "number") -> Schema:
+    """Return the JSON schema of an answer to a trade or forecast page.
+
+    Every key is required and no other is allowed, which is what providers' strict modes ask for; limits of
+    value stand in the prompt and are checked by the market's rules.
+    """
+    words = {key: {"type": "string"} for key in ("reasoning", "insight", "plan")}
+    price = {"type": {"number": "number", "text": "string", "integer": "integer"}[numbers]}
+    if view.page == "forecast":
+        return _object({**words, "forecasts": _object({one.field: price for one in view.forecast_inputs})})
+    order = _object(
+        {
+            "side": {"type": "string", "enum": [side.value for side in Side]},
+            "quantity": {"type": "integer"},
+            "price": price,
+        }
+    )
+    cancel = {"cancel": {"type": "array", "items": {"type": "integer"}}} if view.open_orders else {}
+    return _object({**words, "orders": {"type": "array", "items": order}, **cancel})
+
+
+def read_reply(text: str, view: MarketView) -> Decision:
+    """Return the decision a raw reply holds.
+
+    Raises:
+        UnusableReply: it holds none, or one that the market would refuse.
+    """
+    raw = _read_json(text)
+    try:
+        answer = (_ForecastAnswer if view.page == "forecast" else _TradeAnswer).model_validate(raw)
+    except ValidationError as error:
+        raise UnusableReply(*_schema_faults(error)) from None
+    decision = answer.decision()
+    faults = tuple(decision_faults(view, decision))
+    if faults:
+        raise UnusableReply(*faults)
+    return decision
+
+
+def _exact(value: object) -> Decimal:
+    """A number from JSON, or its text, as a `Decimal` of bounded size."""
+    if isinstance(value, str) and len(value) <= _LONGEST_NUMBER and _NUMBER.fullmatch(value.strip()):
+        return Decimal(value.strip())
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        number = Decimal(value)
+        if number.is_finite() and abs(number.adjusted()) < _LONGEST_NUMBER and len(f"{number:f}") < 60:
+            return number
+    raise ValueError("must be a number such as 14.50")
+
+
+def _whole(value: object) -> int:
+    number = _exact(value)
+    if number != number.to_integral_value():
+        raise ValueError("must be a whole number")
+    return int(number)
+
+
+def _lower(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+_Exact = Annotated[Decimal, BeforeValidator(_exact)]
+_Positive = Annotated[Decimal, BeforeValidator(_exact), Field(gt=0)]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reasoning: str | None = None
+    insight: str | None = None
+    plan: str | None = None
+
+    def words(self) -> Mapping[str, str | None]:
+        return {
+            "reasoning": self.reasoning or None,
+            "insight": self.insight or None,
+            "plan": self.plan or None,
+        }
+
+
+class _OrderAnswer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    side: Annotated[Side, BeforeValidator(_lower)]
+    quantity: Annotated[int, BeforeValidator(_whole), Field(gt=0)]
+    price: _Positive
+
+
+class _TradeAnswer(_Answer):
+    orders: tuple[_OrderAnswer, ...]
+    cancel: tuple[Annotated[int, BeforeValidator(_whole)], ...] = ()
+
+    def decision(self) -> Decision:
+        orders = tuple(
+            OrderIntent(side=order.side, quantity=order.quantity, limit=order.price) for order in self.orders
+        )
+        return Decision(orders=orders, cancel=self.cancel, **self.words())
+
+
+class _ForecastAnswer(_Answer):
+    forecasts: Mapping[str, _Exact]
+
+    def decision(self) -> Decision:
+        forecasts = tuple(Forecast(field=field, value=value) for field, value in self.forecasts.items())
+        return Decision(forecasts=forecasts, **self.words())
+
+
+def _read_json(text: str) -> object:
+    """The first reading that is JSON: the whole text, a fenced block, or from the first { to the last }."""
+    if len(text) > _LONGEST_REPLY:
+        raise UnusableReply("The answer is far too long.")
+    problem = "it is empty"
+    for candidate in _candidates(text):
+        try:
+            return json.loads(candidate, parse_float=Decimal, parse_constant=_no_constant)
+        except (ValueError, RecursionError, ArithmeticError) as error:
+            problem = "its nesting is too deep" if isinstance(error, RecursionError) else str(error)
+    raise UnusableReply(f"The answer is not one complete JSON object: {problem}.")
+
+
+def _candidates(text: str) -> Iterator[str]:
+    stripped = text.strip()
+    if stripped:
+        yield stripped
+    fenced = _FENCED.search(stripped)
+    if fenced:
+        yield fenced[1].strip()
+    start, end = stripped.find("{"), stripped.rfind("}")
+    if 0 <= start < end and not (start == 0 and end == len(stripped) - 1):
+        yield stripped[start : end + 1]
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
+
+
+def _schema_faults(error: ValidationError) -> Iterator[str]:
+    for fault in error.errors(include_url=False, include_input=False, include_context=False)[:_MOST_FAULTS]:
+        where = ".".join(str(part + 1 if isinstance(part, int) else part) for part in fault["loc"])
+        what = fault["msg"].removeprefix("Value error, ")
+        yield f"{where[:80] or 'The answer'}: {what}."
+
+
+def _object(properties: Mapping[str, Any]) -> Schema:
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": list(properties),
+        "additionalProperties": False,
+    }

@@ -1,0 +1,116 @@
+"""Figures of a run, at the size of a journal's column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bots.analysis.run_data import MarketRound
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_PRICE = "#1f5fa8"
+_FUNDAMENTAL = "#b4532a"
+_INK = "#2b2f36"
+_STYLE: Any = {
+    "font.family": "sans-serif",
+    "font.size": 8.5,
+    "axes.edgecolor": "#8a9099",
+    "axes.labelcolor": _INK,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.color": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "svg.hashsalt": "price-and-volume",
+}
+
+
+def price_and_volume(rounds: Sequence[MarketRound], folder: Path) -> tuple[Path, ...]:
+    """Draw price against fundamental value above, volume below; practice rounds stand on grey ground.
+
+    Args:
+        rounds: market × round in order; length n >= 1.
+        folder: where `price-and-volume.png`, `.svg` and `.pdf` go.
+
+    Returns:
+        The files written.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(6.3, 3.9), layout="constrained")
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2.6, 1))
+        _draw_prices(upper, rounds)
+        _draw_volumes(lower, rounds)
+        figure.align_ylabels()
+        files = tuple(folder / f"price-and-volume.{kind}" for kind in ("png", "svg", "pdf"))
+        for file in files:
+            figure.savefig(file, dpi=200, metadata=_undated(file))
+    return files
+
+
+def _undated(file: Path) -> dict[str, None]:
+    """Leave the time of drawing out, so that the same run gives the same file."""
+    return {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(file.suffix, {})
+
+
+def _draw_prices(axes: Axes, rounds: Sequence[MarketRound]) -> None:
+    places = range(1, len(rounds) + 1)
+    _shade_practice(axes, rounds, name="Practice")
+    axes.plot(
+        places,
+        _floats([r.fundamental for r in rounds]),
+        color=_FUNDAMENTAL,
+        lw=1.3,
+        label="Fundamental value",
+    )
+    prices = _floats([r.price for r in rounds])
+    for phase in ("practice", "paid"):
+        xs = [x for x, r in zip(places, rounds, strict=True) if r.phase == phase]
+        ys = [y for y, r in zip(prices, rounds, strict=True) if r.phase == phase]
+        axes.plot(xs, ys, color=_PRICE, lw=1.3, zorder=2, label="Price" if phase == "paid" else None)
+    for traded in (True, False):
+        xs = [x for x, r in zip(places, rounds, strict=True) if (r.volume > 0) is traded]
+        ys = [y for y, r in zip(prices, rounds, strict=True) if (r.volume > 0) is traded]
+        face = _PRICE if traded else "white"
+        label = None if traded or not xs else "Price without trade"
+        axes.plot(xs, ys, "o", ms=4, mfc=face, mec=_PRICE, mew=1.1, zorder=3, label=label)
+    axes.set_ylabel("Cash per share")
+    axes.margins(y=0.18)
+    axes.legend(frameon=False, loc="upper left", ncols=3, bbox_to_anchor=(0, 1.16), borderaxespad=0)
+
+
+def _draw_volumes(axes: Axes, rounds: Sequence[MarketRound]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    places = range(1, len(rounds) + 1)
+    _shade_practice(axes, rounds)
+    axes.bar(places, [r.volume for r in rounds], color=_PRICE, width=0.62)
+    axes.set_ylabel("Volume (shares)")
+    axes.set_xlabel("Round")
+    step = max(1, len(rounds) // 20)
+    axes.set_xticks(list(places)[::step], [_tick(r) for r in rounds][::step])
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=3))
+
+
+def _tick(one: MarketRound) -> str:
+    return f"P{one.round}" if one.phase == "practice" else str(one.round)
+
+
+def _shade_practice(axes: Axes, rounds: Sequence[MarketRound], name: str = "") -> None:
+    practice = sum(one.phase == "practice" for one in rounds)
+    axes.set_xlim(0.4, len(rounds) + 0.6)
+    if practice:
+        axes.axvspan(0.4, practice + 0.5, color="#eceef1", zorder=0, lw=0)
+        place = axes.get_xaxis_transform()
+        axes.text(0.55, 0.96, name, transform=place, va="top", color="#6a707a", fontsize=7.5)
+
+
+def _floats(values: Sequence[Decimal | None]) -> list[float]:
+    return [float("nan") if value is None else float(value) for value in values]

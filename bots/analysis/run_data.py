@@ -1,0 +1,128 @@
+"""From a run's journal to the two tables everything else is made of: market × round and trader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+
+from bots.domain.market import MarketRules, MarketView, Phase
+from bots.domain.records import (
+    ActAnswered,
+    ActSent,
+    DecisionMade,
+    Event,
+    Journal,
+    PageMissed,
+    PageSeen,
+    SeatEnded,
+    SeatOpened,
+    parse_journal,
+)
+from markets.fundamental import constant_fundamental_values
+from markets.money import shown
+
+_DECIMALS = 6  # of a fundamental value in tables
+
+
+def read_journal(folder: Path) -> Journal:
+    """Read the journal of a run folder.
+
+    Raises:
+        FileNotFoundError: the folder has no journal.
+        ValueError: a line is no event; names it.
+    """
+    return parse_journal((folder / "journal.jsonl").read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True, slots=True)
+class MarketRound:
+    """One round of the market. `price` is cash per share, None where the round has none."""
+
+    phase: Phase
+    round: int
+    price: Decimal | None
+    volume: int  # shares
+    fundamental: Decimal | None  # cash per share; of paid rounds
+    dividend: Decimal  # cash per share
+
+
+@dataclass(frozen=True, slots=True)
+class TraderResult:
+    """How one bot did. Amounts in cash, `payoff` in `currency`; None where the seat did not get that far."""
+
+    seat: int
+    trader: str
+    participant: str
+    final_wealth: Decimal | None
+    forecast_earnings: Decimal | None
+    payoff: Decimal | None
+    currency: str
+    orders: int  # accepted by the server
+    refused: int
+    fallbacks: int  # decisions that the declared fallback made
+    missed: int  # pages
+    outcome: str
+
+
+def market_rounds(events: Iterable[Event]) -> tuple[MarketRound, ...]:
+    """Return the rounds that any bot has seen finished, practice first, in order."""
+    rounds: dict[tuple[Phase, int], MarketRound] = {}
+    for view in _views(events):
+        values = _fundamentals(view.market)
+        for past in view.history:
+            fundamental = values[past.number - 1] if past.phase == "paid" else None
+            rounds[past.phase, past.number] = MarketRound(
+                past.phase, past.number, past.price, past.volume, fundamental, past.dividend
+            )
+    return tuple(rounds[key] for key in sorted(rounds, key=lambda key: (key[0] != "practice", key[1])))
+
+
+def _views(events: Iterable[Event]) -> Iterable[MarketView]:
+    return (event.view for event in events if isinstance(event, PageSeen) and event.view is not None)
+
+
+def _fundamentals(rules: MarketRules) -> tuple[Decimal, ...]:
+    """Return the fundamental value of each paid round, cash per share, from the public rules."""
+    weights = sum(outcome.weight for outcome in rules.dividends)
+    expected = sum((Fraction(one.amount) * one.weight for one in rules.dividends), Fraction(0)) / weights
+    values = constant_fundamental_values(
+        expected, Fraction(rules.interest_rate), Fraction(rules.buy_back), rules.paid_rounds
+    )
+    return tuple(Decimal(shown(value, _DECIMALS)) for value in values)
+
+
+def trader_results(events: Iterable[Event]) -> tuple[TraderResult, ...]:
+    """Return one row a seat, by seat number."""
+    seats: dict[int, list[Event]] = {}
+    for event in events:
+        if (seat := getattr(event, "seat", None)) is not None:
+            seats.setdefault(seat, []).append(event)
+    return tuple(_trader_result(seat, seats[seat]) for seat in sorted(seats))
+
+
+def _trader_result(seat: int, events: list[Event]) -> TraderResult:
+    opened = next(event for event in events if isinstance(event, SeatOpened))
+    views = list(_views(events))
+    final = next((view.final for view in reversed(views) if view.final and view.final.phase == "paid"), None)
+    placed = {
+        event.ref for event in events if isinstance(event, ActSent) and event.content.get("type") == "place"
+    }
+    answers = [event for event in events if isinstance(event, ActAnswered) and event.ref in placed]
+    ended = [event for event in events if isinstance(event, SeatEnded)]
+    return TraderResult(
+        seat=seat,
+        trader=opened.trader,
+        participant=opened.participant,
+        final_wealth=final.final_wealth if final else None,
+        forecast_earnings=final.forecast_earnings if final else None,
+        payoff=final.payoff if final else None,
+        currency=views[-1].market.currency if views else "",
+        orders=sum(answer.accepted for answer in answers),
+        refused=sum(not answer.accepted for answer in answers),
+        fallbacks=sum(isinstance(event, DecisionMade) and event.fallback for event in events),
+        missed=sum(isinstance(event, PageMissed) for event in events),
+        outcome=ended[-1].outcome.value if ended else "running",
+    )

@@ -1,0 +1,78 @@
+"""The tree of errors: who has to do something about each.
+
+    BotsError
+    ├── UserMustMend          the user must fix this before the run can start     exit code 2
+    ├── SeatError             one seat failed; the others trade on                exit code 3
+    │   ├── UnexpectedPage    a page the page flow does not allow there
+    │   ├── PageOverdue       a page that never came, or never went on
+    │   └── SessionLost       browser, driver or server went away for good
+    └── DecisionFailed        one decision failed; the declared fallback acts
+
+Anything else that is raised is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class BotsError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class UserMustMend(BotsError):
+    """Something the user gave cannot be used: what it is, where it stands and how to mend it.
+
+    Args:
+        what: what is wrong, as a clause without a full stop.
+        where: file, option, address or variable in which it stands.
+        mend: what to do about it, as an imperative.
+    """
+
+    def __init__(self, what: str, *, where: str, mend: str) -> None:
+        super().__init__(f"{where}: {what}. {mend}")
+        self.what = what
+        self.where = where
+        self.mend = mend
+
+
+class SeatError(BotsError):
+    """One seat cannot go on; its siblings do."""
+
+
+class UnexpectedPage(SeatError):
+    """The server showed a page that the page flow does not allow after the last one."""
+
+    def __init__(self, *, was_on: str, saw: str, allowed: str, change: str) -> None:
+        super().__init__(
+            f"After {was_on} the trader saw {saw}; allowed there: {allowed}. "
+            f"If this page is right, add it in {change}."
+        )
+
+
+class PageOverdue(SeatError):
+    """A page did not come, or did not go on, before its deadline."""
+
+
+class SessionLost(SeatError):
+    """The browser, its driver or the server went away and did not come back."""
+
+
+class FailureKind(StrEnum):
+    """Why a decision failed; each is its own outcome in the records."""
+
+    TIMEOUT = "timeout"  # the page's deadline came first
+    UNAVAILABLE = "unavailable"  # network, 5xx, overloaded, rate limit past the deadline
+    REJECTED = "rejected"  # key, model name or parameter refused by the provider
+    REFUSAL = "refusal"  # the model declined to answer
+    BAD_REPLY = "bad-reply"  # not a valid decision, even after asking again
+    OVER_BUDGET = "over-budget"  # the run's limit of money or tokens is reached
+
+
+class DecisionFailed(BotsError):
+    """A decision maker could not decide; never the same as deciding not to trade."""
+
+    def __init__(self, kind: FailureKind, reason: str) -> None:
+        super().__init__(f"{kind.value}: {reason}")
+        self.kind = kind
+        self.reason = reason

@@ -1,0 +1,224 @@
+"""What a trader sees and does.
+
+`MarketView` is the data block that every page of the shipped market carries (`id="market-view"`): the page's
+own script draws from it what people see, so people and bots have the same information. Amounts of money are
+decimal strings on the page and exact `Decimal` here, as they are shown to people (cash is rounded down to
+the displayed decimals, so what is shown can always be spent). Prices are cash per share.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from markets.orders import Side
+
+Shares = Annotated[int, Field(ge=0)]
+PageName = Literal[
+    "consent", "instructions", "phase_start", "trade", "forecast", "results", "final", "payment"
+]
+Phase = Literal["practice", "paid"]
+
+
+class Value(BaseModel):
+    """A frozen value that is valid once built; unknown keys are an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DividendOutcome(Value):
+    """One possible dividend: `amount` in cash per share, drawn with odds `weight` among all weights."""
+
+    amount: Decimal
+    weight: int = Field(gt=0)
+
+
+class MarketRules(Value):
+    """The session's parameters as every participant may know them."""
+
+    institution: Literal["call_market", "double_auction"]
+    traders: int = Field(gt=0)
+    computer_traders: bool  # participants are told that computer traders may take part
+    tick: Decimal  # smallest step of a price, in cash
+    decimals: int  # of amounts as displayed
+    initial_price: Decimal
+    endowment_cash: Decimal  # this trader's own
+    endowment_shares: Shares
+    dividends: tuple[DividendOutcome, ...]
+    interest_rate: Decimal  # a round, on cash held after trading; 0.05 is 5 %
+    buy_back: Decimal  # cash per share after the last paid round
+    fundamental_values: tuple[Decimal, ...] | None  # by paid round; None where not disclosed
+    practice_rounds: int = Field(ge=0)
+    paid_rounds: int = Field(gt=0)
+    max_price: Decimal
+    max_quantity: int = Field(gt=0)  # shares in one order
+    max_open_orders: int = Field(gt=0)  # of one trader in one round
+    price_selection: str
+    rationing: str
+    price_without_trade: str
+    forecast_horizons: tuple[int, ...]  # rounds ahead; 0 is this round
+    forecast_tolerance: Decimal
+    forecast_reward: Decimal  # cash for each forecast within the tolerance
+    forecast_max: Decimal
+    trade_seconds: int | None  # None: no timer
+    forecast_seconds: int | None
+    results_seconds: int | None
+    cash_per_currency_unit: Decimal  # 200 cash = 1 unit of `currency`
+    currency: str
+    participation_fee: Decimal
+
+
+class RoundRef(Value):
+    """A round: the `number`-th of `of` in its phase, the `overall`-th of the session; all from 1."""
+
+    phase: Phase
+    number: int = Field(ge=1)
+    of: int = Field(ge=1)
+    overall: int = Field(ge=1)
+
+
+class Holdings(Value):
+    """A trader's account; what open orders do not reserve is available."""
+
+    cash: Decimal
+    shares: int
+    cash_available: Decimal
+    shares_available: int
+
+
+class PastRound(Value):
+    """What everybody knows of a finished round. `price` is None where the rule says missing."""
+
+    phase: Phase
+    number: int
+    price: Decimal | None
+    volume: Shares
+    dividend: Decimal  # cash per share
+
+
+class OwnRound(Value):
+    """What happened to this trader in a finished round; cash and shares are those after it."""
+
+    phase: Phase
+    number: int
+    bought: Shares
+    sold: Shares
+    interest: Decimal
+    dividends: Decimal
+    cash: Decimal
+    shares: int
+
+
+class OpenOrder(Value):
+    """An order of this trader that the server holds."""
+
+    order_id: int
+    side: Side
+    quantity: int  # shares still open
+    limit: Decimal  # cash per share
+    ref: str | None  # the sender's own name for it; placing it again is the same order
+
+
+class ForecastInput(Value):
+    """One price to be forecast: that of paid or practice round `round` of the present phase."""
+
+    field: str
+    horizon: int
+    round: int
+    minimum: Decimal
+    maximum: Decimal
+    value: Decimal | None  # forecast already given
+
+
+class ScoredForecast(Value):
+    """A forecast whose round is now known, and the cash it earned."""
+
+    made_in: int
+    round: int
+    horizon: int
+    value: Decimal
+    price: Decimal
+    reward: Decimal
+
+
+class RoundResult(Value):
+    """A finished round as its results page tells it to one trader."""
+
+    price: Decimal | None
+    volume: Shares
+    bought: Shares
+    sold: Shares
+    dividend: Decimal  # cash per share
+    dividends: Decimal  # cash received
+    interest: Decimal  # cash received
+    forecasts: tuple[ScoredForecast, ...]
+
+
+class FinalResult(Value):
+    """The end of a phase; the paid one has the payoff in `currency`."""
+
+    phase: Phase
+    cash: Decimal
+    shares: int
+    buy_back_income: Decimal
+    final_wealth: Decimal  # cash + buy-back · shares
+    forecast_earnings: Decimal  # cash
+    payoff: Decimal | None  # in currency, participation fee included; None in practice
+
+
+class MarketView(Value):
+    """Everything the present page of the shipped market tells one trader."""
+
+    version: Literal[1]
+    page: PageName
+    market: MarketRules
+    round: RoundRef | None  # None on consent, instructions and payment
+    holdings: Holdings | None
+    history: tuple[PastRound, ...]  # of the present phase, oldest first
+    own: tuple[OwnRound, ...]
+    open_orders: tuple[OpenOrder, ...]
+    forecast_inputs: tuple[ForecastInput, ...]
+    forecasts: tuple[ForecastInput, ...]  # given in earlier rounds, whose price is not known yet
+    result: RoundResult | None
+    final: FinalResult | None
+
+    @property
+    def last_price(self) -> Decimal:
+        """The latest price of the phase, or the initial price before there is one."""
+        known = [past.price for past in self.history if past.price is not None]
+        return known[-1] if known else self.market.initial_price
+
+
+class OrderIntent(Value):
+    """An order a trader means to place: `quantity` shares at `limit` cash per share or better."""
+
+    side: Side
+    quantity: int = Field(gt=0)
+    limit: Decimal = Field(gt=0)
+
+
+class Forecast(Value):
+    """A forecast for the page's input `field`, in cash per share."""
+
+    field: str
+    value: Decimal
+
+
+class Decision(Value):
+    """What a trader does on one page. No orders means: chose not to trade."""
+
+    orders: tuple[OrderIntent, ...] = ()
+    cancel: tuple[int, ...] = ()  # ids of own open orders
+    forecasts: tuple[Forecast, ...] = ()
+    plan: str | None = None  # carried to later rounds
+    insight: str | None = None
+    reasoning: str | None = None
+
+    @model_validator(mode="after")
+    def _each_forecast_once(self) -> Self:
+        fields = [forecast.field for forecast in self.forecasts]
+        if len(fields) != len(set(fields)):
+            raise ValueError("each forecast field may be answered once")
+        return self

@@ -1,0 +1,190 @@
+"""What a participant sees, what it can send, and which page may follow which."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from bots.domain.errors import UnexpectedPage
+from bots.domain.market import MarketView, PageName
+
+
+class FieldKind(StrEnum):
+    """Widgets a browser can submit."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    DECIMAL = "decimal"
+    CHOICE = "choice"  # radio or select: exactly one
+    CHOICES = "choices"  # multi-select or several check boxes of one name
+    CHECKBOX = "checkbox"
+    LONG_TEXT = "long-text"
+    RANGE = "range"
+    HIDDEN = "hidden"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One option: the `value` that is sent and the `label` that is read."""
+
+    value: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One input of a form, with what the page says about it."""
+
+    name: str
+    kind: FieldKind
+    label: str
+    required: bool = False
+    choices: tuple[Choice, ...] = ()
+    minimum: str | None = None
+    maximum: str | None = None
+    step: str | None = None
+    max_length: int | None = None
+    value: str | None = None
+    help_text: str = ""
+    errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A way to submit the form; `name` and `value` are sent where the page gives them."""
+
+    label: str
+    name: str | None = None
+    value: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The page's form; posts to the page's own address."""
+
+    fields: tuple[Field, ...] = ()
+    buttons: tuple[Button, ...] = ()
+
+
+class PageKind(StrEnum):
+    """What can be done on a page."""
+
+    FORM = "form"  # read, fill, submit
+    MARKET = "market"  # a page of the shipped market: has a MarketView
+    WAIT = "wait"  # others are waited for
+    END = "end"  # the participant is through
+    BROKEN = "broken"  # an error page of the server, or of the browser
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An immutable picture of the present page.
+
+    Attributes:
+        visit: names one loading of one document; a reload is a new visit.
+        revision: counts live frames received on this visit, from 0.
+        location: path of the address, `/p/CODE/APP/PAGE/INDEX` on oTree pages.
+        expires_at: when the page's timer ends, monotonic seconds; None without a timer.
+        errors: the server's words about a refused form.
+        frames: live frames received on this visit, oldest first.
+    """
+
+    visit: str
+    kind: PageKind
+    location: str
+    title: str = ""
+    text: str = ""
+    form: Form | None = None
+    market: MarketView | None = None
+    live: bool = False
+    expires_at: float | None = None
+    errors: tuple[str, ...] = ()
+    frames: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    revision: int = 0
+
+    @property
+    def name(self) -> str:
+        """What people call the page: the market page's name, else oTree's page class, else the path."""
+        if self.market is not None:
+            return self.market.page
+        parts = self.location.strip("/").split("/")
+        return parts[3] if len(parts) == 5 and parts[0] == "p" else self.location
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitForm:
+    """Send the page's form. `timed_out` marks a submission made because the page's time is over."""
+
+    values: Mapping[str, str | tuple[str, ...]]
+    button: Button | None = None
+    timed_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SendLive:
+    """Send one live message; the frame that carries the same `ref` is its answer."""
+
+    message: Mapping[str, Any]
+    ref: str
+
+
+Act = SubmitForm | SendLive
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server said to an act.
+
+    Attributes:
+        accepted: False where the server refused.
+        words: the server's own words, one sentence each.
+        page: the page after a submitted form; None for live messages.
+        frame: the live frame that answered; None for forms.
+    """
+
+    accepted: bool
+    words: tuple[str, ...] = ()
+    page: Page | None = None
+    frame: Mapping[str, Any] | None = None
+
+
+START = "start"
+
+# Market page -> market pages that may be next. Forms of other apps and wait pages may stand anywhere between.
+_PHASE: frozenset[PageName] = frozenset({"phase_start", "trade", "forecast", "results", "final"})
+PAGE_FLOW: Mapping[str, frozenset[PageName]] = {
+    "consent": _PHASE | frozenset[PageName]({"instructions", "payment"}),
+    "instructions": _PHASE | frozenset[PageName]({"payment"}),
+    "phase_start": frozenset({"trade", "forecast", "results", "final"}),
+    "trade": frozenset({"forecast", "results", "trade", "final", "phase_start"}),
+    "forecast": frozenset({"results", "trade", "final", "phase_start"}),
+    "results": frozenset({"trade", "forecast", "results", "phase_start", "final", "payment"}),
+    "final": frozenset({"phase_start", "trade", "payment"}),
+    "payment": frozenset(),
+}
+
+
+def check_flow(before: MarketView | None, after: MarketView) -> None:
+    """Let a market page follow another, or name what was expected.
+
+    A bot may join at any page and may miss pages, so the flow goes forward in any stride: the same page again
+    (a reload, a refused form) is always allowed, a later round always is, an earlier one never.
+
+    Raises:
+        UnexpectedPage: `after` cannot follow `before`.
+    """
+    if before is None or (before.page == after.page and before.round == after.round):
+        return
+    rounds = (before.round.overall if before.round else 0, after.round.overall if after.round else 0)
+    forward = rounds[1] == 0 or rounds[1] >= rounds[0]
+    later_round = rounds[1] > rounds[0] > 0
+    if forward and (later_round or after.page in PAGE_FLOW[before.page]):
+        return
+    raise UnexpectedPage(
+        was_on=f"{before.page} (round {rounds[0]})",
+        saw=f"{after.page} (round {rounds[1]})",
+        allowed=", ".join(sorted(PAGE_FLOW[before.page])) or "nothing",
+        change="bots/domain/pages.py, PAGE_FLOW",
+    )

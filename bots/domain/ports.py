@@ -1,0 +1,102 @@
+"""What the domain needs of the world. Fakes of each ship in `bots.adapters.in_memory`.
+
+Deadlines are seconds on the clock's monotonic scale, which is that of `time.monotonic` and of the event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from bots.domain.market import Decision, MarketView
+from bots.domain.pages import Act, Answer, Page
+from bots.domain.records import Event
+
+
+class Clock(Protocol):
+    """Time of day for records, monotonic time for deadlines."""
+
+    def now(self) -> datetime:
+        """Return the time in UTC."""
+
+    def monotonic(self) -> float:
+        """Return seconds on the scale of every deadline."""
+
+
+class ParticipantSession(Protocol):
+    """Someone sitting at a page: in a browser, in a browserless client, in process, or in a recording."""
+
+    async def look(self) -> Page:
+        """Return the present page; the first look opens the participant's link.
+
+        Raises:
+            SessionLost: browser, driver or server is gone for good.
+        """
+
+    async def act(self, act: Act, until: float) -> Answer:
+        """Send what the page accepts and return what the server answered.
+
+        Raises:
+            TimeoutError: no answer by `until`; the act may have reached the server.
+            SessionLost: as above.
+        """
+
+    async def wait(self, seen: Page, until: float) -> Page | None:
+        """Return the present page once its visit or revision differs from `seen`; None at `until`.
+
+        Raises:
+            SessionLost: as above.
+        """
+
+    async def close(self) -> None:
+        """Give the seat up; safe to call twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What a trader carries from an earlier round: its words, what it did, what it was told."""
+
+    phase: str
+    round: int  # within the phase
+    plan: str | None = None
+    insight: str | None = None
+    reasoning: str | None = None
+    orders: tuple[str, ...] = ()  # one readable line an order, with the server's answer
+    forecasts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a decision maker is given: the page's view, the trader's memory, and names for the records."""
+
+    seat: int
+    decision: str  # unique name of this decision in the run
+    view: MarketView
+    memory: tuple[Remembered, ...] = ()
+
+
+Record = Callable[[Event], None]
+
+
+class DecisionMaker(Protocol):
+    """Turns what a trader sees into what it does, before a deadline."""
+
+    @property
+    def name(self) -> str:
+        """Name for records and tables, e.g. `openai:gpt-4o-2024-08-06` or `fundamentalist`."""
+
+    async def decide(self, situation: Situation, deadline: float, record: Record) -> Decision:
+        """Decide by `deadline`. Each exchange with a model is recorded as it happens.
+
+        Raises:
+            DecisionFailed: no valid decision; the caller's declared fallback acts.
+        """
+
+
+class RunStore(Protocol):
+    """Keeps what happens, in order, at once."""
+
+    def append(self, event: Event) -> None:
+        """Write one event through to the disk before returning."""

@@ -1,0 +1,181 @@
+"""argv → plan → exit code. One console script, `bots`; `python -m bots.main …` is its verb `run`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from bots.domain.errors import BotsError, UserMustMend
+from bots.domain.records import RunOutcome
+from bots.services.configuration import environment, readable_by_others
+from bots.services.interrupt import interruptible
+from bots.services.plan import DEFAULT_TIMEOUT_MINUTES, RunPlan
+from bots.services.room import Room
+
+EXIT_MEND = 2
+EXIT_INTERRUPTED = 130
+EXIT_CODES = {
+    RunOutcome.FINISHED: 0,
+    RunOutcome.FAILED: 1,
+    RunOutcome.SEATS_FAILED: 3,
+    RunOutcome.TIMED_OUT: 4,
+    RunOutcome.INTERRUPTED: EXIT_INTERRUPTED,
+}
+
+app = typer.Typer(
+    name="bots",
+    help="LLM agents and people trading in one experimental asset market served by oTree.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def _options(
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Log what happens behind the view.")
+    ] = False,
+) -> None:
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
+    )
+
+
+@app.command()
+def run(
+    url: Annotated[
+        str,
+        typer.Argument(metavar="URL", help="An oTree SessionStartLinks page, or the path of a links file."),
+    ],
+    model_name: Annotated[
+        str, typer.Argument(metavar="MODEL_NAME", help="A model, a strategy, provider:model, or mixed.")
+    ],
+    production: Annotated[
+        bool, typer.Option("-p", "--production", help="Keep under production-runs; needs -m.")
+    ] = False,
+    message: Annotated[str, typer.Option("-m", "--message", metavar="NOTES", help="Notes on this run.")] = "",
+    timeout_minutes: Annotated[
+        float, typer.Option(help="End the run then, saved.")
+    ] = DEFAULT_TIMEOUT_MINUTES,
+    num_bots: Annotated[
+        int | None, typer.Option(help="Only the last N links become bots.  [default: all]")
+    ] = None,
+    fallback: Annotated[str, typer.Option(help="Strategy that acts where a decision fails.")] = "hold",
+    seed: Annotated[int, typer.Option(help="Of the traders' own draws.")] = 1,
+    data_dir: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("bot-data"),
+    headed: Annotated[bool, typer.Option(help="Show the browser.")] = False,
+) -> None:
+    """Send an LLM agent to each participant link of an oTree session."""
+    plan = RunPlan(
+        url=url,
+        model=model_name,
+        production=production,
+        notes=message,
+        timeout_minutes=timeout_minutes,
+        num_bots=num_bots,
+        data=data_dir,
+        fallback=fallback,
+        seed=seed,
+        headed=headed,
+    )
+    _in_loop(lambda room: _run(plan, room))
+
+
+async def _run(plan: RunPlan, room: Room) -> int:
+    from bots.services.after_run import show_and_draw
+    from bots.services.runner import run as run_plan
+
+    report = await run_plan(plan, room)
+    show_and_draw(room.console, report)
+    return EXIT_CODES[report.end.outcome]
+
+
+@app.command()
+def demo(
+    model_name: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL_NAME", help="Who trades: a model, a strategy, provider:model, or mixed."
+        ),
+    ] = "strategies",
+    participants: Annotated[int, typer.Option(min=2, help="Traders in the market.")] = 6,
+    practice_rounds: Annotated[int, typer.Option(min=0)] = 2,
+    paid_rounds: Annotated[int, typer.Option(min=1)] = 5,
+    data_dir: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("bot-data"),
+    headed: Annotated[bool, typer.Option(help="Show the browser.")] = False,
+) -> None:
+    """Start the shipped market, let bots play a short session in it, show the result."""
+    from bots.services.demo import Demo, run_demo
+
+    plan = Demo(model_name, participants, practice_rounds, paid_rounds, data_dir, headed)
+    _in_loop(lambda room: run_demo(plan, room))
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 for other machines.")
+    ] = "127.0.0.1",
+    data_dir: Annotated[Path, typer.Option(help="Where the embedded database is kept.")] = Path(
+        "bot-data/otree-server"
+    ),
+) -> None:
+    """Serve the shipped oTree project on an embedded PostgreSQL until Ctrl-C."""
+    from bots.services.demo import serve_until_interrupted
+
+    _in_loop(lambda room: serve_until_interrupted(host, port, data_dir, room))
+
+
+def _in_loop(work: Callable[[Room], Coroutine[Any, Any, int]]) -> None:
+    """Run `work` in an event loop, with settings read and signals handled; leave with its exit code."""
+    console = Console()
+    if readable_by_others():
+        console.print("Warning: other users can read bots/config/.env. Mend: chmod 600 bots/config/.env")
+
+    async def guarded() -> int:
+        with interruptible() as interrupt:
+            try:
+                return await work(Room(environment(), console, interrupt))
+            except asyncio.CancelledError:
+                if not interrupt.happened:
+                    raise
+                return EXIT_INTERRUPTED
+
+    raise typer.Exit(asyncio.run(guarded()))
+
+
+_run_alone = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None, add_completion=False)
+_run_alone.command()(run)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the console script `bots` and return its exit code."""
+    return _exit_code(app, arguments, "bots")
+
+
+def run_main(arguments: Sequence[str] | None = None) -> int:
+    """Run `python -m bots.main`, which is `bots run`, and return its exit code."""
+    return _exit_code(_run_alone, arguments, "python -m bots.main")
+
+
+def _exit_code(program: typer.Typer, arguments: Sequence[str] | None, name: str) -> int:
+    """Run a program; errors become a sentence and an exit code: 2 where the user must mend something."""
+    try:
+        program(args=list(sys.argv[1:] if arguments is None else arguments), prog_name=name)
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 0
+    except BotsError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return EXIT_MEND if isinstance(error, UserMustMend) else 1
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    return 0

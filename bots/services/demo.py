@@ -1,0 +1,85 @@
+"""The shipped market on this machine: a whole session played by bots, or served until Ctrl-C."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bots.adapters.otree_server import OTreeServer, ServerPlan, Table
+from bots.services.plan import RunPlan
+from bots.services.room import Room
+
+_STARTING = "Starting the oTree project on an embedded PostgreSQL …"
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A short session of the shipped market with bots in every seat."""
+
+    model: str
+    participants: int
+    practice_rounds: int
+    paid_rounds: int
+    data: Path
+    headed: bool
+
+
+async def run_demo(demo: Demo, room: Room) -> int:
+    """Serve the market on a throw-away database, play one session, show it; return the run's exit code."""
+    from bots.services.after_run import show_and_draw
+    from bots.services.cli import EXIT_CODES
+    from bots.services.runner import run
+
+    room.console.print(_STARTING, highlight=False)
+    server_plan = ServerPlan(env={"OTREE_PRODUCTION": "1"}, python=otree_python_of(room.environment))
+    async with OTreeServer.start(server_plan) as server:
+        rounds = {"practice_rounds": demo.practice_rounds, "paid_rounds": demo.paid_rounds}
+        session = await server.rest.create_session("demo", demo.participants, modified=rounds)
+        url = f"{server.url}/SessionStartLinks/{session['code']}"
+        plan = RunPlan(url, demo.model, notes="demo", data=demo.data, headed=demo.headed)
+        command = f"python -m bots.main {url} {demo.model} -m demo"
+        room.console.print(command, highlight=False, markup=False, soft_wrap=True)
+        report = await run(plan, room)
+        write_table(report.folder / "otree-wide.csv", await server.rest.export_wide(session["code"]))
+    show_and_draw(room.console, report)
+    return EXIT_CODES[report.end.outcome]
+
+
+async def serve_until_interrupted(host: str, port: int, data: Path, room: Room) -> int:
+    """Serve the shipped project with a kept database until a signal comes; return 0."""
+    room.console.print(_STARTING, highlight=False)
+    plan = ServerPlan(
+        data_dir=data,
+        host=host,
+        port=port,
+        python=otree_python_of(room.environment),
+        env={"OTREE_PRODUCTION": "1", **_of_otree(room.environment)},
+        log=data.parent / f"{data.name}.log",
+    )
+    async with OTreeServer.start(plan) as server:
+        room.console.print(f"oTree is served at {server.url} (Ctrl-C ends it)", highlight=False)
+        with room.interrupt.gently() as stop:
+            await stop.wait()
+    return 0
+
+
+def otree_python_of(environment: Mapping[str, str]) -> Path | None:
+    """Return the interpreter that the setting OTREE_PYTHON names, if it is set."""
+    named = environment.get("OTREE_PYTHON")
+    return Path(named) if named else None
+
+
+def _of_otree(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings that are the server's: oTree's own, and the database's address."""
+    return {k: v for k, v in environment.items() if k.startswith("OTREE_") or k == "DATABASE_URL"}
+
+
+def write_table(path: Path, rows: Table) -> None:
+    """Write rows as CSV; none make an empty file."""
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        if rows:
+            writer = csv.DictWriter(stream, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)

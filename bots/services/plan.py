@@ -1,0 +1,80 @@
+"""What the user asked for, valid once built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bots.domain.errors import UserMustMend
+
+if TYPE_CHECKING:
+    from bots.adapters.links import ParticipantLink
+
+DEFAULT_TIMEOUT_MINUTES = 105.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """One run of the documented command.
+
+    Attributes:
+        url: a SessionStartLinks page, or the path of a links file.
+        model: a name of models.toml, `provider:model`, a strategy, or `mixed`.
+        production: keep the run under production-runs; requires notes.
+        notes: free text about the run.
+        timeout_minutes: the run ends then, saved and marked as timed out.
+        num_bots: only the last so many links become bots; None for all.
+        data: folder of all runs.
+        fallback: strategy that acts where a decision fails.
+        seed: of the traders' own draws; each seat has one derived from it.
+        headed: show the browser.
+    """
+
+    url: str
+    model: str
+    production: bool = False
+    notes: str = ""
+    timeout_minutes: float = DEFAULT_TIMEOUT_MINUTES
+    num_bots: int | None = None
+    data: Path = Path("bot-data")
+    fallback: str = "hold"
+    seed: int = 1
+    headed: bool = False
+
+    def __post_init__(self) -> None:
+        if self.production and not self.notes.strip():
+            raise UserMustMend(
+                "a production run needs notes on what it is for",
+                where="-p/--production",
+                mend='Add -m "what this run is", or leave -p out for a debug run.',
+            )
+        if not 0 < self.timeout_minutes < 60 * 24 * 30:
+            raise UserMustMend(
+                f"{self.timeout_minutes:g} minutes is no time a run can take",
+                where="--timeout-minutes",
+                mend="Give minutes above 0, such as 105.",
+            )
+        if self.num_bots is not None and self.num_bots < 1:
+            raise UserMustMend(
+                f"a run needs at least one bot, {self.num_bots} was asked for",
+                where="--num-bots",
+                mend="Give a number from 1 to the session's participants, or leave it out for all.",
+            )
+
+
+def links_for_bots(links: tuple[ParticipantLink, ...], num_bots: int | None) -> tuple[ParticipantLink, ...]:
+    """Return the last `num_bots` links, all where it is None; the others stay free for people.
+
+    Raises:
+        UserMustMend: more bots than links.
+    """
+    if num_bots is None:
+        return links
+    if num_bots > len(links):
+        raise UserMustMend(
+            f"{num_bots} bots were asked for, the session has {len(links)} participants",
+            where="--num-bots",
+            mend=f"Give a number from 1 to {len(links)}, or create a larger session.",
+        )
+    return links[-num_bots:]

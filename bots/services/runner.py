@@ -1,0 +1,207 @@
+"""The entry point of a run: opens what the plan needs, runs it, closes it.
+
+Everything that the user may have to mend is checked before anything is started or written.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from bots.adapters.clock import SystemClock
+from bots.adapters.links import Credentials, SessionLinks, read_links, write_links_file
+from bots.adapters.models.catalogue import Catalogue, load_catalogue
+from bots.adapters.run_folder import (
+    FanOut,
+    JournalWriter,
+    append_metadata,
+    create_run_folder,
+    runs_folder,
+    write_manifest,
+)
+from bots.adapters.web_driver import Browser, BrowserSettings, open_browser
+from bots.agents.trading_agents import Table, TradingAgent
+from bots.domain.experiment import RunEnd, Seat, run_experiment
+from bots.domain.ports import Clock
+from bots.domain.records import RunManifest, RunOutcome, SeatOutcome, SeatRecord
+from bots.services.configuration import CONFIG
+from bots.services.plan import RunPlan, links_for_bots
+from bots.services.progress import Progress
+from bots.services.room import Room
+from bots.services.surroundings import git_state, machine, package_versions
+from bots.services.traders import Traders, TraderSpec, assign, check_ready
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan that has been checked against the world; nothing is started or written yet."""
+
+    plan: RunPlan
+    links: SessionLinks
+    seats: tuple[Seat, ...]
+    specs: Mapping[int, TraderSpec]  # by seat number
+    fallback: TraderSpec
+    catalogue: Catalogue
+    browser: BrowserSettings
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """Where a run is kept and how it ended."""
+
+    folder: Path
+    end: RunEnd
+
+
+async def prepare(plan: RunPlan, environment: Mapping[str, str]) -> Prepared:
+    """Check all that the user may have to mend.
+
+    Raises:
+        UserMustMend: says what, where and how.
+    """
+    catalogue = load_catalogue(CONFIG / "models.toml")
+    links = await read_links(plan.url, _credentials(environment))
+    chosen = links_for_bots(links.links, plan.num_bots)
+    specs = assign(plan.model, len(chosen), plan.seed, catalogue)
+    (fallback,) = assign(plan.fallback, 1, plan.seed, catalogue)
+    check_ready([*specs, fallback], catalogue, environment)
+    draw = random.Random(f"seats of {plan.seed}")
+    seats = tuple(
+        Seat(number, link.code, link.url, spec.name, draw.getrandbits(32))
+        for number, (link, spec) in enumerate(zip(chosen, specs, strict=True), start=1)
+    )
+    return Prepared(
+        plan,
+        links,
+        seats,
+        {seat.number: spec for seat, spec in zip(seats, specs, strict=True)},
+        fallback,
+        catalogue,
+        BrowserSettings.find(headed=plan.headed),
+    )
+
+
+async def run(plan: RunPlan, room: Room) -> RunReport:
+    """Do what the documented command does.
+
+    Raises:
+        UserMustMend: something has to be mended first; nothing was written unless the browser did not start.
+        asyncio.CancelledError: the user ended it before or after the traders played.
+    """
+    prepared = await prepare(plan, room.environment)
+    runs = runs_folder(plan.data, production=plan.production)
+    number, folder = create_run_folder(runs)
+    clock = SystemClock()
+    manifest = _manifest(prepared, number, clock)
+    write_manifest(folder, manifest)
+    append_metadata(runs, manifest)
+    write_links_file(folder / "bot-links.cfg", prepared.links)
+    room.console.print(f"Run {number} is kept in {folder}", highlight=False, markup=False)
+    end = RunEnd(RunOutcome.INTERRUPTED, {}, "ended before the traders played")
+    try:
+        end = await _play(prepared, manifest, folder, clock, room)
+    except Exception as error:
+        end = RunEnd(RunOutcome.FAILED, {}, f"{type(error).__name__}: {error}")
+        raise
+    finally:
+        write_manifest(folder, _ended(manifest, end, clock))
+    return RunReport(folder, end)
+
+
+async def _play(prepared: Prepared, manifest: RunManifest, folder: Path, clock: Clock, room: Room) -> RunEnd:
+    until = clock.monotonic() + 60 * prepared.plan.timeout_minutes
+    progress = Progress(prepared.seats, until, clock, room.console, f"Run {manifest.run}: {manifest.model}")
+    with JournalWriter(folder / "journal.jsonl") as journal:
+        table = Table(FanOut(journal, progress.listen), clock, until, manifest.run_id)
+        async with (
+            Traders(prepared.catalogue, room.environment, clock) as traders,
+            open_browser(prepared.browser) as browser,
+            progress.shown(),
+        ):
+
+            async def play(seat: Seat) -> None:
+                await _play_seat(seat, prepared, browser, table, traders)
+
+            with room.interrupt.gently() as stop:
+                return await run_experiment(
+                    prepared.seats, play, store=table.store, clock=clock, until=until, stop=stop
+                )
+
+
+async def _play_seat(
+    seat: Seat, prepared: Prepared, browser: Browser, table: Table, traders: Traders
+) -> None:
+    session = await browser.open_session(seat.link)
+    try:
+        maker = traders.build(prepared.specs[seat.number], seat.seed)
+        fallback = traders.build(prepared.fallback, seat.seed)
+        await TradingAgent(seat, session, maker=maker, fallback=fallback, table=table).play()
+    finally:
+        await session.close()
+
+
+def _manifest(prepared: Prepared, number: int, clock: Clock) -> RunManifest:
+    plan = prepared.plan
+    return RunManifest(
+        run=number,
+        run_id=uuid.uuid4().hex[:12],
+        production=plan.production,
+        notes=plan.notes,
+        url=plan.url,
+        model=plan.model,
+        command=tuple(sys.argv),
+        started=clock.now(),
+        subjects=len(prepared.links.links),
+        bots=len(prepared.seats),
+        timeout_minutes=plan.timeout_minutes,
+        fallback=plan.fallback,
+        seed=plan.seed,
+        seats=_seat_records(prepared.seats, prepared.specs),
+        packages=package_versions(),
+        git=git_state(),
+        machine=machine(),
+    )
+
+
+def _seat_records(seats: Sequence[Seat], specs: Mapping[int, TraderSpec]) -> tuple[SeatRecord, ...]:
+    return tuple(
+        SeatRecord(
+            seat=seat.number,
+            participant=seat.participant,
+            trader=seat.trader,
+            parameters=dict(specs[seat.number].parameters),
+            seed=seat.seed,
+        )
+        for seat in seats
+    )
+
+
+def _ended(manifest: RunManifest, end: RunEnd, clock: Clock) -> RunManifest:
+    unfinished = SeatOutcome.INTERRUPTED if end.outcome is RunOutcome.INTERRUPTED else SeatOutcome.FAILED
+    seats = tuple(
+        seat.model_copy(
+            update={"outcome": end.seats[seat.seat].outcome, "reason": end.seats[seat.seat].reason}
+            if seat.seat in end.seats
+            else {"outcome": unfinished, "reason": end.reason}
+        )
+        for seat in manifest.seats
+    )
+    return manifest.model_copy(
+        update={"ended": clock.now(), "outcome": end.outcome, "reason": end.reason, "seats": seats}
+    )
+
+
+def _credentials(environment: Mapping[str, str]) -> Credentials:
+    """Return what opens the admin pages and the REST interface of the experiment's oTree server."""
+    key, password = environment.get("OTREE_REST_KEY"), environment.get("OTREE_ADMIN_PASSWORD")
+    return Credentials(
+        rest_key=SecretStr(key) if key else None,
+        username=environment.get("OTREE_ADMIN_USERNAME", "admin"),
+        password=SecretStr(password) if password else None,
+    )

@@ -1,0 +1,56 @@
+"""What a run's end prints: the market's table and each trader's result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bots.analysis.run_data import MarketRound, TraderResult
+
+
+def print_market(console: Console, rounds: Sequence[MarketRound]) -> None:
+    """Print one line a round: price, volume, fundamental value and dividend."""
+    table = Table(title="Market", title_justify="left", box=None, pad_edge=False)
+    for name in ("Round", "Price", "Volume", "Fundamental value", "Dividend"):
+        table.add_column(name, justify="right")
+    for one in rounds:
+        name = f"practice {one.round}" if one.phase == "practice" else str(one.round)
+        table.add_row(name, _cash(one.price), str(one.volume), _cash(one.fundamental), _cash(one.dividend))
+    console.print(table)
+
+
+def print_traders(console: Console, results: Sequence[TraderResult]) -> None:
+    """Print one line a bot: final wealth and payoff; what went wrong has a column where something did."""
+    currency = next((one.currency for one in results if one.currency), "")
+    columns: dict[str, Callable[[TraderResult], str]] = {
+        "Final wealth": lambda one: _cash(one.final_wealth),
+        "Forecasts": lambda one: _cash(one.forecast_earnings),
+        f"Payoff {currency}".strip(): lambda one: _cash(one.payoff),
+        "Orders": lambda one: str(one.orders),
+    }
+    troubles: dict[str, Callable[[TraderResult], str]] = {
+        "Refused": lambda one: str(one.refused),
+        "Fallbacks": lambda one: str(one.fallbacks),
+        "Missed": lambda one: str(one.missed),
+    }
+    columns |= {name: cell for name, cell in troubles.items() if any(cell(one) != "0" for one in results)}
+    table = Table(title="Traders", title_justify="left", box=None, pad_edge=False)
+    table.add_column("Seat", justify="right")
+    table.add_column("Trader", overflow="fold")
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    unfinished = any(one.outcome != "finished" for one in results)
+    if unfinished:
+        table.add_column("Ended", no_wrap=True)
+    for one in results:
+        ended = [one.outcome] if unfinished else []
+        table.add_row(str(one.seat), Text(one.trader), *(cell(one) for cell in columns.values()), *ended)
+    console.print(table)
+
+
+def _cash(amount: Decimal | None) -> str:
+    return "–" if amount is None else f"{amount:.2f}"

@@ -1,0 +1,265 @@
+"""Names that users give → who sits at each seat → decision makers that share clients, limits and budget."""
+
+from __future__ import annotations
+
+import difflib
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from bots.adapters.models.catalogue import (
+    Catalogue,
+    ModelEntry,
+    ProviderEntry,
+    load_catalogue,
+    parse_counts,
+)
+from bots.adapters.models.limits import Budget, Pace
+from bots.adapters.models.scripted import ScriptedModel
+from bots.agents.llm import LlmTrader, Manner
+from bots.agents.strategies import STRATEGIES
+from bots.domain.chat import ChatModel
+from bots.domain.errors import UserMustMend
+from bots.domain.ports import Clock, DecisionMaker
+
+if TYPE_CHECKING:
+    from bots.adapters.models.providers import Line
+
+__all__ = ["Budget", "TraderSpec", "Traders", "assign", "check_ready", "load_catalogue", "resolve"]
+
+_ENV_FILE = "bots/config/.env"
+_MODEL_OPTION = "MODEL_NAME"
+
+
+@dataclass(frozen=True, slots=True)
+class TraderSpec:
+    """Who sits at a seat: a strategy, or a model with its parameters.
+
+    Attributes:
+        asked: the name the user gave.
+        name: for records: the strategy's name, or `provider:model`.
+        model: None for strategies.
+    """
+
+    asked: str
+    name: str
+    model: ModelEntry | None = None
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """What is recorded of it beside its name."""
+        return {} if self.model is None else self.model.parameters
+
+
+def resolve(name: str, catalogue: Catalogue) -> TraderSpec:
+    """Return what a name stands for: a strategy, a name of models.toml, or `provider:model`.
+
+    Raises:
+        UserMustMend: nobody has this name; lists the nearest ones.
+    """
+    if name in STRATEGIES:
+        return TraderSpec(name, name)
+    if name in catalogue.models:
+        entry = catalogue.models[name]
+        return TraderSpec(name, f"{entry.provider}:{entry.model}", entry)
+    provider, colon, model = name.partition(":")
+    if colon and model and provider in catalogue.providers:
+        return TraderSpec(name, name, ModelEntry(provider=provider, model=model))
+    raise _unknown(name, catalogue)
+
+
+def assign(name: str, seats: int, seed: int, catalogue: Catalogue) -> tuple[TraderSpec, ...]:
+    """Return who sits at each of `seats`.
+
+    `name` is anything `resolve` knows (everybody the same), a table of models.toml such as `mixed`, or counts
+    such as `4 x gpt-4o, 4 x fundamentalist`. A mixed list shorter than the seats is repeated in turn;
+    counts must add up. A mixed table with `shuffle` is seated by a draw with `seed`.
+
+    Raises:
+        UserMustMend: an unknown name, or counts that do not add up to the seats.
+    """
+    mixed = catalogue.mixed.get(name)
+    if mixed is not None:
+        where = f"{catalogue.where}, table [{name}]"
+        names = _in_turn(mixed.names, seats) if mixed.seats else _exactly(mixed.names, seats, where)
+        if mixed.shuffle:
+            random.Random(f"seating of {seed}").shuffle(names)
+    elif "," in name or " x " in name:
+        names = _exactly(_counted(name), seats, _MODEL_OPTION)
+    else:
+        names = [name] * seats
+    known = {one: resolve(one, catalogue) for one in set(names)}
+    return tuple(known[one] for one in names)
+
+
+def check_ready(specs: Iterable[TraderSpec], catalogue: Catalogue, environment: Mapping[str, str]) -> None:
+    """Check that every model's provider has its key and address.
+
+    Raises:
+        UserMustMend: names the setting that is missing and where to put it.
+    """
+    checked: set[str] = set()
+    for spec in specs:
+        if spec.model is None or spec.model.provider in checked:
+            continue
+        checked.add(spec.model.provider)
+        provider = catalogue.providers[spec.model.provider]
+        if provider.kind == "scripted":
+            continue
+        _base_url(spec.model.provider, provider, environment)
+        if provider.api_key_env and provider.key_required and _key(provider, environment) is None:
+            raise UserMustMend(
+                f"{provider.api_key_env} is not set, and {spec.asked} ({spec.name}) needs it",
+                where=_ENV_FILE,
+                mend=f"Add the line {provider.api_key_env}=your key, as .env.example beside it shows.",
+            )
+
+
+class Traders:
+    """Makes the decision makers of a run; what they share is opened once and closed with it.
+
+    Args:
+        environment: settings of `.env` and the process, as read by the composition root; held as secrets.
+        budget: the run's limits; without one there are none.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        environment: Mapping[str, str],
+        clock: Clock,
+        budget: Budget | None = None,
+    ) -> None:
+        self._catalogue = catalogue
+        self._settings = {key: SecretStr(value) for key, value in environment.items()}
+        self._clock = clock
+        self.budget = budget or Budget()
+        self._lines: dict[str, Line] = {}
+        self._models: dict[TraderSpec, ChatModel] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for line in self._lines.values():
+            await line.client.aclose()
+
+    def build(self, spec: TraderSpec, seed: int) -> DecisionMaker:
+        """Return the decision maker of one seat; `seed` is the seat's own.
+
+        Raises:
+            UserMustMend: the provider's address or key is missing.
+        """
+        if spec.model is None:
+            return STRATEGIES[spec.name].make(seed)
+        entry = spec.model
+        spread = self._catalogue.providers[entry.provider].spread_seconds
+        manner = Manner(entry.numbers, entry.reasks, spread)
+        return LlmTrader(self._model(spec, entry), self._clock, seed, manner)
+
+    def _model(self, spec: TraderSpec, entry: ModelEntry) -> ChatModel:
+        if spec not in self._models:
+            self._models[spec] = self._open(spec, entry)
+        return self._models[spec]
+
+    def _open(self, spec: TraderSpec, entry: ModelEntry) -> ChatModel:
+        provider = self._catalogue.providers[entry.provider]
+        if provider.kind == "scripted":
+            return ScriptedModel(spec.name)
+        from bots.adapters.models.providers import ProviderModel
+
+        return ProviderModel(self._line(entry.provider, provider), entry, self._clock, self.budget)
+
+    def _line(self, name: str, provider: ProviderEntry) -> Line:
+        from bots.adapters.models.providers import Line
+        from bots.adapters.models.transport import keep_libraries_quiet, open_client
+
+        if name not in self._lines:
+            keep_libraries_quiet()
+            settings = {key: value.get_secret_value() for key, value in self._settings.items()}
+            base_url = _base_url(name, provider, settings)
+            self._lines[name] = Line(
+                name,
+                provider,
+                base_url,
+                _key(provider, settings),
+                open_client(provider.concurrency, _proxy(base_url, settings)),
+                Pace(
+                    self._clock,
+                    requests_per_minute=provider.requests_per_minute,
+                    tokens_per_minute=provider.tokens_per_minute,
+                    concurrency=provider.concurrency,
+                ),
+            )
+        return self._lines[name]
+
+
+def _base_url(name: str, provider: ProviderEntry, environment: Mapping[str, str]) -> str:
+    base_url = environment.get(provider.base_url_env or "", "") or provider.base_url or ""
+    setting = provider.base_url_env or "base_url"
+    if not base_url:
+        raise UserMustMend(
+            f"{setting} is not set, and the provider {name!r} is reached by it",
+            where=_ENV_FILE,
+            mend=f"Add the line {setting}=http://127.0.0.1:8080/v1 with your server's address.",
+        )
+    parts = urlsplit(base_url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UserMustMend(
+            f"the address of the provider {name!r} is no http or https address",
+            where=f"{setting} in {_ENV_FILE}",
+            mend="Write it with its scheme, such as https://api.example.org/v1.",
+        )
+    return base_url
+
+
+def _key(provider: ProviderEntry, environment: Mapping[str, str]) -> SecretStr | None:
+    key = environment.get(provider.api_key_env or "", "").strip()
+    return SecretStr(key) if key else None
+
+
+def _proxy(base_url: str, environment: Mapping[str, str]) -> str | None:
+    if urlsplit(base_url).hostname in ("127.0.0.1", "localhost", "::1"):
+        return None
+    return environment.get("HTTPS_PROXY") or environment.get("https_proxy")
+
+
+def _in_turn(names: tuple[str, ...], seats: int) -> list[str]:
+    return [names[seat % len(names)] for seat in range(seats)]
+
+
+def _counted(text: str) -> tuple[str, ...]:
+    try:
+        return parse_counts(text)
+    except ValueError as error:
+        raise UserMustMend(
+            str(error), where=_MODEL_OPTION, mend='Write counts as "4 x gpt-4o, 4 x fundamentalist".'
+        ) from None
+
+
+def _exactly(names: tuple[str, ...], seats: int, where: str) -> list[str]:
+    if len(names) != seats:
+        raise UserMustMend(
+            f"the counts add up to {len(names)} traders, the run has {seats} seats",
+            where=where,
+            mend="Change the counts, or --num-bots, so that they agree.",
+        )
+    return list(names)
+
+
+def _unknown(name: str, catalogue: Catalogue) -> UserMustMend:
+    known = [*catalogue.models, *catalogue.mixed, *STRATEGIES]
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+    return UserMustMend(
+        f"there is no trader named {name!r}",
+        where=_MODEL_OPTION,
+        mend=(f"Did you mean {' or '.join(near)}? " if near else "")
+        + f"Names stand in {catalogue.where}; for a model that is not listed write provider:model.",
+    )

@@ -1,0 +1,52 @@
+"""What a trader holds, and what a round does to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from markets.money import shown
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Cash and shares of one trader; never short, never in debt.
+
+    Attributes:
+        cash: exact, >= 0.
+        shares: >= 0.
+    """
+
+    cash: Fraction
+    shares: int
+
+    def __post_init__(self) -> None:
+        if self.cash < 0:
+            raise ValueError(f"An account cannot be in debt: cash would be {shown(self.cash)}.")
+        if self.shares < 0:
+            raise ValueError(f"An account cannot be short: shares would be {self.shares}.")
+
+    def after_trade(self, *, bought: int, sold: int, price: Fraction) -> Account:
+        """Return the account once `bought` and `sold` shares have traded at one price, in cash per share.
+
+        Raises:
+            ValueError: the trade would leave the account in debt or short.
+        """
+        net = bought - sold
+        return Account(self.cash - net * price, self.shares + net)
+
+    def interest(self, rate: Fraction) -> Fraction:
+        """Return the interest on the cash held; 0.05 is 5 %. It is not rounded."""
+        return self.cash * rate
+
+    def dividends(self, per_share: Fraction) -> Fraction:
+        """Return the cash paid on the shares held."""
+        return self.shares * per_share
+
+    def received(self, cash: Fraction) -> Account:
+        """Return the account with `cash` paid in."""
+        return Account(self.cash + cash, self.shares)
+
+    def worth(self, price: Fraction) -> Fraction:
+        """Return cash and shares together, each share at `price`; at the buy-back this is final wealth."""
+        return self.cash + self.shares * price

@@ -1,0 +1,132 @@
+"""Live messages of the trade page: what a trader sends, and the frame that answers it.
+
+    up    {"type": "place", "side": "buy" | "sell", "quantity": 2, "limit": "14.50", "ref": "…"}
+          {"type": "cancel", "order_id": 17, "ref": "…"}
+    down  {"type": "placed", "ref", "order", "holdings"}
+          {"type": "cancelled", "ref", "order_id", "holdings"}
+          {"type": "refused", "ref", "reasons": [{"code", "message"}, …]}
+
+`ref` (1 to 64 characters) is the sender's name for the message: sent again in the same round, it gets the
+first answer and nothing is done. Whatever else arrives is answered `refused`, code "malformed"; nothing
+raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from markets.accounts import Account
+from markets.orders import (
+    UNKNOWN_ORDER,
+    UNREADABLE_CANCEL,
+    Order,
+    OrderDraft,
+    OrderRules,
+    Refusal,
+    check_order,
+)
+from markets.view import holdings_view, order_view
+
+LONGEST_REF = 64
+Frame = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One trader at the trade page of one round.
+
+    Attributes:
+        trader: id in the market.
+        account: before any open order trades.
+        open_orders: the trader's own.
+        answers: frames already sent in this round, by ref.
+    """
+
+    trader: int
+    account: Account
+    rules: OrderRules
+    open_orders: Sequence[Order] = ()
+    answers: Mapping[str, Frame] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """What a message does: the answer, and at most one change to the book.
+
+    Attributes:
+        frame: goes to the sender; keep it under its ref for the rest of the round.
+        placed: order to add.
+        cancelled: order id to take away.
+        repeated: the message had been answered before; there is nothing to keep.
+    """
+
+    frame: Frame
+    placed: Order | None = None
+    cancelled: int | None = None
+    repeated: bool = False
+
+
+def react(message: object, desk: Desk, *, order_id: int) -> Reaction:
+    """Answer one live message; never raises, whatever JSON holds.
+
+    Args:
+        message: as received.
+        desk: where the sender sits.
+        order_id: number that a new order will get, above all earlier ones of the market.
+    """
+    if not isinstance(message, dict):
+        return _refused("", _malformed("A message must be an object with a type and a ref."))
+    ref = message.get("ref")
+    if not isinstance(ref, str) or not 1 <= len(ref) <= LONGEST_REF:
+        return _refused("", _malformed(f"A message needs a ref of 1 to {LONGEST_REF} characters."))
+    if ref in desk.answers:
+        return Reaction(dict(desk.answers[ref]), repeated=True)
+    if message.get("type") == "place":
+        return _place(message, ref, desk, order_id)
+    if message.get("type") == "cancel":
+        return _cancel(message.get("order_id"), ref, desk)
+    return _refused(ref, _malformed('The type of a message must be "place" or "cancel".'))
+
+
+def _place(message: Mapping[str, object], ref: str, desk: Desk, order_id: int) -> Reaction:
+    missing = [key for key in ("side", "quantity", "limit") if key not in message]
+    if missing:
+        return _refused(
+            ref, _malformed(f"An order needs a side, a quantity and a limit; {missing[0]} is missing.")
+        )
+    draft = check_order(
+        message["side"],
+        message["quantity"],
+        message["limit"],
+        account=desk.account,
+        open_orders=desk.open_orders,
+        rules=desk.rules,
+    )
+    if not isinstance(draft, OrderDraft):
+        return _refused(ref, *draft)
+    order = draft.numbered(order_id, desk.trader, ref)
+    holdings = holdings_view(desk.account, [*desk.open_orders, order], desk.rules)
+    frame = {"type": "placed", "ref": ref, "order": order_view(order, desk.rules), "holdings": holdings}
+    return Reaction(frame, placed=order)
+
+
+def _cancel(wanted: object, ref: str, desk: Desk) -> Reaction:
+    if isinstance(wanted, bool) or not isinstance(wanted, int):
+        return _refused(ref, UNREADABLE_CANCEL)
+    left = [order for order in desk.open_orders if order.order_id != wanted]
+    if len(left) == len(desk.open_orders):
+        return _refused(ref, UNKNOWN_ORDER)
+    holdings = holdings_view(desk.account, left, desk.rules)
+    frame = {"type": "cancelled", "ref": ref, "order_id": wanted, "holdings": holdings}
+    return Reaction(frame, cancelled=wanted)
+
+
+def _malformed(message: str) -> Refusal:
+    return Refusal("malformed", message)
+
+
+def _refused(ref: str, *reasons: Refusal) -> Reaction:
+    told = [{"code": reason.code, "message": reason.message} for reason in reasons]
+    return Reaction({"type": "refused", "ref": ref, "reasons": told})

@@ -1,0 +1,96 @@
+"""Amounts of money: exact fractions of cash, and their texts.
+
+Cash is a `fractions.Fraction`. Interest is never rounded, so what the rules promise (who holds what, what all
+hold together) holds exactly, after any number of rounds. Floats are refused: 0.1 is not a tenth in binary.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+LONGEST_TEXT = 4000
+"""Characters of the longest amount that is read; fractions of long sessions have hundreds of digits."""
+
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
+_RATIO = re.compile(r"[+-]?[0-9]+/[0-9]+")
+
+
+def parse_money(value: str | int) -> Fraction:
+    """Read an amount exactly.
+
+    Args:
+        value: decimal text ("14.50"), a ratio of integers ("1/3", as `exact_text` writes it), or an integer.
+
+    Raises:
+        TypeError: anything else, floats and booleans among it.
+        ValueError: text that is no amount; exponents, "NaN" and "Infinity" are none.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise TypeError(f"An amount must be text or an integer, not {type(value).__name__}.")
+    if isinstance(value, int):
+        return Fraction(value)
+    text = value.strip(" ")
+    if len(text) > LONGEST_TEXT:
+        raise ValueError(f"An amount has at most {LONGEST_TEXT} characters; this one has {len(text)}.")
+    if not (_DECIMAL.fullmatch(text) or _RATIO.fullmatch(text)):
+        raise ValueError(f"{_quoted(value)} is not an amount such as 14.50.")
+    try:
+        return Fraction(text)
+    except ZeroDivisionError:
+        raise ValueError(f"{_quoted(value)} divides by zero.") from None
+
+
+def parse_decimal(value: str | int) -> Fraction:
+    """Read an amount that has a finite decimal text; raises like `parse_money`, and for ratios ValueError."""
+    if isinstance(value, str) and "/" in value:
+        raise ValueError(f"{_quoted(value)} is not a decimal amount such as 14.50.")
+    return parse_money(value)
+
+
+def exact_text(amount: Fraction) -> str:
+    """Return a text that `parse_money` reads back as the same amount.
+
+    Returns:
+        Decimal text without trailing zeros ("14.5") where the amount has one, else "p/q".
+    """
+    places = decimal_places(amount)
+    if places is None:
+        return f"{amount.numerator}/{amount.denominator}"
+    return _fixed(amount.numerator * 10**places // amount.denominator, places)
+
+
+def shown(amount: Fraction, decimals: int = 2) -> str:
+    """Return the amount rounded down to `decimals` places: what is shown can always be spent."""
+    return _fixed(amount.numerator * 10**decimals // amount.denominator, decimals)
+
+
+def rounded(amount: Fraction, decimals: int) -> Fraction:
+    """Return the nearest multiple of 10^-decimals, halves away from zero."""
+    scaled = abs(amount) * 10**decimals
+    steps = (2 * scaled.numerator + scaled.denominator) // (2 * scaled.denominator)
+    return Fraction(steps if amount >= 0 else -steps, 10**decimals)
+
+
+def readable(amount: Fraction, decimals: int = 6) -> str:
+    """Return decimal text: exact where the amount has a finite one, else rounded to `decimals` places."""
+    return exact_text(amount if decimal_places(amount) is not None else rounded(amount, decimals))
+
+
+def decimal_places(amount: Fraction) -> int | None:
+    """Return how many decimals the amount's exact text needs; None where no finite text exists."""
+    rest, twos, fives = amount.denominator, 0, 0
+    while rest % 2 == 0:
+        rest, twos = rest // 2, twos + 1
+    while rest % 5 == 0:
+        rest, fives = rest // 5, fives + 1
+    return max(twos, fives) if rest == 1 else None
+
+
+def _fixed(units: int, places: int) -> str:
+    sign, digits = "-" if units < 0 else "", str(abs(units)).rjust(places + 1, "0")
+    return f"{sign}{digits[:-places]}.{digits[-places:]}" if places else f"{sign}{digits}"
+
+
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:37] + "...")

@@ -1,0 +1,142 @@
+"""Parameters of one market session, read from a session's config with every problem told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from markets import fundamental
+from markets.accounts import Account
+from markets.call_auction import AuctionRules, PriceSelection, PriceWithoutTrade, Rationing
+from markets.config import read_config
+from markets.dividends import DividendProcess
+from markets.forecasts import ForecastQuestion, questions
+from markets.orders import OrderRules
+from markets.presets import REFERENCE
+from markets.rounds import Phase, RoundRef
+
+
+class ParameterError(ValueError):
+    """A session config cannot be used; `problems` holds one sentence for each key that must be mended."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__(" ".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class MarketParameters:
+    """What a session is about. Amounts in cash, prices in cash per share, timers in seconds (None: no timer).
+
+    The names are those of the session config; `dividends` holds amounts and weights, `k` is the number after
+    `k_double:` in `price_selection`.
+    """
+
+    practice_rounds: int
+    paid_rounds: int
+    traders_per_market: int  # 0: everybody in the session is one market
+    endowment_cash: Fraction
+    endowment_shares: int
+    dividends: DividendProcess
+    interest_rate: Fraction
+    buy_back: Fraction
+    initial_price: Fraction
+    tick: Fraction
+    max_price: Fraction
+    max_quantity: int
+    max_open_orders: int
+    price_selection: PriceSelection
+    k: Fraction
+    rationing: Rationing
+    price_without_trade: PriceWithoutTrade
+    forecast_horizons: tuple[int, ...]
+    forecast_tolerance: Fraction
+    forecast_reward: Fraction
+    forecast_max: Fraction
+    trade_seconds: int | None
+    forecast_seconds: int | None
+    results_seconds: int | None
+    phase_start_seconds: int | None
+    phase_end_seconds: int | None
+    final_seconds: int | None
+    computer_traders: bool
+    disclose_fundamental: bool
+    dividend_seed: str
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> MarketParameters:
+        """Read a session config; keys it lacks are those of the reference design, other keys are left aside.
+
+        Raises:
+            ParameterError: with all problems, each a sentence of key, what is wrong and what is allowed.
+        """
+        values, problems = read_config(
+            {**REFERENCE, **{key: config[key] for key in REFERENCE if key in config}}
+        )
+        if problems:
+            raise ParameterError(problems)
+        return cls(**values)
+
+    @property
+    def endowment(self) -> Account:
+        """What every trader starts a phase with."""
+        return Account(self.endowment_cash, self.endowment_shares)
+
+    @property
+    def order_rules(self) -> OrderRules:
+        """What the market accepts as an order."""
+        return OrderRules(self.tick, self.max_price, self.max_quantity, self.max_open_orders)
+
+    @property
+    def auction_rules(self) -> AuctionRules:
+        """How a round clears."""
+        return AuctionRules(self.tick, self.price_selection, self.rationing, self.price_without_trade, self.k)
+
+    @property
+    def decimals(self) -> int:
+        """Places of displayed amounts."""
+        return self.order_rules.decimals
+
+    @property
+    def rounds(self) -> int:
+        """Practice and paid rounds together."""
+        return self.practice_rounds + self.paid_rounds
+
+    def rounds_of(self, phase: Phase) -> int:
+        """Return how many rounds a phase has."""
+        return self.practice_rounds if phase == "practice" else self.paid_rounds
+
+    def round_at(self, overall: int) -> RoundRef:
+        """Return the session's `overall`-th round, from 1.
+
+        Raises:
+            ValueError: the session has no such round.
+        """
+        if not 1 <= overall <= self.rounds:
+            raise ValueError(f"The session has rounds 1 to {self.rounds}, not {overall}.")
+        if overall <= self.practice_rounds:
+            return RoundRef("practice", overall, self.practice_rounds, overall)
+        return RoundRef("paid", overall - self.practice_rounds, self.paid_rounds, overall)
+
+    def questions(self, ref: RoundRef) -> tuple[ForecastQuestion, ...]:
+        """Return the forecasts that are asked for in a round."""
+        return questions(self.forecast_horizons, ref.number, ref.of)
+
+    def seconds(self, page: str, phase: Phase) -> int | None:
+        """Return the timer of a page, by its name in the market view; None: no timer."""
+        timers = {
+            "trade": self.trade_seconds,
+            "forecast": self.forecast_seconds,
+            "results": self.results_seconds,
+            "phase_start": self.phase_start_seconds,
+            "final": self.phase_end_seconds if phase == "practice" else self.final_seconds,
+        }
+        return timers.get(page)
+
+    def fundamental_values(self) -> tuple[Fraction, ...]:
+        """Return FV_1 … FV_T of the paid rounds, cash per share."""
+        return fundamental.constant_fundamental_values(
+            self.dividends.expected, self.interest_rate, self.buy_back, self.paid_rounds
+        )

@@ -1,0 +1,205 @@
+"""The call market: practice rounds, then paid ones; a round is trade, forecast, wait for the others, results.
+
+Pages are thin: `trading` turns rows into what `markets` works on, and back.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from otree.api import BaseConstants, Page, WaitPage
+from session_market import MAX_ROUNDS, market_of, page_data, refuse_unusable
+
+from markets.money import exact_text
+
+from .exports import (
+    custom_export_forecasts,
+    custom_export_markets,
+    custom_export_orders,
+    custom_export_traders,
+)
+from .tables import Group, Message, Player, Subsession
+from .trading import (
+    after_clearing,
+    answer,
+    before_clearing,
+    clear_market,
+    forecast_errors,
+    ref_of,
+    tidy_forecasts,
+)
+
+__all__ = [
+    "C",
+    "Group",
+    "Message",
+    "Player",
+    "Subsession",
+    "creating_session",
+    "custom_export_forecasts",
+    "custom_export_markets",
+    "custom_export_orders",
+    "custom_export_traders",
+    "page_sequence",
+]
+
+doc = "One asset, traded in a call market: one price a round for everybody."
+
+
+class C(BaseConstants):
+    NAME_IN_URL = "market"
+    PLAYERS_PER_GROUP = None  # the session config's traders_per_market makes the groups
+    NUM_ROUNDS = MAX_ROUNDS
+
+
+def creating_session(subsession: Subsession) -> None:
+    """Check the session's config, then make the markets and give the endowments."""
+    if subsession.round_number == 1:
+        refuse_unusable(subsession.session)
+    players = subsession.get_players()
+    parameters = market_of(players[0].participant).parameters
+    if subsession.round_number > parameters.rounds:
+        return
+    size = parameters.traders_per_market
+    if size:
+        seats = [player.id_in_subsession for player in players]
+        subsession.set_group_matrix([seats[at : at + size] for at in range(0, len(seats), size)])
+    if parameters.round_at(subsession.round_number).is_first:
+        for player in players:
+            player.cash, player.shares = exact_text(parameters.endowment_cash), parameters.endowment_shares
+
+
+def timer(player: Player, page: str) -> int | None:
+    """Return the seconds of a page's timer, or None where it has none."""
+    return market_of(player.participant).parameters.seconds(page, ref_of(player).phase)
+
+
+def is_played(player: Player) -> bool:
+    """Whether the session has this round; oTree keeps rows for more."""
+    return player.round_number <= market_of(player.participant).parameters.rounds
+
+
+class PhaseStart(Page):
+    @staticmethod
+    def is_displayed(player: Player) -> bool:
+        return is_played(player) and ref_of(player).is_first
+
+    @staticmethod
+    def get_timeout_seconds(player: Player) -> int | None:
+        return timer(player, "phase_start")
+
+    @staticmethod
+    def vars_for_template(player: Player) -> dict[str, Any]:
+        ref, parameters = ref_of(player), market_of(player.participant).parameters
+        return {
+            "practice": ref.phase == "practice",
+            "rounds": "1 round" if ref.of == 1 else f"{ref.of} rounds",
+            "had_practice": parameters.practice_rounds > 0,
+            **page_data(before_clearing(player, "phase_start")),
+        }
+
+
+class Trade(Page):
+    is_displayed = is_played
+
+    @staticmethod
+    def live_method(player: Player, message: Any) -> dict[int, Any]:
+        return {player.id_in_group: answer(player, message)}
+
+    @staticmethod
+    def get_timeout_seconds(player: Player) -> int | None:
+        return timer(player, "trade")
+
+    @staticmethod
+    def vars_for_template(player: Player) -> dict[str, Any]:
+        return page_data(before_clearing(player, "trade"))
+
+    @staticmethod
+    def before_next_page(player: Player, timeout_happened: bool) -> None:
+        player.trade_timed_out = timeout_happened
+
+
+class Forecast(Page):
+    form_model = "player"
+
+    @staticmethod
+    def is_displayed(player: Player) -> bool:
+        return is_played(player) and bool(Forecast.get_form_fields(player))
+
+    @staticmethod
+    def get_form_fields(player: Player) -> list[str]:
+        asked = market_of(player.participant).parameters.questions(ref_of(player))
+        return [question.field for question in asked]
+
+    @staticmethod
+    def get_timeout_seconds(player: Player) -> int | None:
+        return timer(player, "forecast")
+
+    @staticmethod
+    def vars_for_template(player: Player) -> dict[str, Any]:
+        return page_data(before_clearing(player, "forecast"))
+
+    @staticmethod
+    def error_message(player: Player, values: dict[str, str | None]) -> dict[str, str]:
+        return forecast_errors(player, values)
+
+    @staticmethod
+    def before_next_page(player: Player, timeout_happened: bool) -> None:
+        player.forecast_timed_out = timeout_happened
+        tidy_forecasts(player)
+
+
+class ClearMarket(WaitPage):
+    is_displayed = is_played
+
+    @staticmethod
+    def after_all_players_arrive(group: Group) -> None:
+        clear_market(group)
+
+
+class Results(Page):
+    is_displayed = is_played
+
+    @staticmethod
+    def get_timeout_seconds(player: Player) -> int | None:
+        return timer(player, "results")
+
+    @staticmethod
+    def vars_for_template(player: Player) -> dict[str, Any]:
+        return page_data(after_clearing(player, "results"))
+
+
+class Final(Page):
+    @staticmethod
+    def is_displayed(player: Player) -> bool:
+        return is_played(player) and ref_of(player).is_last
+
+    @staticmethod
+    def get_timeout_seconds(player: Player) -> int | None:
+        return timer(player, "final")
+
+    @staticmethod
+    def vars_for_template(player: Player) -> dict[str, Any]:
+        market = market_of(player.participant)
+        return {
+            "practice": ref_of(player).phase == "practice",
+            "currency": market.pay.currency,
+            **page_data(after_clearing(player, "final")),
+        }
+
+    @staticmethod
+    def app_after_this_page(player: Player, upcoming_apps: list[str]) -> str | None:
+        last = player.round_number == market_of(player.participant).parameters.rounds
+        return upcoming_apps[0] if last and upcoming_apps else None
+
+    def _increment_index_in_pages(self) -> None:
+        # oTree visits every page that it skips, with queries for each: seconds for the unused rounds of a
+        # large session. From just before the next app it has none to visit. Without this method the outcome
+        # is the same.
+        next_app = self._get_next_page_index_if_skipping_apps()
+        if next_app:
+            self._index_in_pages = self.participant._index_in_pages = next_app - 1
+        super()._increment_index_in_pages()
+
+
+page_sequence = [PhaseStart, Trade, Forecast, ClearMarket, Results, Final]

@@ -1,0 +1,122 @@
+"""What every app of the project needs of its session: the market, how it pays, the data block of a page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from math import isfinite
+from typing import Any
+
+from otree import settings
+from otree.database import db
+from otree.models import Participant, Session
+from otree.session import CreateSessionInvalidArgs
+
+from markets.money import parse_money
+from markets.parameters import MarketParameters, ParameterError
+from markets.payoffs import Pay
+from markets.view import PageState, market_view
+
+MAX_ROUNDS = 60
+"""Rounds that oTree keeps rows for, in every session."""
+
+MAX_HORIZONS = 8
+"""Forecasts that a page can ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionMarket:
+    """A session's market, as read once from its config.
+
+    Attributes:
+        traders: in one market.
+        seed: of dividends and of random rationing.
+    """
+
+    parameters: MarketParameters
+    pay: Pay
+    traders: int
+    seed: str
+
+
+def market_of(participant: Participant) -> SessionMarket:
+    """Return the market of a participant's session; its config is read once in a process."""
+    return _read_market(participant._session_code)
+
+
+@lru_cache(maxsize=256)
+def _read_market(session_code: str) -> SessionMarket:
+    session = Session.objects_get(code=session_code)
+    config = session.config
+    parameters = MarketParameters.from_config(config)
+    pay = Pay(
+        currency=settings.REAL_WORLD_CURRENCY_CODE,
+        cash_per_currency_unit=1 / parse_money(str(config["real_world_currency_per_point"])),
+        participation_fee=Fraction(config["participation_fee"]),
+    )
+    traders = parameters.traders_per_market or session.num_participants
+    return SessionMarket(parameters, pay, traders, parameters.dividend_seed or session_code)
+
+
+def refuse_unusable(session: Session) -> None:
+    """Let a new session pass, or end its creation with a sentence for each thing that must be mended.
+
+    oTree tells the sentences to whoever creates the session: the REST API answers 400 with them, the admin's
+    page shows them. It deletes the session there and then, but the admin's page undoes that; so the rows are
+    labelled and archived first.
+
+    Raises:
+        CreateSessionInvalidArgs: the session cannot be played.
+    """
+    problems = _problems(session)
+    if not problems:
+        return
+    session.label = "not created: its configuration cannot be used"
+    session.archived = True
+    db.commit()
+    raise CreateSessionInvalidArgs(" ".join(problems))
+
+
+def _problems(session: Session) -> tuple[str, ...]:
+    rate = session.config["real_world_currency_per_point"]
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not (isfinite(rate) and rate > 0):
+        return (f"real_world_currency_per_point must be a number above 0, such as 0.005, was {rate!r}.",)
+    try:
+        parameters = MarketParameters.from_config(session.config)
+    except ParameterError as error:
+        return error.problems
+    return tuple(_beyond_this_project(parameters, session.num_participants))
+
+
+def _beyond_this_project(parameters: MarketParameters, participants: int) -> Iterator[str]:
+    rounds, horizons, traders = (
+        parameters.rounds,
+        len(parameters.forecast_horizons),
+        parameters.traders_per_market,
+    )
+    if rounds > MAX_ROUNDS:
+        yield f"practice_rounds and paid_rounds must together be at most {MAX_ROUNDS}, were {rounds}."
+    if horizons > MAX_HORIZONS:
+        yield f"forecast_horizons must be at most {MAX_HORIZONS} numbers, were {horizons}."
+    if traders and participants % traders:
+        yield (
+            f"With traders_per_market {traders} the number of participants must be a multiple of {traders}, "
+            f"was {participants}."
+        )
+
+
+def page_data(state: PageState) -> dict[str, Any]:
+    """Return the template variable that puts a page's data block into the page."""
+    return {"market_view": script_json(market_view(state))}
+
+
+def script_json(data: Any) -> str:
+    """Return JSON that can stand inside a script element: no `<`, `>` or `&` is left in it.
+
+    Half a surrogate pair, which a sender's ref may hold, is nothing JSON readers agree on; it becomes "?".
+    """
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace").decode()
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")

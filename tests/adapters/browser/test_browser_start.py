@@ -1,0 +1,101 @@
+"""Starting and ending a browser: nothing is left behind, and what is missing is named."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bots.adapters.web_driver import BrowserSettings, open_browser
+from bots.domain.errors import SessionLost, UserMustMend
+
+pytestmark = pytest.mark.browser
+
+HOLDING = """
+import asyncio, sys
+from bots.adapters.web_driver import BrowserSettings, open_browser
+
+async def hold():
+    async with open_browser(BrowserSettings.find()):
+        print("open", flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(hold())
+"""
+
+
+def profiles() -> set[Path]:
+    return set(Path(tempfile.gettempdir()).glob("bots-browser-*"))
+
+
+async def test_nothing_runs_and_no_profile_is_left_after_the_end() -> None:
+    before = {one.pid for one in psutil.Process().children(recursive=True)}
+    folders = profiles()
+    async with open_browser(BrowserSettings.find()):
+        ours = [one for one in psutil.Process().children(recursive=True) if one.pid not in before]
+        assert {"chromium", "chromedriver"} <= {one.name() for one in ours}
+        assert profiles() - folders
+    assert not [one for one in ours if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    assert profiles() <= folders
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_nothing_is_left_of_a_process_that_is_ended(how: signal.Signals) -> None:
+    folders = profiles()
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDING], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"open\n"
+    below = psutil.Process(process.pid).children(recursive=True)
+    assert "chromium" in {one.name() for one in below}
+    os.kill(process.pid, how)
+    process.wait()
+    process.stdout.close()
+    _, alive = psutil.wait_procs(below, timeout=15)
+    assert not alive
+    assert profiles() <= folders
+
+
+def test_missing_browser_is_told_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(UserMustMend, match=r"Chromium is not installed .* apt-get install"):
+        BrowserSettings.find()
+
+
+def test_headed_browser_needs_a_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    with pytest.raises(UserMustMend, match="no screen"):
+        BrowserSettings.find(headed=True)
+
+
+async def test_browser_that_does_not_start_says_why(tmp_path: Path) -> None:
+    broken = tmp_path / "chromium"
+    broken.write_text("#!/bin/sh\nexit 3\n")
+    broken.chmod(0o755)
+    with pytest.raises(SessionLost, match="did not start"):
+        async with open_browser(BrowserSettings(broken, BrowserSettings.find().driver)):
+            pass
+
+
+async def test_driver_that_does_not_start_says_so(tmp_path: Path) -> None:
+    with pytest.raises(SessionLost, match="driver ended at once"):
+        async with open_browser(BrowserSettings(BrowserSettings.find().browser, tmp_path / "none")):
+            pass
+
+
+async def test_browser_that_hangs_at_its_start_is_given_up(tmp_path: Path) -> None:
+    hanging = tmp_path / "chromedriver"
+    hanging.write_text("#!/bin/sh\nexec sleep 600\n")
+    hanging.chmod(0o755)
+    settings = BrowserSettings(BrowserSettings.find().browser, hanging, start_seconds=0.2)
+    with pytest.raises(SessionLost, match=r"did not start in 0\.2 s"):
+        async with open_browser(settings):
+            pass

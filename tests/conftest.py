@@ -1,0 +1,3 @@
+"""Fixtures every area may ask for."""
+
+pytest_plugins = ["tests.fixtures_server"]

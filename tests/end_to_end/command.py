@@ -1,0 +1,82 @@
+"""Runs the documented command as a user would: a process of its own, in a folder of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from bots.domain.records import Event, RunManifest, parse_journal
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a command left: exit code, everything it printed, and its folder."""
+
+    code: int
+    output: str
+    folder: Path
+
+    @property
+    def run(self) -> Path:
+        """The folder of the one run."""
+        (run,) = self.folder.glob("bot-data/*-runs/run-*")
+        return run
+
+    @property
+    def manifest(self) -> RunManifest:
+        return RunManifest.model_validate_json((self.run / "manifest.json").read_text())
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        return parse_journal((self.run / "journal.jsonl").read_text(encoding="utf-8")).events
+
+
+async def start(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Process:
+    """Start `python -m bots.main ARGUMENTS` in `folder`."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bots.main",
+        *arguments,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "140", **(environment or {})},
+        stdout=PIPE,
+        stderr=STDOUT,
+        start_new_session=True,
+    )
+
+
+async def end(process: Process, folder: Path, seconds: float = 120) -> Ended:
+    """Wait for the command's end."""
+    output, _ = await asyncio.wait_for(process.communicate(), seconds)
+    assert process.returncode is not None
+    return Ended(process.returncode, output.decode(), folder)
+
+
+async def run(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Ended:
+    """Run the command to its end."""
+    return await end(await start(folder, *arguments, environment=environment), folder)
+
+
+async def line_with(process: Process, text: str, seconds: float = 60) -> str:
+    """Read what the command prints up to the first line with `text`."""
+    assert process.stdout is not None
+    async with asyncio.timeout(seconds):
+        while line := await process.stdout.readline():
+            if text in line.decode():
+                return line.decode()
+    raise AssertionError(f"the command ended without saying {text!r}")
+
+
+def descendants(pid: int) -> list[psutil.Process]:
+    """Return everything a process has started."""
+    return psutil.Process(pid).children(recursive=True)

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from markets.accounts import Account
+from markets.orders import (
+    Order,
+    OrderDraft,
+    OrderRules,
+    Refusal,
+    Side,
+    check_order,
+    reserved_cash,
+    reserved_shares,
+)
+from tests.markets.books import TICK, json_values
+
+RULES = OrderRules(TICK, max_price=Fraction("9999.99"), max_quantity=99, max_open_orders=3)
+ACCOUNT = Account(Fraction(100), 4)
+
+
+def check(
+    side: Any = "buy", quantity: Any = 1, limit: Any = "14", *open_orders: Order, account: Account = ACCOUNT
+) -> OrderDraft | tuple[Refusal, ...]:
+    return check_order(side, quantity, limit, account=account, open_orders=open_orders, rules=RULES)
+
+
+def codes(answer: OrderDraft | tuple[Refusal, ...]) -> list[str]:
+    assert isinstance(answer, tuple)
+    assert all(refusal.message.endswith(".") for refusal in answer)
+    return [refusal.code for refusal in answer]
+
+
+def test_side_reads_and_writes_as_its_word() -> None:
+    assert (str(Side.BUY), f"{Side.SELL}", json.dumps(Side.BUY)) == ("buy", "sell", '"buy"')
+
+
+def test_an_order_that_is_covered_is_accepted_in_ticks() -> None:
+    draft = check("buy", 2, "14.50")
+    assert draft == OrderDraft(Side.BUY, 2, 1450)
+    assert draft.numbered(7, 3, "a") == Order(7, 3, Side.BUY, 2, 1450, "a")
+    assert check("sell", "4", 15) == OrderDraft(Side.SELL, 4, 1500)
+
+
+@pytest.mark.parametrize(
+    ("side", "quantity", "limit", "expected"),
+    [
+        ("BUY", 1, "14", ["side"]),
+        (None, 1, "14", ["side"]),
+        ("buy", 0, "14", ["quantity"]),
+        ("buy", 100, "1", ["quantity"]),
+        ("buy", 1.0, "14", ["quantity"]),
+        ("buy", True, "14", ["quantity"]),
+        ("buy", "2.5", "14", ["quantity"]),
+        ("buy", 1, "0", ["price"]),
+        ("buy", 1, "10000", ["price"]),
+        ("buy", 1, 14.5, ["price"]),
+        ("buy", 1, "NaN", ["price"]),
+        ("buy", 1, "1e1", ["price"]),
+        ("buy", 1, "1" * 41, ["price"]),
+        ("buy", 1, True, ["price"]),
+        ("buy", 1, "14.005", ["tick"]),
+        ("x", "x", "x", ["side", "quantity", "price"]),
+    ],
+)
+def test_what_cannot_be_an_order_is_refused_with_every_reason(
+    side: Any, quantity: Any, limit: Any, expected: list[str]
+) -> None:
+    assert codes(check(side, quantity, limit)) == expected
+
+
+def test_open_bids_reserve_cash() -> None:
+    bid = Order(1, 1, Side.BUY, 5, 1000)
+    assert codes(check("buy", 6, "10", bid)) == ["not_enough_cash"]
+    assert isinstance(check("buy", 5, "10", bid), OrderDraft)
+    assert reserved_cash([bid], TICK) == 50
+
+
+def test_a_bid_may_cost_exactly_what_is_left() -> None:
+    just = Account(Fraction("14.009999"), 0)
+    assert isinstance(check("buy", 1, "14", account=just), OrderDraft)
+    refusals = check("buy", 1, "14.01", account=just)
+    assert codes(refusals) == ["not_enough_cash"]
+    assert isinstance(refusals, tuple)
+    assert "only 14.00 of your cash" in refusals[0].message
+
+
+def test_open_offers_reserve_shares() -> None:
+    offer = Order(1, 1, Side.SELL, 3, 1500)
+    refusals = check("sell", 2, "15", offer)
+    assert codes(refusals) == ["short_sale"]
+    assert isinstance(refusals, tuple)
+    assert "only 1 of your shares is" in refusals[0].message
+    assert codes(check("sell", 5, "15")) == ["short_sale"]
+    assert reserved_shares([offer]) == 3
+
+
+@pytest.mark.parametrize("limit", ["15", "16"])
+def test_a_bid_must_stay_below_the_traders_own_offers(limit: str) -> None:
+    offer = Order(1, 1, Side.SELL, 1, 1500)
+    assert codes(check("buy", 1, limit, offer)) == ["crosses_own_order"]
+    assert isinstance(check("buy", 1, "14.99", offer), OrderDraft)
+
+
+@pytest.mark.parametrize("limit", ["12", "13"])
+def test_an_offer_must_stay_above_the_traders_own_bids(limit: str) -> None:
+    bid = Order(1, 1, Side.BUY, 1, 1300)
+    assert codes(check("sell", 1, limit, bid)) == ["crosses_own_order"]
+    assert isinstance(check("sell", 1, "13.01", bid), OrderDraft)
+
+
+def test_every_broken_rule_is_told_at_once() -> None:
+    held = [Order(number, 1, Side.BUY, 1, 1300) for number in (1, 2, 3)]
+    refusals = check("sell", 9, "13", *held)
+    assert codes(refusals) == ["too_many_orders", "short_sale", "crosses_own_order"]
+
+
+@given(json_values, json_values, json_values)
+def test_no_json_makes_the_check_raise(side: Any, quantity: Any, limit: Any) -> None:
+    for known in (side, "buy", "sell"):
+        answer = check(known, quantity, limit)
+        assert isinstance(answer, OrderDraft) or codes(answer)
+
+
+@given(st.integers(-(10**6), 10**9))
+def test_ticks_and_prices_are_each_others_inverse(ticks: int) -> None:
+    assert RULES.to_ticks(RULES.to_price(ticks)) == ticks
+
+
+def test_displayed_decimals_follow_the_tick() -> None:
+    assert RULES.decimals == 2
+    assert OrderRules(Fraction("0.0005"), Fraction(1), 1, 1).decimals == 4
+    assert OrderRules(Fraction(1), Fraction(1), 1, 1).decimals == 2
+
+
+@pytest.mark.parametrize(("quantity", "limit"), [(0, 1), (1, 0)])
+def test_an_order_of_nothing_cannot_be_built(quantity: int, limit: int) -> None:
+    with pytest.raises(ValueError, match="above 0"):
+        Order(1, 1, Side.BUY, quantity, limit)

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from markets.call_auction import PriceSelection
+from markets.parameters import MarketParameters, ParameterError
+from markets.presets import REFERENCE
+from markets.rounds import RoundRef
+from tests.markets.books import json_values
+
+
+def problems(**config: Any) -> tuple[str, ...]:
+    with pytest.raises(ParameterError) as caught:
+        MarketParameters.from_config(config)
+    assert str(caught.value) == " ".join(caught.value.problems)
+    return caught.value.problems
+
+
+def test_an_empty_config_is_the_reference_design() -> None:
+    parameters = MarketParameters.from_config({})
+    assert parameters == MarketParameters.from_config(REFERENCE)
+    assert parameters.endowment.worth(Fraction(14)) == 156
+    assert parameters.dividends.expected == Fraction("0.7")
+    assert (parameters.trade_seconds, parameters.seconds("final", "practice")) == (20, 30)
+    assert parameters.seconds("final", "paid") == 75
+    assert parameters.seconds("payment", "paid") is None
+
+
+def test_other_keys_of_a_session_config_are_left_aside() -> None:
+    config = {"name": "demo", "app_sequence": ["call_market"], "participation_fee": 5.0}
+    assert MarketParameters.from_config(config) == MarketParameters.from_config({})
+
+
+def test_numbers_may_come_as_text_and_flags_as_words() -> None:
+    parameters = MarketParameters.from_config(
+        {
+            "paid_rounds": " 7 ",
+            "buy_back": 28,
+            "computer_traders": "false",
+            "trade_seconds": 0,
+            "dividend_seed": 5,
+        }
+    )
+    assert (parameters.paid_rounds, parameters.buy_back) == (7, Fraction(28))
+    assert (parameters.computer_traders, parameters.trade_seconds) == (False, None)
+    assert parameters.dividend_seed == "5"
+
+
+def test_price_selection_may_carry_its_k() -> None:
+    parameters = MarketParameters.from_config({"price_selection": "k_double:0.25"})
+    assert parameters.auction_rules.price_selection is PriceSelection.K_DOUBLE
+    assert parameters.auction_rules.k == Fraction(1, 4)
+
+
+def test_a_market_without_forecasts_asks_none() -> None:
+    parameters = MarketParameters.from_config({"forecast_horizons": ""})
+    assert parameters.questions(parameters.round_at(1)) == ()
+
+
+def test_all_problems_are_told_at_once() -> None:
+    told = problems(paid_rounds=0, tick="0", rationing="luck", dividends="0.40", interest_rate=0.05)
+    assert [problem.split()[0] for problem in told] == [
+        "paid_rounds",
+        "dividend_weights",
+        "interest_rate",
+        "tick",
+        "rationing",
+    ]
+    assert told[0] == "paid_rounds must be a whole number from 1 to 500, was '0'."
+    assert told[2].endswith('as text such as "0.05", was 0.05.')
+    assert "one of time, pro_rata, random" in told[4]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("practice_rounds", -1),
+        ("practice_rounds", 2.0),
+        ("paid_rounds", True),
+        ("paid_rounds", 501),
+        ("traders_per_market", 1),
+        ("endowment_cash", "-1"),
+        ("endowment_cash", "1e3"),
+        ("endowment_cash", True),
+        ("endowment_cash", "1" * 41),
+        ("endowment_shares", "4.5"),
+        ("dividends", ""),
+        ("dividends", "0.40, x"),
+        ("dividends", "-1, 1"),
+        ("dividends", "1" * 500),
+        ("dividend_weights", "1, 0"),
+        ("dividend_weights", "1"),
+        ("interest_rate", "0.0000001"),
+        ("interest_rate", "11"),
+        ("interest_rate", None),
+        ("initial_price", "0"),
+        ("max_price", "9999.995"),
+        ("max_quantity", 0),
+        ("max_open_orders", 0),
+        ("price_selection", "mean"),
+        ("price_selection", "midpoint:0.5"),
+        ("price_selection", "k_double:2"),
+        ("price_selection", "k_double:x"),
+        ("price_without_trade", ["last"]),
+        ("forecast_horizons", "0, 0"),
+        ("forecast_horizons", "-1"),
+        ("forecast_horizons", "501"),
+        ("forecast_max", "0"),
+        ("trade_seconds", -1),
+        ("final_seconds", "x" * 100),
+        ("computer_traders", "yes"),
+        ("dividend_seed", "x" * 500),
+        ("dividend_seed", {}),
+    ],
+)
+def test_each_problem_names_its_key_and_what_is_allowed(key: str, value: object) -> None:
+    (told,) = problems(**{key: value})
+    assert told.startswith(f"{key} must be ")
+    assert told.endswith(".")
+
+
+@given(st.dictionaries(st.sampled_from(sorted(REFERENCE)), json_values, max_size=6))
+def test_any_config_is_a_market_or_told_why_not(config: dict[str, Any]) -> None:
+    told: tuple[str, ...] = ()
+    try:
+        MarketParameters.from_config(config)
+    except ParameterError as error:
+        told = error.problems
+    assert all(problem.split()[0] in {*config, "dividend_weights"} for problem in told)
+
+
+def test_rounds_are_counted_within_their_phase() -> None:
+    parameters = MarketParameters.from_config({"practice_rounds": 2, "paid_rounds": 5})
+    assert parameters.round_at(2) == RoundRef("practice", 2, 2, 2)
+    assert parameters.round_at(3) == RoundRef("paid", 1, 5, 3)
+    assert parameters.round_at(2).is_last
+    assert parameters.round_at(3).is_first
+    assert (parameters.rounds_of("practice"), parameters.rounds_of("paid")) == (2, 5)
+    for overall in (0, 8):
+        with pytest.raises(ValueError, match="rounds 1 to 7"):
+            parameters.round_at(overall)

@@ -1,0 +1,94 @@
+"""Whole sessions: models behind the local server and strategies trade in a market in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from bots.adapters.clock import SystemClock
+from bots.adapters.in_memory import MemoryStore
+from bots.adapters.in_process import InProcessMarket
+from bots.adapters.models.catalogue import load_catalogue
+from bots.agents.trading_agents import Table, TradingAgent
+from bots.domain.experiment import RunEnd, Seat, run_experiment
+from bots.domain.records import (
+    ActAnswered,
+    DecisionMade,
+    DecisionNotMade,
+    Event,
+    ModelAsked,
+    ModelReplied,
+    PageSeen,
+    RunOutcome,
+)
+from bots.services.traders import Traders, assign
+from tests.market_pages import parameters
+from tests.standins.model_server import Fault, ModelServer, Step
+
+ROUNDS = 4  # one practice round and three paid ones
+
+
+async def play(names: str, seats: int, *script: Step) -> tuple[RunEnd, list[Event], ModelServer]:
+    """Play a session to its end; the model server meets `script` first."""
+    catalogue, clock, store = load_catalogue(Path("bots/config/models.toml")), SystemClock(), MemoryStore()
+    market = InProcessMarket(parameters(), seats, seed="7")
+    people = [Seat(number, f"p{number}", "", names, number) for number in range(1, seats + 1)]
+    specs = assign(names, seats, 1, catalogue)
+    table = Table(store, clock, time.monotonic() + 30, "run")
+    async with (
+        ModelServer(script=list(script)) as server,
+        Traders(catalogue, server.environment(), clock) as traders,
+    ):
+
+        async def sit(seat: Seat) -> None:
+            maker = traders.build(specs[seat.number - 1], seat.seed)
+            (hold,) = assign("hold", 1, 1, catalogue)
+            fallback = traders.build(hold, seat.seed)
+            session = market.session(seat.number)
+            await TradingAgent(seat, session, maker=maker, fallback=fallback, table=table).play()
+
+        end = await run_experiment(
+            people, sit, store=store, clock=clock, until=table.until, stop=asyncio.Event()
+        )
+    return end, store.events, server
+
+
+async def test_models_and_strategies_trade_together_and_nothing_is_refused() -> None:
+    names = "2 x gpt-4o, 1 x local, 1 x fundamentalist, 1 x momentum, 2 x zero-intelligence, 1 x speculator"
+    end, events, server = await play(names, 8)
+    assert end.outcome is RunOutcome.FINISHED
+    assert [event for event in events if isinstance(event, ActAnswered) and not event.accepted] == []
+    assert [event for event in events if isinstance(event, DecisionNotMade)] == []
+    made = [event for event in events if isinstance(event, DecisionMade)]
+    assert len(made) == 8 * 2 * ROUNDS
+    assert len(server.asked) == 3 * 2 * ROUNDS
+    volumes = [
+        event.view.result.volume
+        for event in events
+        if isinstance(event, PageSeen) and event.view and event.view.result
+    ]
+    assert sum(volumes) > 0
+
+
+async def test_notes_of_earlier_rounds_reach_the_model_again() -> None:
+    _, _, server = await play("2 x gpt-4o", 2)
+    last = server.asked[-1].page
+    assert "plan: Trade a share a round." in last
+    assert "orders: " in last
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault.KEY_REFUSED, Fault.HUGE, Fault.REFUSAL, Fault.LATER], ids=lambda f: f.name
+)
+async def test_model_that_fails_in_every_round_stops_nobody(fault: Fault) -> None:
+    end, events, _ = await play("1 x gpt-4o, 2 x zero-intelligence", 3, *[fault] * 100)
+    assert end.outcome is RunOutcome.FINISHED
+    made = [event for event in events if isinstance(event, DecisionMade)]
+    assert len(made) == 3 * 2 * ROUNDS
+    assert [event.by for event in made if event.seat == 1] == ["hold"] * 2 * ROUNDS
+    assert len([event for event in events if isinstance(event, DecisionNotMade)]) == 2 * ROUNDS
+    asked = [event for event in events if isinstance(event, ModelAsked)]
+    assert len(asked) == len([event for event in events if isinstance(event, ModelReplied)])

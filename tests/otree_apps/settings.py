@@ -1,0 +1,18 @@
+"""A small oTree project with neutral pages, for the contract tests of participant sessions."""
+
+from os import environ
+
+SESSION_CONFIGS = [
+    {"name": "questions", "app_sequence": ["questions"], "num_demo_participants": 1},
+    {"name": "pairs", "app_sequence": ["pairs"], "num_demo_participants": 2},
+    {"name": "channel", "app_sequence": ["channel"], "num_demo_participants": 1},
+]
+SESSION_CONFIG_DEFAULTS = {"real_world_currency_per_point": 1, "participation_fee": 0, "timer": 60}
+PARTICIPANT_FIELDS: list[str] = []
+SESSION_FIELDS: list[str] = []
+LANGUAGE_CODE = "en"
+REAL_WORLD_CURRENCY_CODE = "USD"
+USE_POINTS = True
+ADMIN_USERNAME = "admin"
+ADMIN_PASSWORD = environ.get("OTREE_ADMIN_PASSWORD")
+SECRET_KEY = "only for tests"
