@@ -12,22 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bots.agents.forms import plain_answers
-from bots.agents.memory import Memory
+from bots.agents.past import Past, Unfinished, decision_pages_between
+from bots.agents.seat_log import SeatLog, overall_round
 from bots.domain.errors import DecisionFailed, FailureKind, PageOverdue, SeatError, SessionLost
 from bots.domain.experiment import Seat
-from bots.domain.market import Decision, MarketView
+from bots.domain.market import Decision, MarketView, OrderIntent
 from bots.domain.pages import Act, Answer, Page, PageKind, SendLive, SubmitForm, check_flow
 from bots.domain.ports import Clock, DecisionMaker, ParticipantSession, RunStore, Situation
-from bots.domain.records import (
-    ActAnswered,
-    ActSent,
-    ActUnanswered,
-    DecisionMade,
-    DecisionNotMade,
-    PageMissed,
-    PageSeen,
-    SeatOpened,
-)
 
 _MOST_REFUSALS = 3  # of one form, before the seat gives up
 _CANCEL_SECONDS = 1.0  # a decision maker gets this long to stop when its page has gone
@@ -84,6 +75,7 @@ class TradingAgent:
         maker: decides on trade and forecast pages.
         fallback: decides where `maker` failed.
         table: what it shares with the run's other traders.
+        past: what it did before the run was cut short; the trader goes on from there.
     """
 
     def __init__(
@@ -94,23 +86,25 @@ class TradingAgent:
         maker: DecisionMaker,
         fallback: DecisionMaker,
         table: Table,
+        past: Past | None = None,
     ) -> None:
+        past = past or Past()
         self._seat = seat
         self._session = session
         self._maker = maker
         self._fallback = fallback
-        self._store = table.store
+        self._table = table
         self._clock = table.clock
-        self._until = table.until
-        self._run_id = table.run_id
-        self._pace = table.pace
-        self._memory = Memory()
-        self._view: MarketView | None = None
+        self._log = SeatLog(seat, table.store, table.clock)
+        self._memory = past.memory
+        self._view = past.view
+        self._left_open = past.left_open
+        self._unfinished = past.unfinished
+        self._decisions = past.decisions
+        self._acts = past.acts
         self._act_latency = 0.25
         self._refusals = 0
         self._broken = 0
-        self._decisions = 0
-        self._acts = 0
         self._steps: Mapping[str, Callable[[Page, MarketView], Awaitable[Page]]] = {
             "trade": self._trade,
             "forecast": self._forecast,
@@ -122,16 +116,7 @@ class TradingAgent:
         Raises:
             SeatError: the seat cannot go on.
         """
-        seat = self._seat
-        self._store.append(
-            SeatOpened(
-                at=self._clock.now(),
-                seat=seat.number,
-                participant=seat.participant,
-                trader=seat.trader,
-                seed=seat.seed,
-            )
-        )
+        self._log.opened()
         page = await self._session.look()
         seen = ""
         while True:
@@ -141,6 +126,24 @@ class TradingAgent:
             if page.kind is PageKind.END or page.name == "payment":
                 return
             page = await self._step(page)
+
+    def _note(self, page: Page) -> None:
+        """Record a page, and the decision pages that went by since the last one."""
+        self._log.page_seen(page)
+        if page.market is None:
+            return
+        check_flow(self._view, page.market)
+        self._note_left_open(page.market)
+        if self._view is not None:
+            for name, overall in decision_pages_between(self._view, page.market):
+                self._log.page_missed(name, overall, "the server went past it while the trader was elsewhere")
+        self._view = page.market
+
+    def _note_left_open(self, view: MarketView) -> None:
+        """Record the page on which the run was cut short, if the server has moved on since."""
+        left_open, self._left_open = self._left_open, None
+        if left_open and left_open != (view.page, overall_round(view)):
+            self._log.page_missed(*left_open, "the run was cut short on it and the server has moved on")
 
     async def _step(self, page: Page) -> Page:
         if page.kind is PageKind.BROKEN:
@@ -154,44 +157,51 @@ class TradingAgent:
         try:
             return await step(page, page.market)
         except _PageLeft as left:
-            self._missed(page, f"the server moved on to {left.page.name} first")
+            reason = f"the server moved on to {left.page.name} first"
+            self._log.page_missed(page.name, overall_round(page.market), reason)
             return left.page
 
     async def _after_broken(self, page: Page) -> Page:
         """Give a server that answers with errors time to come back, longer each time, then look again."""
         self._broken += 1
-        if self._broken > len(self._pace.broken_waits):
+        waits = self._table.pace.broken_waits
+        if self._broken > len(waits):
             raise SessionLost(f"the server still answers with an error page: {page.title or page.text[:200]}")
-        await asyncio.sleep(self._pace.broken_waits[self._broken - 1])
+        await asyncio.sleep(waits[self._broken - 1])
         return await self._session.look()
 
     async def _next(self, page: Page) -> Page:
         """Wait until the page goes on by itself."""
-        after = await self._session.wait(page, self._until)
+        after = await self._session.wait(page, self._table.until)
         if after is None:
             raise PageOverdue(f"{page.name} did not go on before the run's time was over")
         return after
 
     async def _trade(self, page: Page, view: MarketView) -> Page:
-        decision = await self._decide(page, view)
-        for order_id in decision.cancel:
-            await self._live(page, {"type": "cancel", "order_id": order_id})
-        for order in decision.orders:
-            answer = await self._live(
-                page,
-                {
-                    "type": "place",
-                    "side": order.side.value,
-                    "quantity": order.quantity,
-                    "limit": str(order.limit),
-                },
-            )
-            self._memory = self._memory.after_answer(view, order, answer)
+        begun = self._begun(view)
+        decision = begun.decision if begun else await self._decide(page, view)
+        for position, (message, order) in enumerate(_messages(decision)):
+            if begun is None or position >= len(begun.sent):
+                answer = await self._live(page, message)
+            elif begun.sent[position].ref in begun.answered:
+                continue
+            else:
+                answer = await self._live_again(page, view, begun.sent[position].ref, message)
+            if order is not None:
+                self._memory = self._memory.after_answer(view, order, answer)
+            if answer.page is not None and answer.page.visit != page.visit:
+                raise _PageLeft(answer.page)
         return await self._submit(page, {})
 
     async def _forecast(self, page: Page, view: MarketView) -> Page:
-        decision = await self._decide(page, view)
-        return await self._submit(page, {one.field: str(one.value) for one in decision.forecasts})
+        begun = self._begun(view)
+        decision = begun.decision if begun else await self._decide(page, view)
+        return await self._submit(page, {one.field: f"{one.value:f}" for one in decision.forecasts})
+
+    def _begun(self, view: MarketView) -> Unfinished | None:
+        """Return what an earlier part of the run decided for this very page, once."""
+        unfinished, self._unfinished = self._unfinished, None
+        return unfinished if unfinished and unfinished.fits(view) else None
 
     async def _decide(self, page: Page, view: MarketView) -> Decision:
         """Return the trader's decision, or the declared fallback's where it fails.
@@ -199,49 +209,33 @@ class TradingAgent:
         Raises:
             _PageLeft: the page went on meanwhile.
         """
-        situation = Situation(
-            seat=self._seat.number,
-            decision=self._next_decision(view),
-            view=view,
-            memory=self._memory.remembered,
-        )
+        self._decisions += 1
+        name = f"s{self._seat.number}-r{overall_round(view) or 0}-{view.page}-{self._decisions}"
+        situation = Situation(self._seat.number, name, view, self._memory.remembered)
         started = self._clock.monotonic()
         deadline = self._decision_deadline(page)
+        record = self._table.store.append
         try:
             decision = await self._unless_page_goes(
-                page, self._maker.decide(situation, deadline, self._store.append), deadline
+                page, self._maker.decide(situation, deadline, record), deadline
             )
         except DecisionFailed as error:
-            self._store.append(
-                DecisionNotMade(
-                    at=self._clock.now(),
-                    seat=self._seat.number,
-                    decision=situation.decision,
-                    page=view.page,
-                    round=_overall(view),
-                    kind=error.kind,
-                    reason=error.reason,
-                    seconds=self._clock.monotonic() - started,
-                )
-            )
-            decision = await self._fallback.decide(situation, deadline, self._store.append)
-            self._made(situation, decision, self._fallback.name, started, fallback=True)
+            self._log.not_decided(situation, error, self._clock.monotonic() - started)
+            decision = await self._fallback.decide(situation, deadline, record)
+            by, fallback = self._fallback.name, True
         else:
-            self._made(situation, decision, self._maker.name, started, fallback=False)
+            by, fallback = self._maker.name, False
+        self._log.decided(situation, decision, by, self._clock.monotonic() - started, fallback)
         self._memory = self._memory.after_decision(view, decision)
         return decision
 
-    def _next_decision(self, view: MarketView) -> str:
-        self._decisions += 1
-        return f"s{self._seat.number}-r{_overall(view) or 0}-{view.page}-{self._decisions}"
-
     def _decision_deadline(self, page: Page) -> float:
         """The page's time less a margin that follows the measured latency of acting."""
-        now = self._clock.monotonic()
+        pace = self._table.pace
         if page.expires_at is None:
-            return min(self._until, now + self._pace.untimed_seconds)
-        margin = max(self._pace.margin_seconds, 4 * self._act_latency)
-        return min(self._until, page.expires_at - margin)
+            return min(self._table.until, self._clock.monotonic() + pace.untimed_seconds)
+        margin = max(pace.margin_seconds, 4 * self._act_latency)
+        return min(self._table.until, page.expires_at - margin)
 
     async def _unless_page_goes(
         self, page: Page, deciding: Coroutine[Any, Any, Decision], deadline: float
@@ -275,16 +269,30 @@ class TradingAgent:
     async def _live(self, page: Page, message: Mapping[str, Any]) -> Answer:
         ref = self._next_ref()
         act = SendLive({**message, "ref": ref}, ref)
+        self._log.sent(page, act, ref)
+        return await self._answer_to_live(act, ref)
+
+    async def _live_again(self, page: Page, view: MarketView, ref: str, message: Mapping[str, Any]) -> Answer:
+        """Learn what became of a message whose answer was lost; the server does nothing twice for one ref."""
+        if any(order.ref == ref for order in view.open_orders):
+            answer = Answer(accepted=True, words=("found among the open orders of the page",))
+            self._log.answered(ref, answer)
+            return answer
+        return await self._answer_to_live(SendLive({**message, "ref": ref}, ref), ref)
+
+    async def _answer_to_live(self, act: SendLive, ref: str) -> Answer:
         try:
-            return await self._act(page, act, ref)
+            return await self._act(act, ref)
         except TimeoutError as error:
             return Answer(accepted=False, words=(str(error) or "no answer from the server in time",))
 
     async def _submit(self, page: Page, values: Mapping[str, str | tuple[str, ...]]) -> Page:
         ref = self._next_ref()
         button = page.form.buttons[0] if page.form and page.form.buttons else None
+        act = SubmitForm(values, button)
+        self._log.sent(page, act, ref)
         try:
-            answer = await self._act(page, SubmitForm(values, button), ref)
+            answer = await self._act(act, ref)
         except TimeoutError:
             return await self._session.look()
         after = answer.page or await self._session.look()
@@ -300,102 +308,35 @@ class TradingAgent:
 
     def _next_ref(self) -> str:
         self._acts += 1
-        return f"{self._run_id}-s{self._seat.number}-{self._acts}"
+        return f"{self._table.run_id}-s{self._seat.number}-{self._acts}"
 
-    async def _act(self, page: Page, act: Act, ref: str) -> Answer:
-        """Record the act, send it, record the answer.
+    async def _act(self, act: Act, ref: str) -> Answer:
+        """Send an act that is on record, record the answer.
 
         Raises:
             TimeoutError: no answer in time; recorded as unanswered.
         """
-        content = dict(act.message) if isinstance(act, SendLive) else {"values": dict(act.values)}
-        self._store.append(
-            ActSent(
-                at=self._clock.now(),
-                seat=self._seat.number,
-                act="live" if isinstance(act, SendLive) else "form",
-                page=page.name,
-                location=page.location,
-                round=_overall(page.market),
-                ref=ref,
-                content=content,
-            )
-        )
         started = self._clock.monotonic()
+        until = min(self._table.until, started + self._table.pace.act_seconds)
         try:
-            answer = await self._session.act(act, min(self._until, started + self._pace.act_seconds))
+            answer = await self._session.act(act, until)
         except TimeoutError as error:
-            self._store.append(
-                ActUnanswered(
-                    at=self._clock.now(),
-                    seat=self._seat.number,
-                    ref=ref,
-                    reason=str(error) or "no answer in time",
-                )
-            )
+            self._log.unanswered(ref, str(error) or "no answer in time")
             raise
         self._act_latency += 0.3 * (self._clock.monotonic() - started - self._act_latency)
-        self._store.append(
-            ActAnswered(
-                at=self._clock.now(),
-                seat=self._seat.number,
-                ref=ref,
-                accepted=answer.accepted,
-                words=answer.words,
-                content=dict(answer.frame) if answer.frame is not None else None,
-            )
-        )
+        self._log.answered(ref, answer)
         return answer
 
-    def _made(
-        self, situation: Situation, decision: Decision, by: str, started: float, *, fallback: bool
-    ) -> None:
-        self._store.append(
-            DecisionMade(
-                at=self._clock.now(),
-                seat=self._seat.number,
-                decision=situation.decision,
-                page=situation.view.page,
-                round=_overall(situation.view),
-                by=by,
-                fallback=fallback,
-                seconds=self._clock.monotonic() - started,
-                content=decision,
-            )
+
+def _messages(decision: Decision) -> list[tuple[Mapping[str, Any], OrderIntent | None]]:
+    """Return a decision's live messages in the order of sending, each with the order it places, if any."""
+    cancels: list[tuple[Mapping[str, Any], OrderIntent | None]] = [
+        ({"type": "cancel", "order_id": order_id}, None) for order_id in decision.cancel
+    ]
+    return cancels + [
+        (
+            {"type": "place", "side": one.side.value, "quantity": one.quantity, "limit": f"{one.limit:f}"},
+            one,
         )
-
-    def _note(self, page: Page) -> None:
-        """Record a page, and check that it may follow the last one."""
-        left = None if page.expires_at is None else round(page.expires_at - self._clock.monotonic(), 3)
-        self._store.append(
-            PageSeen(
-                at=self._clock.now(),
-                seat=self._seat.number,
-                page=page.name,
-                kind=page.kind.value,
-                location=page.location,
-                seconds_left=left,
-                view=page.market,
-                text="" if page.market else page.text,
-                form=page.form if page.form and page.form.fields else None,
-                errors=page.errors,
-            )
-        )
-        if page.market is not None:
-            check_flow(self._view, page.market)
-            self._view = page.market
-
-    def _missed(self, page: Page, reason: str) -> None:
-        self._store.append(
-            PageMissed(
-                at=self._clock.now(),
-                seat=self._seat.number,
-                page=page.name,
-                round=_overall(page.market),
-                reason=reason,
-            )
-        )
-
-
-def _overall(view: MarketView | None) -> int | None:
-    return view.round.overall if view is not None and view.round is not None else None
+        for one in decision.orders
+    ]

@@ -1,0 +1,147 @@
+"""What a trader did before its run was cut short, read from the journal, so that it goes on where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from bots.agents.memory import Memory
+from bots.domain.market import Decision, MarketView
+from bots.domain.records import (
+    ActAnswered,
+    ActSent,
+    DecisionMade,
+    DecisionNotMade,
+    Event,
+    PageSeen,
+    SeatEnded,
+    SeatOutcome,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A decision whose page the trader had not left, as far as it was carried out.
+
+    Attributes:
+        page: name of the page it was made for.
+        round: overall number of the round.
+        sent: live messages sent for it, oldest first.
+        answered: refs of those the server answered.
+        left: the form that leaves the page was sent.
+    """
+
+    page: str
+    round: int | None
+    decision: Decision
+    sent: tuple[ActSent, ...] = ()
+    answered: frozenset[str] = frozenset()
+    left: bool = False
+
+    def fits(self, view: MarketView) -> bool:
+        """Tell whether `view` is the very page the decision was made for."""
+        overall = view.round.overall if view.round else None
+        return (view.page, overall) == (self.page, self.round)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """One seat's past; the empty one is a trader that has not played yet.
+
+    Attributes:
+        view: the market page seen last.
+        acts: how many names of acts are used up.
+        decisions: how many names of decisions are used up.
+        finished: the seat had come to its end.
+    """
+
+    memory: Memory = field(default_factory=Memory)
+    view: MarketView | None = None
+    acts: int = 0
+    decisions: int = 0
+    unfinished: Unfinished | None = None
+    finished: bool = False
+
+    @property
+    def left_open(self) -> tuple[str, int] | None:
+        """The decision page on which the run was cut short before the trader had left it."""
+        if self.view is None or self.view.round is None or self.view.page not in ("trade", "forecast"):
+            return None
+        left = self.unfinished is not None and self.unfinished.left
+        return None if left else (self.view.page, self.view.round.overall)
+
+    @classmethod
+    def of_seat(cls, events: Iterable[Event], seat: int) -> Past:
+        """Read one seat's past from a run's events, in the journal's order."""
+        own = [event for event in events if getattr(event, "seat", None) == seat]
+        past = cls(memory=Memory.from_events(own))
+        for event in own:
+            past = _after(past, event)
+        return past
+
+
+def _after(past: Past, event: Event) -> Past:
+    match event:
+        case PageSeen(view=MarketView() as view):
+            kept = past.unfinished if past.unfinished and past.unfinished.fits(view) else None
+            return replace(past, view=view, unfinished=kept)
+        case DecisionMade():
+            unfinished = Unfinished(event.page, event.round, event.content)
+            counted = past.decisions if event.fallback else past.decisions + 1
+            return replace(past, decisions=counted, unfinished=unfinished)
+        case DecisionNotMade():
+            return replace(past, decisions=past.decisions + 1)
+        case ActSent():
+            return replace(past, acts=past.acts + 1, unfinished=_sent(past.unfinished, event))
+        case ActAnswered():
+            return replace(past, unfinished=_answered(past.unfinished, event))
+        case SeatEnded():
+            return replace(past, finished=event.outcome is SeatOutcome.FINISHED)
+        case _:
+            return past
+
+
+def _sent(unfinished: Unfinished | None, act: ActSent) -> Unfinished | None:
+    if unfinished is None:
+        return None
+    if act.act == "form":
+        return replace(unfinished, left=True)
+    return replace(unfinished, sent=(*unfinished.sent, act))
+
+
+def _answered(unfinished: Unfinished | None, answer: ActAnswered) -> Unfinished | None:
+    if unfinished is None:
+        return None
+    return replace(unfinished, answered=unfinished.answered | {answer.ref})
+
+
+def decision_pages_between(before: MarketView, after: MarketView) -> Sequence[tuple[str, int]]:
+    """Return (page, overall round) of the trade and forecast pages that lie between two pages.
+
+    Both ends are left out. Forecast pages are counted where the round asks for a forecast.
+    """
+    if before.round is None or after.round is None:
+        return ()
+    first, last = before.round.overall, after.round.overall
+    pages = [
+        (page, overall)
+        for overall in range(first, last + 1)
+        for page in ("trade", "forecast")
+        if page == "trade" or _asks_forecasts(after, overall)
+    ]
+    low, high = _place(before.page, first), _place(after.page, last)
+    return tuple(one for one in pages if low < _place(*one) < high)
+
+
+_ORDER = ("phase_start", "trade", "forecast", "results", "final")
+
+
+def _place(page: str, overall: int) -> tuple[int, int]:
+    return overall, _ORDER.index(page) if page in _ORDER else -1
+
+
+def _asks_forecasts(view: MarketView, overall: int) -> bool:
+    practice = view.market.practice_rounds
+    number = overall if overall <= practice else overall - practice
+    of = practice if overall <= practice else view.market.paid_rounds
+    return any(number + horizon <= of for horizon in view.market.forecast_horizons)

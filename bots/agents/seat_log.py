@@ -1,0 +1,142 @@
+"""One seat's side of the journal: turns what a trader goes through into events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bots.domain.errors import DecisionFailed
+from bots.domain.experiment import Seat
+from bots.domain.market import Decision, MarketView
+from bots.domain.pages import Act, Answer, Page, SendLive
+from bots.domain.ports import Clock, RunStore, Situation
+from bots.domain.records import (
+    ActAnswered,
+    ActSent,
+    ActUnanswered,
+    DecisionMade,
+    DecisionNotMade,
+    PageMissed,
+    PageSeen,
+    SeatOpened,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SeatLog:
+    """Writes the events of one seat to the run's store, each as it happens."""
+
+    seat: Seat
+    store: RunStore
+    clock: Clock
+
+    @property
+    def _now(self) -> datetime:
+        return self.clock.now()
+
+    def opened(self) -> None:
+        """The trader takes its seat."""
+        seat = self.seat
+        self.store.append(
+            SeatOpened(
+                at=self._now,
+                seat=seat.number,
+                participant=seat.participant,
+                trader=seat.trader,
+                seed=seat.seed,
+            )
+        )
+
+    def page_seen(self, page: Page) -> None:
+        """A page as it was when the trader saw it; text only where there is no market view."""
+        left = None if page.expires_at is None else round(page.expires_at - self.clock.monotonic(), 3)
+        self.store.append(
+            PageSeen(
+                at=self._now,
+                seat=self.seat.number,
+                page=page.name,
+                kind=page.kind.value,
+                location=page.location,
+                seconds_left=left,
+                view=page.market,
+                text="" if page.market else page.text,
+                errors=page.errors,
+            )
+        )
+
+    def page_missed(self, page: str, overall: int | None, reason: str) -> None:
+        """A page the trader could not act on."""
+        self.store.append(
+            PageMissed(at=self._now, seat=self.seat.number, page=page, round=overall, reason=reason)
+        )
+
+    def decided(
+        self, situation: Situation, decision: Decision, by: str, seconds: float, fallback: bool
+    ) -> None:
+        """A decision as validated."""
+        self.store.append(
+            DecisionMade(
+                at=self._now,
+                seat=self.seat.number,
+                decision=situation.decision,
+                page=situation.view.page,
+                round=overall_round(situation.view),
+                by=by,
+                fallback=fallback,
+                seconds=seconds,
+                content=decision,
+            )
+        )
+
+    def not_decided(self, situation: Situation, error: DecisionFailed, seconds: float) -> None:
+        """A decision that failed, and how."""
+        self.store.append(
+            DecisionNotMade(
+                at=self._now,
+                seat=self.seat.number,
+                decision=situation.decision,
+                page=situation.view.page,
+                round=overall_round(situation.view),
+                kind=error.kind,
+                reason=error.reason,
+                seconds=seconds,
+            )
+        )
+
+    def sent(self, page: Page, act: Act, ref: str) -> None:
+        """An act that is about to be sent."""
+        live = isinstance(act, SendLive)
+        self.store.append(
+            ActSent(
+                at=self._now,
+                seat=self.seat.number,
+                act="live" if live else "form",
+                page=page.name,
+                location=page.location,
+                round=overall_round(page.market),
+                ref=ref,
+                content=dict(act.message) if isinstance(act, SendLive) else {"values": dict(act.values)},
+            )
+        )
+
+    def answered(self, ref: str, answer: Answer) -> None:
+        """What the server said to an act."""
+        self.store.append(
+            ActAnswered(
+                at=self._now,
+                seat=self.seat.number,
+                ref=ref,
+                accepted=answer.accepted,
+                words=answer.words,
+                content=dict(answer.frame) if answer.frame is not None else None,
+            )
+        )
+
+    def unanswered(self, ref: str, reason: str) -> None:
+        """No answer came; whether the act arrived is not known."""
+        self.store.append(ActUnanswered(at=self._now, seat=self.seat.number, ref=ref, reason=reason))
+
+
+def overall_round(view: MarketView | None) -> int | None:
+    """Return the session's round a page belongs to, if it belongs to one."""
+    return view.round.overall if view is not None and view.round is not None else None
