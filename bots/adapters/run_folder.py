@@ -13,15 +13,17 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from filelock import FileLock, Timeout
 from pydantic_core import PydanticSerializationError
 
 from bots.domain.errors import UserMustMend
-from bots.domain.records import ActSent, Event, RunEnded, RunManifest, RunStarted, SeatEnded
+from bots.domain.records import EVENTS, ActSent, Event, RunEnded, RunManifest, RunStarted, SeatEnded
 
 _RUN = re.compile(r"run-(\d+)\Z")
 _DURABLE = (ActSent, RunStarted, SeatEnded, RunEnded)
@@ -112,6 +114,54 @@ class FanOut:
         self._store.append(event)
         for listener in self._listeners:
             listener(event)
+
+
+def mend_journal(path: Path) -> bool:
+    """Cut off half a last line, so that appending starts on a line of its own; return whether there was one.
+
+    What stood in it was not sent yet: every event is written whole before its act is sent.
+    """
+    whole = path.read_bytes()
+    end = whole.rfind(b"\n") + 1
+    if end == len(whole):
+        return False
+    with path.open("r+b") as stream:
+        if _is_event(whole[end:]):
+            stream.seek(0, os.SEEK_END)
+            stream.write(b"\n")
+            return False
+        stream.truncate(end)
+    return True
+
+
+def _is_event(line: bytes) -> bool:
+    try:
+        EVENTS.validate_json(line)
+    except ValueError:
+        return False
+    return True
+
+
+@contextmanager
+def run_locked(folder: Path) -> Iterator[None]:
+    """Hold a run folder for this process; the lock goes with the process, however it ends.
+
+    Raises:
+        UserMustMend: another process runs this folder.
+    """
+    lock = FileLock(folder / ".lock", blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise UserMustMend(
+            "another process is running this folder",
+            where=str(folder),
+            mend="Wait until it ends, or end it, then try again.",
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def write_manifest(folder: Path, manifest: RunManifest) -> None:

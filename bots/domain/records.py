@@ -66,6 +66,13 @@ class RunStarted(_Event):
     seats: int
 
 
+class RunResumed(_Event):
+    """A run that was cut short goes on in a new process."""
+
+    event: Literal["run_resumed"] = "run_resumed"
+    torn: bool  # the journal ended in half a line, which was cut off
+
+
 class SeatOpened(_SeatEvent):
     event: Literal["seat_opened"] = "seat_opened"
     participant: str  # oTree's participant code
@@ -196,6 +203,7 @@ class RunEnded(_Event):
 
 Event = Annotated[
     RunStarted
+    | RunResumed
     | SeatOpened
     | PageSeen
     | ModelAsked
@@ -248,6 +256,7 @@ class SeatRecord(Value):
     seat: int
     participant: str
     trader: str
+    asked: str = ""  # the name the user gave, by which the trader is found again
     parameters: dict[str, Any] = Field(default_factory=dict)
     seed: int
     outcome: SeatOutcome = SeatOutcome.RUNNING
@@ -266,6 +275,7 @@ class RunManifest(Value):
     model: str
     command: tuple[str, ...]
     started: datetime
+    resumed: tuple[datetime, ...] = ()
     ended: datetime | None = None
     outcome: RunOutcome = RunOutcome.RUNNING
     reason: str = ""

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from bots.domain.errors import BotsError, UserMustMend
 from bots.domain.records import RunOutcome
+from bots.services import model_commands
 from bots.services.configuration import environment, readable_by_others
 from bots.services.interrupt import interruptible
 from bots.services.plan import DEFAULT_TIMEOUT_MINUTES, RunPlan
@@ -99,6 +100,27 @@ async def _run(plan: RunPlan, room: Room) -> int:
 
 
 @app.command()
+def resume(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run that was cut short.")],
+    timeout_minutes: Annotated[
+        float | None, typer.Option(help="Time for what is left.  [default: as at first]")
+    ] = None,
+    headed: Annotated[bool, typer.Option(help="Show the browser.")] = False,
+) -> None:
+    """Go on with a run that was killed, interrupted or timed out; nothing is sent twice."""
+    _in_loop(lambda room: _resume(run_folder, room, timeout_minutes, headed))
+
+
+async def _resume(folder: Path, room: Room, timeout_minutes: float | None, headed: bool) -> int:
+    from bots.services.after_run import show_and_draw
+    from bots.services.resume import resume as resume_run
+
+    report = await resume_run(folder, room, timeout_minutes=timeout_minutes, headed=headed)
+    show_and_draw(room.console, report)
+    return EXIT_CODES[report.end.outcome]
+
+
+@app.command()
 def demo(
     model_name: Annotated[
         str,
@@ -152,6 +174,8 @@ def _in_loop(work: Callable[[Room], Coroutine[Any, Any, int]]) -> None:
 
     raise typer.Exit(asyncio.run(guarded()))
 
+
+model_commands.register(app)
 
 _run_alone = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None, add_completion=False)
 _run_alone.command()(run)

@@ -9,7 +9,7 @@ import random
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -22,12 +22,14 @@ from bots.adapters.run_folder import (
     JournalWriter,
     append_metadata,
     create_run_folder,
+    run_locked,
     runs_folder,
     write_manifest,
 )
 from bots.adapters.web_driver import Browser, BrowserSettings, open_browser
+from bots.agents.past import Past
 from bots.agents.trading_agents import Table, TradingAgent
-from bots.domain.experiment import RunEnd, Seat, run_experiment
+from bots.domain.experiment import RunEnd, Seat, SeatEnd, run_experiment
 from bots.domain.ports import Clock
 from bots.domain.records import RunManifest, RunOutcome, SeatOutcome, SeatRecord
 from bots.services.configuration import CONFIG
@@ -49,6 +51,7 @@ class Prepared:
     fallback: TraderSpec
     catalogue: Catalogue
     browser: BrowserSettings
+    pasts: Mapping[int, Past] = field(default_factory=dict)  # by seat number; of a run that goes on
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,14 @@ async def run(plan: RunPlan, room: Room) -> RunReport:
     append_metadata(runs, manifest)
     write_links_file(folder / "bot-links.cfg", prepared.links)
     room.console.print(f"Run {number} is kept in {folder}", highlight=False, markup=False)
+    with run_locked(folder):
+        return await play_to_the_end(prepared, manifest, folder, clock, room)
+
+
+async def play_to_the_end(
+    prepared: Prepared, manifest: RunManifest, folder: Path, clock: Clock, room: Room
+) -> RunReport:
+    """Let the traders play, and write into the manifest how it ended, whatever happens."""
     end = RunEnd(RunOutcome.INTERRUPTED, {}, "ended before the traders played")
     try:
         end = await _play(prepared, manifest, folder, clock, room)
@@ -110,7 +121,15 @@ async def run(plan: RunPlan, room: Room) -> RunReport:
         end = RunEnd(RunOutcome.FAILED, {}, f"{type(error).__name__}: {error}")
         raise
     finally:
-        write_manifest(folder, _ended(manifest, end, clock))
+        manifest = _ended(manifest, end, clock)
+        write_manifest(folder, manifest)
+    return RunReport(folder, end)
+
+
+def end_of_all_seats(manifest: RunManifest, folder: Path, clock: Clock) -> RunReport:
+    """Write that a run is finished whose seats all are."""
+    end = RunEnd(RunOutcome.FINISHED, {})
+    write_manifest(folder, _ended(manifest, end, clock))
     return RunReport(folder, end)
 
 
@@ -141,7 +160,8 @@ async def _play_seat(
     try:
         maker = traders.build(prepared.specs[seat.number], seat.seed)
         fallback = traders.build(prepared.fallback, seat.seed)
-        await TradingAgent(seat, session, maker=maker, fallback=fallback, table=table).play()
+        past = prepared.pasts.get(seat.number)
+        await TradingAgent(seat, session, maker=maker, fallback=fallback, table=table, past=past).play()
     finally:
         await session.close()
 
@@ -175,6 +195,7 @@ def _seat_records(seats: Sequence[Seat], specs: Mapping[int, TraderSpec]) -> tup
             seat=seat.number,
             participant=seat.participant,
             trader=seat.trader,
+            asked=specs[seat.number].asked,
             parameters=dict(specs[seat.number].parameters),
             seed=seat.seed,
         )
@@ -183,17 +204,16 @@ def _seat_records(seats: Sequence[Seat], specs: Mapping[int, TraderSpec]) -> tup
 
 
 def _ended(manifest: RunManifest, end: RunEnd, clock: Clock) -> RunManifest:
-    unfinished = SeatOutcome.INTERRUPTED if end.outcome is RunOutcome.INTERRUPTED else SeatOutcome.FAILED
-    seats = tuple(
-        seat.model_copy(
-            update={"outcome": end.seats[seat.seat].outcome, "reason": end.seats[seat.seat].reason}
-            if seat.seat in end.seats
-            else {"outcome": unfinished, "reason": end.reason}
-        )
-        for seat in manifest.seats
-    )
+    unplayed = SeatOutcome.INTERRUPTED if end.outcome is RunOutcome.INTERRUPTED else SeatOutcome.FAILED
+    seats = []
+    for seat in manifest.seats:
+        if seat.outcome is SeatOutcome.RUNNING:
+            how = end.seats.get(seat.seat, SeatEnd(unplayed, end.reason))
+            seats.append(seat.model_copy(update={"outcome": how.outcome, "reason": how.reason}))
+        else:
+            seats.append(seat)
     return manifest.model_copy(
-        update={"ended": clock.now(), "outcome": end.outcome, "reason": end.reason, "seats": seats}
+        update={"ended": clock.now(), "outcome": end.outcome, "reason": end.reason, "seats": tuple(seats)}
     )
 
 

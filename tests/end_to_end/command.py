@@ -42,10 +42,18 @@ class Ended:
 
 async def start(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Process:
     """Start `python -m bots.main ARGUMENTS` in `folder`."""
+    return await _start(folder, ["-m", "bots.main", *arguments], environment)
+
+
+async def start_verb(folder: Path, *arguments: str) -> Process:
+    """Start the console script, `bots ARGUMENTS`, in `folder`."""
+    script = "import sys; from bots.services.cli import main; sys.exit(main())"
+    return await _start(folder, ["-c", script, *arguments], None)
+
+
+async def _start(folder: Path, arguments: list[str], environment: Mapping[str, str] | None) -> Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
-        "-m",
-        "bots.main",
         *arguments,
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "140", **(environment or {})},

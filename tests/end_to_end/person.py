@@ -13,6 +13,7 @@ from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support import expected_conditions
 from selenium.webdriver.support.ui import WebDriverWait
 
 
@@ -39,9 +40,7 @@ def create_session_by_hand(driver: webdriver.Chrome, server: str, participants: 
     driver.find_element(By.CSS_SELECTOR, "#edit-config-demo a[data-bs-toggle]").click()
     for key, value in config.items():
         box = WebDriverWait(driver, 10).until(
-            lambda here, key=key: next(
-                (one for one in here.find_elements(By.NAME, f"demo.{key}") if one.is_displayed()), None
-            )
+            expected_conditions.visibility_of_element_located((By.NAME, f"demo.{key}"))
         )
         box.clear()
         box.send_keys(value)

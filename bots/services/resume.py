@@ -1,0 +1,167 @@
+"""A run that was cut short goes on: each trader at the page that is due, with its memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from bots.adapters.clock import SystemClock
+from bots.adapters.links import ParticipantLink, read_links_file
+from bots.adapters.models.catalogue import Catalogue, load_catalogue
+from bots.adapters.run_folder import JournalWriter, mend_journal, read_manifest, run_locked, write_manifest
+from bots.adapters.web_driver import BrowserSettings
+from bots.agents.past import Past
+from bots.analysis.run_data import read_journal
+from bots.domain.errors import UserMustMend
+from bots.domain.experiment import Seat
+from bots.domain.records import Event, RunManifest, RunOutcome, RunResumed, SeatOutcome, SeatRecord
+from bots.services.configuration import CONFIG
+from bots.services.plan import RunPlan
+from bots.services.room import Room
+from bots.services.runner import Prepared, RunReport, end_of_all_seats, play_to_the_end
+from bots.services.traders import TraderSpec, assign, check_ready, resolve
+
+
+async def resume(
+    folder: Path, room: Room, *, timeout_minutes: float | None, headed: bool = False
+) -> RunReport:
+    """Play the seats of a run that had not finished.
+
+    Args:
+        folder: the run's folder.
+        timeout_minutes: time for what is left; None for as long as the run was given at first.
+
+    Raises:
+        UserMustMend: no run to resume, one that is over or running, or settings that changed since.
+    """
+    manifest = read_manifest(folder)
+    with run_locked(folder):
+        _check_resumable(folder, manifest)
+        events = _events(folder)
+        prepared = _prepare(folder, manifest, events, room.environment, timeout_minutes, headed)
+        clock = SystemClock()
+        torn = mend_journal(folder / "journal.jsonl")
+        with JournalWriter(folder / "journal.jsonl") as journal:
+            journal.append(RunResumed(at=clock.now(), torn=torn))
+        manifest = _running_again(manifest, prepared.seats, clock)
+        write_manifest(folder, manifest)
+        left = f"{len(prepared.seats)} of {len(manifest.seats)} seats"
+        room.console.print(f"Run {manifest.run} goes on in {folder}: {left}", highlight=False, markup=False)
+        if not prepared.seats:  # killed between its last seat's end and its own
+            return end_of_all_seats(manifest, folder, clock)
+        return await play_to_the_end(prepared, manifest, folder, clock, room)
+
+
+def _check_resumable(folder: Path, manifest: RunManifest) -> None:
+    if manifest.outcome is RunOutcome.FINISHED:
+        raise _over(folder)
+    if not (folder / "journal.jsonl").exists():
+        raise UserMustMend(
+            "the run ended before anything was played",
+            where=str(folder),
+            mend="Start it anew with the command in its manifest.json.",
+        )
+
+
+def _over(folder: Path) -> UserMustMend:
+    return UserMustMend(
+        "this run is finished, there is nothing to resume",
+        where=str(folder),
+        mend="Start a new run, or look at this one in its folder.",
+    )
+
+
+def _events(folder: Path) -> tuple[Event, ...]:
+    try:
+        return read_journal(folder).events
+    except (OSError, ValueError) as error:
+        raise UserMustMend(
+            f"its journal cannot be read ({error})",
+            where=str(folder / "journal.jsonl"),
+            mend="Restore the file from a copy; what a crash cut short is recognised by itself.",
+        ) from error
+
+
+def _prepare(
+    folder: Path,
+    manifest: RunManifest,
+    events: tuple[Event, ...],
+    environment: Mapping[str, str],
+    timeout_minutes: float | None,
+    headed: bool,
+) -> Prepared:
+    catalogue = load_catalogue(CONFIG / "models.toml")
+    pasts = {record.seat: Past.of_seat(events, record.seat) for record in manifest.seats}
+    left = [record for record in manifest.seats if not pasts[record.seat].finished]
+    specs = {record.seat: _same_trader(record, catalogue) for record in left}
+    (fallback,) = assign(manifest.fallback, 1, manifest.seed, catalogue)
+    check_ready([*specs.values(), fallback], catalogue, environment)
+    links = read_links_file(folder / "bot-links.cfg")
+    by_code = {link.code: link for link in links.links}
+    return Prepared(
+        plan=_plan(manifest, timeout_minutes, headed),
+        links=links,
+        seats=tuple(_seat(record, by_code, folder) for record in left),
+        specs=specs,
+        fallback=fallback,
+        catalogue=catalogue,
+        browser=BrowserSettings.find(headed=headed),
+        pasts=pasts,
+    )
+
+
+def _same_trader(record: SeatRecord, catalogue: Catalogue) -> TraderSpec:
+    spec = resolve(record.asked or record.trader, catalogue)
+    if (spec.name, dict(spec.parameters)) != (record.trader, record.parameters):
+        raise UserMustMend(
+            f"{record.asked or record.trader} no longer stands for what sat at seat {record.seat} "
+            f"({record.trader} with {record.parameters})",
+            where=catalogue.where,
+            mend="Restore its entry as it was when the run started, or start a new run.",
+        )
+    return spec
+
+
+def _plan(manifest: RunManifest, timeout_minutes: float | None, headed: bool) -> RunPlan:
+    plan = RunPlan(
+        url=manifest.url,
+        model=manifest.model,
+        production=manifest.production,
+        notes=manifest.notes,
+        timeout_minutes=manifest.timeout_minutes,
+        fallback=manifest.fallback,
+        seed=manifest.seed,
+        headed=headed,
+    )
+    return plan if timeout_minutes is None else replace(plan, timeout_minutes=timeout_minutes)
+
+
+def _seat(record: SeatRecord, links: Mapping[str, ParticipantLink], folder: Path) -> Seat:
+    link = links.get(record.participant)
+    if link is None:
+        raise UserMustMend(
+            f"the link of participant {record.participant} (seat {record.seat}) is missing",
+            where=str(folder / "bot-links.cfg"),
+            mend="Restore the file as the run wrote it.",
+        )
+    return Seat(record.seat, record.participant, link.url, record.trader, record.seed)
+
+
+def _running_again(manifest: RunManifest, seats: tuple[Seat, ...], clock: SystemClock) -> RunManifest:
+    playing = {seat.number for seat in seats}
+    records = tuple(
+        record.model_copy(update={"outcome": SeatOutcome.RUNNING, "reason": ""})
+        if record.seat in playing
+        else record.model_copy(update={"outcome": SeatOutcome.FINISHED, "reason": ""})
+        for record in manifest.seats
+    )
+    return manifest.model_copy(
+        update={
+            "outcome": RunOutcome.RUNNING,
+            "reason": "",
+            "ended": None,
+            "resumed": (*manifest.resumed, clock.now()),
+            "seats": records,
+        }
+    )

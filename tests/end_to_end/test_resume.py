@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from bots.adapters.otree_server import OTreeServer
+from bots.domain.records import ActAnswered, ActSent, RunOutcome, RunResumed, SeatOutcome
+from tests.end_to_end.command import Ended, end, line_with, start, start_verb
+
+pytestmark = [pytest.mark.browser, pytest.mark.server]
+
+
+async def killed_after(process: asyncio.subprocess.Process, folder: Path, seconds: float) -> Ended:
+    await line_with(process, "Run 1")
+    await asyncio.sleep(seconds)
+    process.kill()
+    return await end(process, folder)
+
+
+async def test_a_run_that_is_killed_again_and_again_loses_nothing_and_sends_nothing_twice(
+    market_server: OTreeServer, tmp_path: Path
+) -> None:
+    config = {"practice_rounds": 1, "paid_rounds": 12}
+    session = await market_server.rest.create_session("demo", 3, modified=config)
+    url = f"{market_server.url}/SessionStartLinks/{session['code']}"
+    killed = await killed_after(await start(tmp_path, url, "zero-intelligence"), tmp_path, 3.0)
+    run = str(killed.run)
+    for seconds in (2.3, 2.8):
+        await killed_after(await start_verb(tmp_path, "resume", run), tmp_path, seconds)
+    ended = await end(await start_verb(tmp_path, "resume", run), tmp_path)
+
+    assert ended.code == 0, ended.output
+    assert ended.manifest.outcome is RunOutcome.FINISHED
+    assert {seat.outcome for seat in ended.manifest.seats} == {SeatOutcome.FINISHED}
+    assert len(ended.manifest.resumed) == sum(isinstance(event, RunResumed) for event in ended.events) == 3
+    rows = await market_server.rest.export_app_custom(
+        "call_market", session["code"], function="custom_export_orders"
+    )
+    on_server = Counter(row["ref"] for row in rows if row["kind"] == "place")
+    sent = Counter(
+        event.ref
+        for event in ended.events
+        if isinstance(event, ActSent) and event.content.get("type") == "place"
+    )
+    answered = {event.ref for event in ended.events if isinstance(event, ActAnswered)}
+    assert set(on_server.values()) <= {1}
+    assert set(sent.values()) <= {1}
+    assert set(on_server) <= set(sent)
+    assert answered & set(sent) <= set(on_server)
+
+
+async def test_a_finished_run_and_a_running_one_cannot_be_resumed(
+    market_server: OTreeServer, tmp_path: Path
+) -> None:
+    session = await market_server.rest.create_session(
+        "demo", 2, modified={"practice_rounds": 0, "paid_rounds": 1}
+    )
+    url = f"{market_server.url}/SessionStartLinks/{session['code']}"
+    process = await start(tmp_path, url, "hold")
+    await line_with(process, "Run 1 is kept")
+    run = str(tmp_path / "bot-data" / "debug-runs" / "run-1")
+    running = await end(await start_verb(tmp_path, "resume", run), tmp_path)
+    assert (await end(process, tmp_path)).code == 0
+    finished = await end(await start_verb(tmp_path, "resume", run), tmp_path)
+
+    assert (running.code, finished.code) == (2, 2)
+    assert "another process is running this folder" in running.output
+    assert "this run is finished" in finished.output
