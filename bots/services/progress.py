@@ -72,7 +72,7 @@ class Progress:
                 page = "waiting" if event.kind == PageKind.WAIT else event.page
                 return replace(state, page=page, round=shown, page_ends=ends)
             case DecisionMade():
-                text = _decision(event.content) + (" (fallback)" if event.fallback else "")
+                text = ("fallback: " if event.fallback else "") + _decision(event.content)
                 return replace(state, decision=text, fallbacks=state.fallbacks + event.fallback)
             case DecisionNotMade():
                 return replace(state, decision=f"failed: {event.kind.value}")
@@ -95,12 +95,12 @@ class Progress:
             box=None,
             pad_edge=False,
         )
-        table.add_column("Seat", justify="right")
+        table.add_column("Seat", justify="right", no_wrap=True)
         table.add_column("Trader", no_wrap=True, max_width=22)
         table.add_column("Page", no_wrap=True, max_width=16)
         table.add_column("Round", no_wrap=True)
-        table.add_column("Left", justify="right")
-        table.add_column("Last decision", no_wrap=True, overflow="ellipsis", max_width=34)
+        table.add_column("Left", justify="right", no_wrap=True)
+        table.add_column("Last decision")
         for number, state in self.state.items():
             table.add_row(
                 str(number),
@@ -108,7 +108,7 @@ class Progress:
                 self._page(state),
                 state.round,
                 self._left(state),
-                Text(state.decision),
+                Text(state.decision, no_wrap=True, overflow="ellipsis"),
             )
         return table
 
