@@ -5,6 +5,7 @@
     ├── SeatError             one seat failed; the others trade on                exit code 3
     │   ├── UnexpectedPage    a page the page flow does not allow there
     │   ├── PageOverdue       a page that never came, or never went on
+    │   ├── NeedsBrowser      a page that cannot be used without a browser
     │   └── SessionLost       browser, driver or server went away for good
     └── DecisionFailed        one decision failed; the declared fallback acts
 
@@ -52,6 +53,20 @@ class UnexpectedPage(SeatError):
 
 class PageOverdue(SeatError):
     """A page did not come, or did not go on, before its deadline."""
+
+
+class NeedsBrowser(SeatError):
+    """The page that is due cannot be used without a browser; the link, opened in one, leads to it.
+
+    Args:
+        where: path of the page.
+        reason: why, as a clause.
+    """
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(f"{where} needs a browser: {reason}. Play with --transport browser")
+        self.where = where
+        self.reason = reason
 
 
 class SessionLost(SeatError):

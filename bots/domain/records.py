@@ -283,6 +283,7 @@ class RunManifest(Value):
     bots: int
     timeout_minutes: float
     fallback: str
+    transport: str = "browser"
     seed: int
     seats: tuple[SeatRecord, ...]
     packages: dict[str, str] = Field(default_factory=dict)

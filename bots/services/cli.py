@@ -17,7 +17,7 @@ from bots.domain.records import RunOutcome
 from bots.services import model_commands
 from bots.services.configuration import environment, readable_by_others
 from bots.services.interrupt import interruptible
-from bots.services.plan import DEFAULT_TIMEOUT_MINUTES, RunPlan
+from bots.services.plan import DEFAULT_TIMEOUT_MINUTES, RunPlan, Transport
 from bots.services.room import Room
 
 EXIT_MEND = 2
@@ -72,6 +72,9 @@ def run(
     fallback: Annotated[str, typer.Option(help="Strategy that acts where a decision fails.")] = "hold",
     seed: Annotated[int, typer.Option(help="Of the traders' own draws.")] = 1,
     data_dir: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("bot-data"),
+    transport: Annotated[
+        Transport, typer.Option(help="How bots reach their pages: in Chromium, or without a browser.")
+    ] = Transport.BROWSER,
     headed: Annotated[bool, typer.Option(help="Show the browser.")] = False,
 ) -> None:
     """Send an LLM agent to each participant link of an oTree session."""
@@ -86,6 +89,7 @@ def run(
         fallback=fallback,
         seed=seed,
         headed=headed,
+        transport=transport,
     )
     _in_loop(lambda room: _run(plan, room))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,13 @@ if TYPE_CHECKING:
     from bots.adapters.links import ParticipantLink
 
 DEFAULT_TIMEOUT_MINUTES = 105.0
+
+
+class Transport(StrEnum):
+    """How a participant reaches its pages."""
+
+    BROWSER = "browser"  # in Chromium, driven by Selenium and WebDriver BiDi
+    HTTP = "http"  # without a browser; pages that only their own script can use are not played
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +37,7 @@ class RunPlan:
         fallback: strategy that acts where a decision fails.
         seed: of the traders' own draws; each seat has one derived from it.
         headed: show the browser.
+        transport: how participants reach their pages.
     """
 
     url: str
@@ -41,6 +50,7 @@ class RunPlan:
     fallback: str = "hold"
     seed: int = 1
     headed: bool = False
+    transport: Transport = Transport.BROWSER
 
     def __post_init__(self) -> None:
         if self.production and not self.notes.strip():

@@ -10,17 +10,17 @@ from bots.adapters.clock import SystemClock
 from bots.adapters.links import ParticipantLink, read_links_file
 from bots.adapters.models.catalogue import Catalogue, load_catalogue
 from bots.adapters.run_folder import JournalWriter, mend_journal, read_manifest, run_locked, write_manifest
-from bots.adapters.web_driver import BrowserSettings
 from bots.agents.past import Past
 from bots.analysis.run_data import read_journal
 from bots.domain.errors import UserMustMend
 from bots.domain.experiment import Seat
 from bots.domain.records import Event, RunManifest, RunOutcome, RunResumed, SeatOutcome, SeatRecord
 from bots.services.configuration import CONFIG
-from bots.services.plan import RunPlan
+from bots.services.plan import RunPlan, Transport
 from bots.services.room import Room
 from bots.services.runner import Prepared, RunReport, end_of_all_seats, play_to_the_end
 from bots.services.traders import TraderSpec, assign, check_ready, resolve
+from bots.services.transports import browser_for
 
 
 async def resume(
@@ -106,7 +106,7 @@ def _prepare(
         specs=specs,
         fallback=fallback,
         catalogue=catalogue,
-        browser=BrowserSettings.find(headed=headed),
+        browser=browser_for(Transport(manifest.transport), headed=headed),
         pasts=pasts,
     )
 
@@ -133,6 +133,7 @@ def _plan(manifest: RunManifest, timeout_minutes: float | None, headed: bool) ->
         fallback=manifest.fallback,
         seed=manifest.seed,
         headed=headed,
+        transport=Transport(manifest.transport),
     )
     return plan if timeout_minutes is None else replace(plan, timeout_minutes=timeout_minutes)
 

@@ -26,7 +26,7 @@ from bots.adapters.run_folder import (
     runs_folder,
     write_manifest,
 )
-from bots.adapters.web_driver import Browser, BrowserSettings, open_browser
+from bots.adapters.web_driver import BrowserSettings
 from bots.agents.past import Past
 from bots.agents.trading_agents import Table, TradingAgent
 from bots.domain.experiment import RunEnd, Seat, SeatEnd, run_experiment
@@ -38,6 +38,7 @@ from bots.services.progress import Progress
 from bots.services.room import Room
 from bots.services.surroundings import git_state, machine, package_versions
 from bots.services.traders import Traders, TraderSpec, assign, check_ready
+from bots.services.transports import Entrance, browser_for, open_entrance
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Prepared:
     specs: Mapping[int, TraderSpec]  # by seat number
     fallback: TraderSpec
     catalogue: Catalogue
-    browser: BrowserSettings
+    browser: BrowserSettings | None  # None: no browser is needed
     pasts: Mapping[int, Past] = field(default_factory=dict)  # by seat number; of a run that goes on
 
 
@@ -86,7 +87,7 @@ async def prepare(plan: RunPlan, environment: Mapping[str, str]) -> Prepared:
         {seat.number: spec for seat, spec in zip(seats, specs, strict=True)},
         fallback,
         catalogue,
-        BrowserSettings.find(headed=plan.headed),
+        browser_for(plan.transport, headed=plan.headed),
     )
 
 
@@ -140,12 +141,12 @@ async def _play(prepared: Prepared, manifest: RunManifest, folder: Path, clock: 
         table = Table(FanOut(journal, progress.listen), clock, until, manifest.run_id)
         async with (
             Traders(prepared.catalogue, room.environment, clock) as traders,
-            open_browser(prepared.browser) as browser,
+            open_entrance(prepared.plan.transport, prepared.browser) as entrance,
             progress.shown(),
         ):
 
             async def play(seat: Seat) -> None:
-                await _play_seat(seat, prepared, browser, table, traders)
+                await _play_seat(seat, prepared, entrance, table, traders)
 
             with room.interrupt.gently() as stop:
                 return await run_experiment(
@@ -154,9 +155,9 @@ async def _play(prepared: Prepared, manifest: RunManifest, folder: Path, clock: 
 
 
 async def _play_seat(
-    seat: Seat, prepared: Prepared, browser: Browser, table: Table, traders: Traders
+    seat: Seat, prepared: Prepared, entrance: Entrance, table: Table, traders: Traders
 ) -> None:
-    session = await browser.open_session(seat.link)
+    session = await entrance.open_session(seat.link)
     try:
         maker = traders.build(prepared.specs[seat.number], seat.seed)
         fallback = traders.build(prepared.fallback, seat.seed)
@@ -181,6 +182,7 @@ def _manifest(prepared: Prepared, number: int, clock: Clock) -> RunManifest:
         bots=len(prepared.seats),
         timeout_minutes=plan.timeout_minutes,
         fallback=plan.fallback,
+        transport=plan.transport.value,
         seed=plan.seed,
         seats=_seat_records(prepared.seats, prepared.specs),
         packages=package_versions(),

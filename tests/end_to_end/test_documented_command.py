@@ -41,6 +41,18 @@ async def test_a_whole_run_is_kept_and_told(market_server: OTreeServer, tmp_path
     assert all(event.accepted for event in ended.events if isinstance(event, ActAnswered))
 
 
+async def test_a_run_without_a_browser_is_played_and_kept_alike(
+    market_server: OTreeServer, tmp_path: Path
+) -> None:
+    url = await session_url(market_server, 4)
+    ended = await run(tmp_path, url, "strategies", "--transport", "http")
+
+    assert ended.code == 0, ended.output
+    assert ended.manifest.transport == "http"
+    assert all(event.accepted for event in ended.events if isinstance(event, ActAnswered))
+    assert "Final wealth" in ended.output
+
+
 async def test_a_links_file_and_production_runs_work_alike(
     market_server: OTreeServer, tmp_path: Path
 ) -> None:

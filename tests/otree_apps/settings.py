@@ -6,8 +6,16 @@ SESSION_CONFIGS = [
     {"name": "questions", "app_sequence": ["questions"], "num_demo_participants": 1},
     {"name": "pairs", "app_sequence": ["pairs"], "num_demo_participants": 2},
     {"name": "channel", "app_sequence": ["channel"], "num_demo_participants": 1},
+    {"name": "arrivals", "app_sequence": ["arrivals"], "num_demo_participants": 2},
 ]
-SESSION_CONFIG_DEFAULTS = {"real_world_currency_per_point": 1, "participation_fee": 0, "timer": 60}
+SESSION_CONFIG_DEFAULTS = {
+    "real_world_currency_per_point": 1,
+    "participation_fee": 0,
+    "timer": 60,  # of the timed page, in seconds
+    "scripted": False,  # the form has hidden fields that its script fills
+    "quiz": False,  # a page comes whose script decides whether its form goes
+    "fail": False,  # the server fails when a page is left
+}
 PARTICIPANT_FIELDS: list[str] = []
 SESSION_FIELDS: list[str] = []
 LANGUAGE_CODE = "en"

@@ -36,13 +36,17 @@ class Live(Page):
 class Held(Page):
     """The page's own script says no, as many experiments' quizzes do."""
 
+    @staticmethod
+    def is_displayed(player):
+        return player.session.config["quiz"]
+
 
 class Failing(Page):
     """Fails on the server when it is left."""
 
     @staticmethod
     def before_next_page(player, timeout_happened):
-        if player.session.config.get("fail"):
+        if player.session.config["fail"]:
             raise RuntimeError("on purpose")
 
 

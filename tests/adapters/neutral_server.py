@@ -1,28 +1,16 @@
-"""One real oTree server with neutral pages and one real browser for all tests of participants in browsers."""
+"""A running oTree server over `tests/otree_apps`."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-import shutil
-import socket
-import time
+import re
 import urllib.error
+import urllib.parse
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-import pytest
-import pytest_asyncio
-
-from bots.adapters.guard import Guarded
-from bots.adapters.web_driver import Browser, BrowserSettings, open_browser
-
-ROOT = Path(__file__).parents[3]
-START_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -53,32 +41,18 @@ class NeutralServer:
         except urllib.error.URLError:
             return False
 
+    def advance(self, session: str, link: str) -> None:
+        """Move a participant on, as an experimenter does on the monitor page."""
+        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        with opener.open(f"{self.url}/SessionMonitor/{session}") as monitor:
+            token = re.search(r'name="csrftoken" value="([^"]+)"', monitor.read().decode())
+        assert token is not None
+        form = {"selected_participant": link.rsplit("/", 1)[1], "csrftoken": token[1]}
+        opener.open(f"{self.url}/AdvanceSession/{session}", urllib.parse.urlencode(form).encode()).close()
+
     def _post(self, path: str, body: dict[str, Any]) -> Any:
         request = urllib.request.Request(
             self.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
         with urllib.request.urlopen(request) as answer:
             return json.load(answer)
-
-
-@pytest.fixture(scope="session")
-def neutral_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NeutralServer]:
-    project = tmp_path_factory.mktemp("otree") / "project"
-    shutil.copytree(ROOT / "tests/otree_apps", project)  # oTree writes its database into the working folder
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command: list[str | Path] = [ROOT / ".venv-otree/bin/otree", "devserver_inner", str(port)]
-    log = project / "log"
-    with Guarded.start(command, cwd=project, log=log, env={"OTREE_PRODUCTION": "1", "PATH": "/usr/bin"}):
-        server = NeutralServer(f"http://127.0.0.1:{port}")
-        until = time.monotonic() + START_SECONDS
-        while not server.answers():
-            assert time.monotonic() < until, f"oTree did not start: {log.read_text()}"
-            time.sleep(0.1)
-        yield server
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    async with open_browser(BrowserSettings.find()) as browser:
-        yield browser

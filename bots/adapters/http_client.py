@@ -1,0 +1,163 @@
+"""The connections that participants without browsers share."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Self
+from urllib.parse import urlencode
+
+import aiohttp
+from yarl import URL
+
+from bots.adapters.page_readers import Snapshot
+
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_KEEP_METHOD: Final = frozenset({307, 308})
+_MOST_REDIRECTS: Final = 10
+_FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
+_HEARTBEAT_SECONDS: Final = 30.0  # a server that went away without a word is noticed after this long
+_GOODBYE_SECONDS: Final = 2.0
+_FIRST_PAUSE: Final = 0.5
+_LONGEST_PAUSE: Final = 8.0
+_visits = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """How participants without browsers reach the server.
+
+    Attributes:
+        requests_at_once: connections for pages, shared by all participants; further requests queue.
+        page_seconds: longest wait for a page that was asked for.
+        idle_seconds: how long an idle connection is kept; oTree ends those that are idle for 5 s.
+        settled_seconds: how long a participant is on a page before it listens whether an experimenter moves
+            it on. oTree tells those who ask late too, and a quick participant needs not ask at all.
+    """
+
+    requests_at_once: int = 32
+    page_seconds: float = 60.0
+    idle_seconds: float = 3.0
+    settled_seconds: float = 1.0
+
+
+class Unreachable(Exception):
+    """The server did not answer; a request that was sent may have reached it."""
+
+
+class LeadsAway(Exception):
+    """The server sends the participant to another host."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(f"it leads to {host}")
+
+
+class HttpClient:
+    """Loads pages and listens to sockets. Make it with `open`."""
+
+    def __init__(
+        self, settings: HttpSettings, pages: aiohttp.ClientSession, sockets: aiohttp.ClientSession
+    ) -> None:
+        self.settings = settings
+        self._pages = pages
+        self._sockets = sockets
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(cls, settings: HttpSettings) -> AsyncIterator[Self]:
+        """Open the client; its connections end at the exit."""
+        pages = aiohttp.TCPConnector(limit=settings.requests_at_once, keepalive_timeout=settings.idle_seconds)
+        # A socket holds its connection, so sockets must not take those of the pages.
+        sockets = aiohttp.TCPConnector(limit=0, force_close=True)
+        async with _session(pages) as for_pages, _session(sockets) as for_sockets:
+            yield cls(settings, for_pages, for_sockets)
+
+    async def get(self, address: str) -> Snapshot:
+        """Load an address, and follow redirects on its host.
+
+        Raises:
+            Unreachable, LeadsAway: as they say.
+        """
+        return await self._load("GET", URL(address), None)
+
+    async def post(self, address: str, pairs: Sequence[tuple[str, str]]) -> Snapshot:
+        """Send a form and return the page that followed; otherwise as `get`."""
+        return await self._load("POST", URL(address), urlencode(pairs).encode())
+
+    async def listen(
+        self,
+        address: str,
+        take: Callable[[str], bool],
+        opened: Callable[[aiohttp.ClientWebSocketResponse | None], None] = lambda _: None,
+    ) -> None:
+        """Hear a socket until `take` says of a message that it is enough; a lost socket is opened again.
+
+        Args:
+            address: of the page's host, http or https.
+            opened: is told of the socket once it is open, and None when it is lost.
+        """
+        pause = _FIRST_PAUSE
+        while True:
+            with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
+                async with self._sockets.ws_connect(
+                    address,
+                    heartbeat=_HEARTBEAT_SECONDS,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=_GOODBYE_SECONDS),
+                ) as socket:
+                    pause = _FIRST_PAUSE
+                    opened(socket)
+                    try:
+                        async for message in socket:
+                            if message.type is aiohttp.WSMsgType.TEXT and take(message.data):
+                                return
+                    finally:
+                        opened(None)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _load(self, method: str, url: URL, body: bytes | None) -> Snapshot:
+        host = url.host
+        for _ in range(_MOST_REDIRECTS):
+            headers = _FORM if body is not None else None
+            try:
+                async with self._pages.request(
+                    method, url, data=body, headers=headers, allow_redirects=False
+                ) as response:
+                    target = response.headers.get("Location")
+                    if response.status not in _REDIRECTS or target is None:
+                        html = await response.text(errors="replace")
+                        return Snapshot(new_visit(), str(url), html, time.monotonic(), response.status)
+                    if response.status not in _KEEP_METHOD:
+                        method, body = "GET", None
+                    url = url.join(URL(target))
+            except (aiohttp.ClientError, OSError, ValueError) as error:
+                raise Unreachable(f"{url.host} cannot be reached: {error or type(error).__name__}") from error
+            if url.host != host:
+                raise LeadsAway(str(url.host))
+        raise Unreachable(f"{host} redirected more than {_MOST_REDIRECTS} times")
+
+
+def new_visit() -> str:
+    """Return a name for one loading of a document, unique in this process."""
+    return f"http-{next(_visits)}"
+
+
+def nothing_there(address: str, reason: str) -> Snapshot:
+    """Return what is shown where no page came: an error page of our own, as a browser has one."""
+    # The reason may hold what a server sent; it is text, also in an error page.
+    words = reason.replace("&", "&amp;").replace("<", "&lt;")
+    html = f"<title>{words}</title><body>{words}</body>"
+    return Snapshot(new_visit(), f"no-page:{address}", html, time.monotonic(), status=0)
+
+
+def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+    # Participant pages need no cookie, and a shared one would make several participants one.
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=10.0),
+    )

@@ -1,0 +1,310 @@
+"""Fills a form as a browser would, without one: the same checks in the same words, the same data to send.
+
+Checked is what the page says with `required`, `min`, `max` and `step`, and that a choice exists. What else a
+browser may know of (`pattern`, addresses of mail) is left to the server.
+
+Source: HTML Living Standard, constraint validation and construction of the entry list.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Decimal
+from typing import Final, Protocol
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from bots.adapters.page_readers.forms import (
+    BOXES,
+    PRESSED,
+    attribute,
+    box_value,
+    element_type,
+    form_elements,
+    option_value,
+)
+from bots.adapters.page_readers.text import one_line
+from bots.domain.pages import Button, SubmitForm
+
+Pairs = tuple[tuple[str, str], ...]
+_NUMBER: Final = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_LINE_END: Final = re.compile(r"\r\n|\r|\n")
+_OFF: Final = frozenset({"", "0", "false", "no", "off"})
+_UNCHECKED: Final = frozenset({"hidden"})
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A form with answers in it: what is sent, and why a browser would not send it (field name, words)."""
+
+    pairs: Pairs
+    problems: Pairs
+
+
+def fill_form(form: LexborNode, tree: LexborHTMLParser, act: SubmitForm) -> Filled:
+    """Return the form with the act's answers; fields without one are as the page has them."""
+    elements = form_elements(form, tree)
+    controls = _controls(elements)
+    by_name = {control.name: control for control in reversed(controls)}
+    problems: dict[str, list[str]] = {}
+    for name, value in act.values.items():
+        wanted = (value,) if isinstance(value, str) else value
+        found = by_name.get(name)
+        words = [*found.fill(wanted)] if found else ["There is no such field on this page."]
+        if words:
+            problems[name] = words
+    pressed = _pressed(elements, act.button)
+    unchecked = "novalidate" in form.attributes or (
+        pressed is not None and "formnovalidate" in pressed.attributes
+    )
+    for control in () if unchecked else controls:
+        if control.name not in problems and (words_of_check := control.problem()):
+            problems[control.name] = [words_of_check]
+    return Filled(
+        pairs=tuple(_entries(controls, pressed, timed_out=act.timed_out)),
+        problems=()
+        if act.timed_out
+        else tuple((name, words) for name, several in problems.items() for words in several),
+    )
+
+
+def timed_out_form(form: LexborNode | None, tree: LexborHTMLParser) -> Pairs:
+    """Return what oTree's script sends when the page's time is over: the form as it stands, and a mark."""
+    controls = _controls(form_elements(form, tree)) if form is not None else []
+    return tuple(_entries(controls, None, timed_out=True))
+
+
+def _entries(
+    controls: Sequence[_Control], pressed: LexborNode | None, *, timed_out: bool
+) -> Iterator[tuple[str, str]]:
+    for control in controls:
+        for value in control.values():
+            yield control.name, _LINE_END.sub("\r\n", value)
+    if pressed is not None and attribute(pressed, "name"):
+        yield attribute(pressed, "name"), attribute(pressed, "value")
+    if timed_out:
+        yield "timeout_happened", "1"
+
+
+def _pressed(elements: Iterable[LexborNode], button: Button | None) -> LexborNode | None:
+    """Return the element that `button` means; without one, oTree's Next button or else the first."""
+    submits = [node for node in elements if element_type(node) in {"submit", "image"}]
+    wanted = next((node for node in submits if button is not None and _is(node, button)), None)
+    nexts = (node for node in submits if "otree-btn-next" in attribute(node, "class").split())
+    return wanted or next(nexts, None) or next(iter(submits), None)
+
+
+def _is(node: LexborNode, button: Button) -> bool:
+    if button.name:
+        return (attribute(node, "name"), attribute(node, "value")) == (button.name, button.value or "")
+    return (one_line(node) or attribute(node, "value") or "Submit") == button.label
+
+
+class _Control(Protocol):
+    """The elements of one name that are filled together."""
+
+    name: str
+
+    def fill(self, wanted: Sequence[str]) -> Iterator[str]:
+        """Enter the answer; yield what is wrong with it."""
+
+    def problem(self) -> str | None:
+        """Say why a browser would not send what is entered."""
+
+    def values(self) -> Iterable[str]:
+        """Return what is sent."""
+
+
+def _controls(elements: Iterable[LexborNode]) -> list[_Control]:
+    """Return the controls in the page's order; boxes of one name are one."""
+    controls: list[_Control] = []
+    boxes: dict[str, _Boxes] = {}
+    texts: dict[str, _Texts] = {}
+    for element in elements:
+        name, kind = attribute(element, "name"), element_type(element)
+        if not name or kind in PRESSED or kind == "file":
+            continue
+        if kind == "select":
+            controls.append(_List(name, element))
+            continue
+        of_kind: dict[str, _Boxes] | dict[str, _Texts] = boxes if kind in BOXES else texts
+        if name not in of_kind:
+            made = (
+                boxes.setdefault(name, _Boxes(name))
+                if kind in BOXES
+                else texts.setdefault(name, _Texts(name))
+            )
+            controls.append(made)
+        of_kind[name].add(element)
+    return controls
+
+
+class _Boxes:
+    """Radio buttons, or check boxes."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._nodes: list[LexborNode] = []
+        self._ticked: list[bool] = []
+
+    def add(self, node: LexborNode) -> None:
+        self._nodes.append(node)
+        self._ticked.append("checked" in node.attributes)
+
+    def fill(self, wanted: Sequence[str]) -> Iterator[str]:
+        lone = len(self._nodes) == 1 and element_type(self._nodes[0]) == "checkbox"
+        known = [box_value(node) for node in self._nodes]
+        if not lone:
+            yield from _unknown(wanted, known)
+        on = lone and any(value.lower() not in _OFF for value in wanted)
+        self._ticked = [value in wanted or on for value in known]
+
+    def problem(self) -> str | None:
+        required = ["required" in node.attributes for node in self._nodes]
+        if element_type(self._nodes[0]) == "radio":
+            missing = any(required) and not any(self._ticked)
+            return "Please select one of these options." if missing else None
+        missing = any(must and not ticked for must, ticked in zip(required, self._ticked, strict=True))
+        return "Please check this box if you want to proceed." if missing else None
+
+    def values(self) -> Iterable[str]:
+        return [box_value(node) for node, on in zip(self._nodes, self._ticked, strict=True) if on]
+
+
+class _List:
+    """A list to choose from; without a choice, a list for one shows its first option."""
+
+    def __init__(self, name: str, node: LexborNode) -> None:
+        self.name = name
+        self._several = "multiple" in node.attributes
+        self._required = "required" in node.attributes
+        options = node.css("option:not([disabled])")
+        self._known = [option_value(option) for option in options]
+        self._chosen = [option_value(option) for option in options if "selected" in option.attributes]
+        if not self._several:
+            self._chosen = (self._chosen or self._known[:1])[-1:]
+
+    def fill(self, wanted: Sequence[str]) -> Iterator[str]:
+        yield from _unknown(wanted, self._known)
+        self._chosen = [value for value in self._known if value in wanted]
+
+    def problem(self) -> str | None:
+        missing = self._required and not any(self._chosen)
+        return "Please select an item in the list." if missing else None
+
+    def values(self) -> Iterable[str]:
+        return self._chosen
+
+
+class _Texts:
+    """Inputs that hold a text each; more than one of a name are filled in their order."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._inputs: list[_Text] = []
+
+    def add(self, node: LexborNode) -> None:
+        self._inputs.append(_Text(node))
+
+    def fill(self, wanted: Sequence[str]) -> Iterator[str]:
+        for index, one in enumerate(self._inputs):
+            value = wanted[index] if index < len(wanted) else next(iter(wanted), "")
+            if not one.enter(value):
+                yield f'"{value}" cannot be entered here.'
+
+    def problem(self) -> str | None:
+        return next(filter(None, (one.problem() for one in self._inputs)), None)
+
+    def values(self) -> Iterable[str]:
+        return [one.value for one in self._inputs]
+
+
+class _Text:
+    """One input, or a text area."""
+
+    def __init__(self, node: LexborNode) -> None:
+        self._node = node
+        self._type = element_type(node)
+        self.value = (node.text() or "") if self._type == "textarea" else attribute(node, "value")
+        if self._type == "range":
+            self.value = _plain(self._on_slider(_number(self.value) or self._middle()))
+
+    def enter(self, value: str) -> bool:
+        """Enter a value as far as the input takes it; return whether it did."""
+        if self._type == "textarea":
+            self.value = value
+            return True
+        self.value = _LINE_END.sub("", value)
+        if self._type == "range":
+            number = _number(self.value)
+            self.value = _plain(self._on_slider(self._middle() if number is None else number))
+            return number == _number(self.value)
+        if self._type == "number" and _number(self.value) is None:
+            self.value = ""
+        return bool(self.value) or value == ""
+
+    def problem(self) -> str | None:
+        if self._type in _UNCHECKED or "readonly" in self._node.attributes:
+            return None
+        if not self.value:
+            return "Please fill out this field." if "required" in self._node.attributes else None
+        number = _number(self.value)
+        return self._problem_of(number) if self._type == "number" and number is not None else None
+
+    def _problem_of(self, number: Decimal) -> str | None:
+        least, most = self._limit("min"), self._limit("max")
+        if least is not None and number < least:
+            return f"Value must be greater than or equal to {_plain(least)}."
+        if most is not None and number > most:
+            return f"Value must be less than or equal to {_plain(most)}."
+        below = self._on_step(number)
+        if below == number:
+            return None
+        nearest = f"{_plain(below)} and {_plain(below + (self._step() or 0))}"
+        return f"Please enter a valid value. The two nearest valid values are {nearest}."
+
+    def _on_slider(self, number: Decimal) -> Decimal:
+        """Return where a slider comes to rest: within its limits, on the nearest step, the upper of two."""
+        least, most = self._limit("min") or Decimal(0), self._limit("max") or Decimal(100)
+        number = min(max(number, least), max(most, least))
+        step = self._step()
+        if step is None:
+            return number
+        nearest = self._on_step(number + step / 2)
+        return nearest if nearest <= most else nearest - step
+
+    def _middle(self) -> Decimal:
+        least, most = self._limit("min") or Decimal(0), self._limit("max") or Decimal(100)
+        return least + (most - least) / 2 if most > least else least
+
+    def _on_step(self, number: Decimal) -> Decimal:
+        """Return the highest allowed value up to `number`."""
+        step = self._step()
+        if step is None:
+            return number
+        base = self._limit("min") or _number(attribute(self._node, "value")) or Decimal(0)
+        return base + ((number - base) / step).to_integral_value(ROUND_FLOOR) * step
+
+    def _step(self) -> Decimal | None:
+        """Return the distance of allowed values; None where all are."""
+        given = attribute(self._node, "step").strip().lower()
+        step = _number(given)
+        return None if given == "any" else step if step is not None and step > 0 else Decimal(1)
+
+    def _limit(self, name: str) -> Decimal | None:
+        return _number(attribute(self._node, name))
+
+
+def _unknown(wanted: Iterable[str], known: Sequence[str]) -> Iterator[str]:
+    return (f'There is no choice "{value}".' for value in wanted if value != "" and value not in known)
+
+
+def _number(text: str) -> Decimal | None:
+    return Decimal(text) if _NUMBER.fullmatch(text) else None
+
+
+def _plain(number: Decimal) -> str:
+    whole = number == number.to_integral_value()
+    return f"{number.to_integral_value() if whole else number.normalize():f}"

@@ -1,0 +1,277 @@
+"""Participants without browsers: pages over HTTP, live messages and waiting over the pages' own sockets.
+
+    async with open_http(HttpSettings()) as http:
+        session = await http.open_session("http://localhost:8000/InitializeParticipant/abc123")
+        page = await session.look()
+
+A page goes on by itself as in a browser: at the end of a wait, when an experimenter moves the participant on,
+and when its time is over (its form is then sent as it stands, marked as timed out). Nothing polls. Pages that
+only their own script can use are recognised; see `bots.domain.errors.NeedsBrowser`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import weakref
+from collections.abc import AsyncIterator, Sequence
+from urllib.parse import urlsplit
+
+from bots.adapters.answers import MOVED_ON, NO_CHANNEL, NO_FORM, answering, by_field, form_answer, live_answer
+from bots.adapters.http_client import HttpClient, HttpSettings, LeadsAway, Unreachable, nothing_there
+from bots.adapters.http_forms import fill_form, timed_out_form
+from bots.adapters.http_page import Leaving, OpenPage
+from bots.adapters.page_readers import Snapshot
+from bots.domain.errors import NeedsBrowser, PageOverdue, SessionLost
+from bots.domain.pages import Act, Answer, Page, PageKind, SendLive, SubmitForm
+
+__all__ = ["Http", "HttpSession", "HttpSettings", "open_http"]
+
+_CONNECTION_LOST = "The connection was lost before the server answered, and the page is still due."
+
+
+@contextlib.asynccontextmanager
+async def open_http(settings: HttpSettings | None = None) -> AsyncIterator[Http]:
+    """Open connections for many participants; end them, and their sessions, at the exit."""
+    async with HttpClient.open(settings or HttpSettings()) as client:
+        http = Http(client)
+        try:
+            yield http
+        finally:
+            await asyncio.shield(http.close())
+
+
+class Http:
+    """What participants without browsers share. Get it from `open_http`."""
+
+    def __init__(self, client: HttpClient) -> None:
+        self._client = client
+        self._sessions: weakref.WeakSet[HttpSession] = weakref.WeakSet()
+
+    async def open_session(self, link: str) -> HttpSession:
+        """Return a session for a participant's link. The link is opened at the first look."""
+        session = HttpSession(self._client, link)
+        self._sessions.add(session)
+        return session
+
+    async def close(self) -> None:
+        """Close all sessions."""
+        for session in list(self._sessions):
+            await session.close()
+
+
+class HttpSession:
+    """A participant without a browser; a `bots.domain.ports.ParticipantSession`. Made by `Http.open_session`.
+
+    Besides what the port says, each method may raise PageOverdue (a page that was asked for did not come),
+    UnexpectedPage (a page is not as it should be) and NeedsBrowser.
+    """
+
+    def __init__(self, client: HttpClient, link: str) -> None:
+        self._client = client
+        self._link = link
+        self._page: OpenPage | None = None  # None: the server knows which page is due, we do not
+        self._shown = ""  # visit of the page that was returned last: acts are meant for it
+        self._moving = asyncio.Lock()  # held by whoever changes the page
+        self._pulse = asyncio.Event()
+        self._following: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._failure: BaseException | None = None
+        self._closed = False
+
+    async def look(self) -> Page:
+        """Return the present page. A second look at a broken page opens the link again.
+
+        Raises:
+            SessionLost: the session is closed.
+        """
+        page = self._read(await self._at_page())
+        if page.kind is PageKind.BROKEN and page.visit == self._shown:
+            async with self._moving:
+                self._leave()
+            page = self._read(await self._at_page())
+        return self._show(page)
+
+    async def act(self, act: Act, until: float) -> Answer:
+        """Send a form or a live message, if the page that was returned last is still there.
+
+        Returns:
+            What the server answered. It is not accepted where the page had moved on, or where a browser would
+            not have let the form go: `words` say so and `page` is the present page.
+
+        Raises:
+            TimeoutError: no answer by `until`; the act may have reached the server.
+            SessionLost: as for `look`.
+        """
+        try:
+            async with asyncio.timeout_at(until):
+                return await (self._submit(act) if isinstance(act, SubmitForm) else self._send(act))
+        except TimeoutError as error:
+            raise TimeoutError(str(error) or "the server did not answer in time") from error
+
+    async def wait(self, seen: Page, until: float) -> Page | None:
+        """Return the present page once it is another than `seen` or has had more live frames.
+
+        Raises:
+            SessionLost: as for `look`.
+        """
+        try:
+            async with asyncio.timeout_at(until):
+                page = await self._at_page()
+                while (page.visit, len(page.frames)) == (seen.visit, seen.revision):
+                    await self._pulse.wait()
+                    page = await self._at_page()
+        except TimeoutError:
+            return None
+        return self._show(self._read(page))
+
+    async def close(self) -> None:
+        """Leave the page and its sockets; safe to call twice."""
+        self._closed = True
+        self._leave()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _submit(self, act: SubmitForm) -> Answer:
+        page = await self._shown_page()
+        if page is None:
+            return await self._not_sent(MOVED_ON)
+        document = page.parse()
+        if document.form_node is None:
+            return await self._not_sent(NO_FORM)
+        filled = fill_form(document.form_node, document.tree, act)
+        if filled.problems:
+            return await self._not_sent(*by_field(filled.problems, self._read(page)))
+        async with self._moving:
+            here = self._page is page
+            answered = here and await self._post(page, filled.pairs)
+        if not here:
+            return await self._not_sent(MOVED_ON)
+        answer = form_answer(page.location, self._show(self._read(await self._at_page())))
+        still_due = answer.page is not None and answer.page.location == page.location
+        return answer if answered or not still_due else dataclasses.replace(answer, words=(_CONNECTION_LOST,))
+
+    async def _send(self, act: SendLive) -> Answer:
+        page = await self._shown_page()
+        if page is None:
+            return await self._not_sent(MOVED_ON)
+        if page.sockets.live is None:
+            return await self._not_sent(NO_CHANNEL)
+        known = len(page.frames)
+        try:
+            await page.send(act.message)
+        except ConnectionError as error:
+            raise TimeoutError("the live channel broke before the server answered") from error
+        while (frame := answering(page.frames[known:], act.ref)) is None:
+            if self._page is not page:
+                raise TimeoutError("the page was left before the server answered")
+            await self._pulse.wait()
+        return live_answer(frame)
+
+    async def _not_sent(self, *words: str) -> Answer:
+        page = self._show(self._read(await self._at_page()))
+        return Answer(accepted=False, words=words, page=page)
+
+    async def _shown_page(self) -> OpenPage | None:
+        """Return the present page, None where another was shown last."""
+        page = await self._at_page()
+        return page if self._shown in {"", page.visit} else None
+
+    async def _at_page(self) -> OpenPage:
+        """Return the present page; open the link where it is not known which one that is."""
+        async with self._moving:
+            if self._failure is not None:
+                raise self._failure
+            if self._closed:
+                raise SessionLost(f"the session of {self._link} is closed")
+            if self._page is not None:
+                return self._page
+            try:
+                async with asyncio.timeout(self._page_seconds):
+                    return self._enter(await self._get(self._link))
+            except TimeoutError as error:
+                raise PageOverdue(
+                    f"{self._link} showed nothing for {self._page_seconds:g} s; is the server overloaded?"
+                ) from error
+
+    async def _follow(self, page: OpenPage) -> None:
+        """Go where the page goes by itself."""
+        leaving = await page.until_it_leaves()
+        async with self._moving:
+            if self._page is not page:
+                return
+            try:
+                async with asyncio.timeout(self._page_seconds):
+                    if leaving is Leaving.TIME_OVER:
+                        document = page.parse()
+                        await self._post(page, timed_out_form(document.form_node, document.tree))
+                    else:
+                        self._enter(await self._get(page.address))
+            except TimeoutError:
+                self._enter(nothing_there(page.address, f"no answer within {self._page_seconds:g} s"))
+
+    async def _get(self, address: str) -> Snapshot:
+        try:
+            return await self._client.get(address)
+        except Unreachable as error:
+            return nothing_there(address, str(error))
+        except LeadsAway as away:
+            raise NeedsBrowser(urlsplit(address).path, str(away)) from away
+
+    async def _post(self, page: OpenPage, pairs: Sequence[tuple[str, str]]) -> bool:
+        """Send a form and go to the page that followed; return whether the server answered.
+
+        A form is never sent twice: where the connection broke, the page that is due says what became of it.
+        """
+        self._leave()
+        try:
+            snapshot = await self._client.post(page.address, pairs)
+        except Unreachable:
+            self._enter(await self._get(self._link))
+            return False
+        except LeadsAway as away:
+            raise NeedsBrowser(page.location, str(away)) from away
+        self._enter(snapshot)
+        return True
+
+    def _enter(self, snapshot: Snapshot) -> OpenPage:
+        self._leave()
+        page = self._page = OpenPage(snapshot, self._client, self._changed)
+        if page.goes_on:
+            self._following = asyncio.create_task(self._follow(page))
+            self._tasks.add(self._following)
+            self._following.add_done_callback(self._followed)
+        self._changed()
+        return page
+
+    def _leave(self) -> None:
+        if self._following is not None and self._following is not asyncio.current_task():
+            self._following.cancel()
+        self._following = self._page = None
+        self._changed()
+
+    def _followed(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._failure = task.exception()  # whoever asks for the page next is told
+            self._changed()
+
+    def _changed(self) -> None:
+        self._pulse.set()
+        self._pulse = asyncio.Event()
+
+    def _read(self, page: OpenPage) -> Page:
+        seen, need = page.read()
+        if need is not None:
+            raise NeedsBrowser(seen.location, need.value)
+        return seen
+
+    def _show(self, page: Page) -> Page:
+        self._shown = page.visit
+        return page
+
+    @property
+    def _page_seconds(self) -> float:
+        return self._client.settings.page_seconds

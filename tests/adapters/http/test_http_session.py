@@ -1,0 +1,199 @@
+"""What a session without a browser promises beyond the contract of all."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+
+from bots.adapters.http_scripts import Need, Sockets, need_of_browser, sockets
+from bots.adapters.http_session import Http, HttpSettings, open_http
+from bots.adapters.page_readers import Document, Snapshot, read_document
+from bots.domain.errors import NeedsBrowser, PageOverdue, SessionLost
+from bots.domain.pages import PageKind, SubmitForm
+from tests.adapters.http.broken_line import BrokenLine, broken_line
+from tests.adapters.neutral_server import NeutralServer
+from tests.adapters.participants import advance, say, seated, soon
+
+pytestmark = [pytest.mark.server, pytest.mark.asyncio(loop_scope="session")]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def line(neutral_server: NeutralServer) -> AsyncIterator[BrokenLine]:
+    async with broken_line(urlsplit(neutral_server.url).port or 0) as line:
+        yield line
+
+
+def over(line: BrokenLine, link: str) -> str:
+    return f"http://127.0.0.1:{line.port}{urlsplit(link).path}"
+
+
+async def test_form_whose_answer_was_lost_is_not_sent_again(
+    http: Http, neutral_server: NeutralServer, line: BrokenLine
+) -> None:
+    async with seated(http, over(line, neutral_server.link("channel"))) as (session, _):
+        line.break_after = "POST"
+        answer = await session.act(SubmitForm({}), soon())
+        assert answer.accepted
+        assert answer.page is not None
+        assert answer.page.name == "Failing"
+    assert sum(request.startswith("POST") for request in line.requests) == 1
+
+
+async def test_form_that_never_arrived_is_told_as_not_accepted_and_not_sent_again(
+    http: Http, neutral_server: NeutralServer, line: BrokenLine
+) -> None:
+    async with seated(http, over(line, neutral_server.link("channel"))) as (session, page):
+        line.break_before = "POST"
+        answer = await session.act(SubmitForm({}), soon())
+        assert (answer.accepted, len(answer.words)) == (False, 1)
+        assert "connection was lost" in answer.words[0]
+        assert answer.page is not None
+        assert (answer.page.name, answer.page.visit != page.visit) == ("Live", True)
+        assert sum(request.startswith("POST") for request in line.requests) == 1
+        line.break_before = "\0"
+        assert (await session.act(SubmitForm({}), soon())).accepted
+
+
+async def test_line_that_stays_broken_is_a_broken_page_until_the_server_is_back(
+    http: Http, neutral_server: NeutralServer, line: BrokenLine
+) -> None:
+    async with seated(http, over(line, neutral_server.link("channel"))) as (session, _):
+        line.break_before = ""
+        answer = await session.act(SubmitForm({}), soon())
+        assert not answer.accepted
+        assert answer.page is not None
+        assert answer.page.kind is PageKind.BROKEN
+        assert "127.0.0.1 cannot be reached" in answer.words[0]
+        assert (await session.look()).kind is PageKind.BROKEN
+        line.break_before = "\0"
+        assert (await session.look()).name == "Live"
+
+
+async def test_socket_that_broke_is_opened_again(
+    http: Http, neutral_server: NeutralServer, line: BrokenLine
+) -> None:
+    line.break_before = "GET /live"
+    async with seated(http, over(line, neutral_server.link("channel"))) as (session, _):
+        spoken = asyncio.create_task(session.act(say("at last"), soon()))
+        await asyncio.sleep(0.2)
+        assert not spoken.done()
+        line.break_before = "\0"
+        assert (await spoken).accepted
+
+
+@pytest.mark.parametrize(
+    ("config", "fields", "pages", "need"),
+    [("questions", {"scripted": True}, 1, Need.HIDDEN), ("channel", {"quiz": True}, 1, Need.CHECKED)],
+)
+async def test_page_that_its_script_must_use_asks_for_a_browser(
+    http: Http, neutral_server: NeutralServer, config: str, fields: dict[str, bool], pages: int, need: Need
+) -> None:
+    async with seated(http, neutral_server.link(config, **fields)) as (session, _):
+        with pytest.raises(NeedsBrowser, match=need.value):
+            await session.act(SubmitForm({}), soon())
+        with pytest.raises(NeedsBrowser):
+            await session.look()
+
+
+NEXT = "<button class='otree-btn-next'>Next</button>"
+
+
+@pytest.mark.parametrize(
+    ("html", "need"),
+    [
+        (f"<form id='form'>{NEXT}</form>", None),
+        (f"<form id='form'>{NEXT}</form><script>function readPage() {{}}</script>", Need.READ_PAGE),
+        (f"<form id='form'>{NEXT}</form><script>window.readPage = () => 1</script>", Need.READ_PAGE),
+        (f"<form id='form'>We say: function readPage {NEXT}</form>", None),
+        (f"<form id='form' action='javascript:void(0);'>{NEXT}</form>", Need.TRIALS),
+        (f"<form id='form'>{NEXT}</form><script>f.addEventListener('submit', g)</script>", Need.CHECKED),
+        (f"<form id='form' onsubmit='return ok()'>{NEXT}</form>", Need.CHECKED),
+        (f"<form id='form'><input type='hidden' name='x'>{NEXT}</form>", Need.HIDDEN),
+        (f"<form id='form'><input type='hidden' name='x' value='1'>{NEXT}</form>", None),
+        ("<form id='form'><button type='button'>Send</button></form>", Need.BUTTONS),
+        (f"<form id='form'><button type='button'>Calculator</button>{NEXT}</form>", None),
+    ],
+)
+async def test_need_of_a_browser_is_read_from_the_page(html: str, need: Need | None) -> None:
+    document = Document(Snapshot("v", "http://localhost/p/abc/app/Page/1", html, 0.0))
+    assert need_of_browser(document, read_document(document)) is need
+
+
+async def test_sockets_are_paths_of_the_page_s_own_server() -> None:
+    html = """<div class="otree-wait-page"></div>
+    <script id="otree-live" data-socket-url="//elsewhere.example/live"></script>
+    <script id="websocket-redirect" data-socket-url="/auto_advance?a=1&amp;b=2"></script>
+    <script>socket = makeReconnectingWebSocket("/wait_page?a=1&amp;b=2");</script>"""
+    found = sockets(Document(Snapshot("v", "http://localhost/p/abc/app/Wait/1", html, 0.0)))
+    assert found == Sockets(None, "/wait_page?a=1&b=2", "/auto_advance?a=1&b=2")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def small_server() -> AsyncIterator[str]:
+    """A server that does what oTree does not."""
+
+    async def away(request: web.Request) -> web.Response:
+        raise web.HTTPFound("http://localhost:1/elsewhere")
+
+    async def around(request: web.Request) -> web.Response:
+        raise web.HTTPFound("/around")
+
+    async def never(request: web.Request) -> web.Response:
+        await asyncio.sleep(5)
+        return web.Response()
+
+    app = web.Application()
+    app.add_routes([web.get("/away", away), web.get("/around", around), web.get("/never", never)])
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+async def test_redirect_to_another_host_is_not_followed(http: Http, small_server: str) -> None:
+    session = await http.open_session(f"{small_server}/away")
+    with pytest.raises(NeedsBrowser, match="it leads to localhost"):
+        await session.look()
+    await session.close()
+
+
+async def test_redirects_without_end_are_a_broken_page(http: Http, small_server: str) -> None:
+    async with seated(http, f"{small_server}/around") as (_, page):
+        assert (page.kind, page.text) == (PageKind.BROKEN, "127.0.0.1 redirected more than 10 times")
+
+
+async def test_page_that_never_comes_is_overdue(small_server: str) -> None:
+    async with open_http(HttpSettings(page_seconds=0.2)) as http:
+        session = await http.open_session(f"{small_server}/never")
+        with pytest.raises(PageOverdue, match=r"showed nothing for 0\.2 s"):
+            await session.look()
+
+
+async def test_more_participants_wait_than_there_are_connections(neutral_server: NeutralServer) -> None:
+    _, links = neutral_server.session("channel", 6)
+    async with open_http(HttpSettings(requests_at_once=2, settled_seconds=0)) as http:
+        sessions = [await http.open_session(link) for link in links]
+        pages = await asyncio.gather(*(session.look() for session in sessions))
+        waiting = [
+            session.wait(page, time.monotonic() + 0.5) for session, page in zip(sessions, pages, strict=True)
+        ]
+        assert await asyncio.gather(*waiting) == [None] * 6
+        assert [(await advance(session)).name for session in sessions] == ["Failing"] * 6
+
+
+async def test_end_of_the_connections_ends_their_sessions(neutral_server: NeutralServer) -> None:
+    async with open_http() as http:
+        session = await http.open_session(neutral_server.link("channel"))
+        page = await session.look()
+        woken = asyncio.create_task(session.wait(page, soon()))
+        await asyncio.sleep(0)
+    with pytest.raises(SessionLost):
+        await woken
