@@ -138,6 +138,48 @@ def order(driver: webdriver.Chrome, side: str, quantity: str, limit: str) -> Non
     )
 
 
+async def surroundings(base: str, driver: webdriver.Chrome, camera: Camera) -> None:
+    """Photograph the pages that only some sessions have: quiz, debriefing, the way back."""
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=3)) as http:
+        room = await Room.create(
+            http,
+            base,
+            2,
+            practice_rounds=0,
+            paid_rounds=1,
+            forecast_horizons="",
+            quiz=True,
+            announce_computer_traders=False,
+            ethics_reference="IRB 2026-041",
+            completion_url="https://example.org/complete?cc=ABC123",
+        )
+        me = room.walkers[0]
+        address = f"{base}/InitializeParticipant/{me.code}"
+        await room.everybody(lambda walker: walker.submit(consent="True"))
+        await room.everybody(lambda walker: walker.submit())
+        driver.get(address)
+        camera.take("quiz")
+        for name in ("interest", "dividends", "buy_back", "price"):
+            driver.execute_script(f"document.querySelector('[name=quiz_{name}]').click()")
+        driver.execute_script("document.getElementById('form').requestSubmit()")
+        WebDriverWait(driver, 10).until(
+            lambda here: here.find_elements(By.CSS_SELECTOR, ".otree-form-errors")
+        )
+        camera.take("quiz-refused")
+        answers = {"interest": "5.00", "dividends": "3.00", "buy_back": "14.00", "price": "14.00"}
+        right = {f"quiz_{name}": f"{value} cash" for name, value in answers.items()}
+        await room.everybody(lambda walker: walker.submit(**right))
+        await room.everybody(lambda walker: walker.reach("trade"))
+        await room.all_reach("results")
+        await me.reach("final")
+        await me.submit()
+        driver.get(address)
+        camera.take("debriefing")
+        await me.submit()
+        driver.get(address)
+        camera.take("payment-with-link")
+
+
 async def take_pictures(base: str, driver: webdriver.Chrome, camera: Camera) -> None:
     """Walk one participant through the session and photograph each of its pages."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=3)) as http:
@@ -192,7 +234,10 @@ def main() -> None:
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, running_project(Path(folder)) as base, browser() as driver:
-        asyncio.run(take_pictures(base, driver, Camera(driver, options.folder, options.all)))
+        camera = Camera(driver, options.folder, options.all)
+        if options.all:
+            asyncio.run(surroundings(base, driver, camera))
+        asyncio.run(take_pictures(base, driver, camera))
 
 
 if __name__ == "__main__":

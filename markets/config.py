@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from enum import Enum
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from markets.call_auction import PriceSelection, PriceWithoutTrade, Rationing
 from markets.dividends import DividendOutcome, DividendProcess
@@ -29,12 +32,25 @@ MOST = 1_000_000
 HIGHEST_RATE = 10
 """Of interest a round: 1000 %."""
 
+SURROUNDINGS: Mapping[str, str | int | bool] = MappingProxyType(
+    {
+        "announce_computer_traders": True,
+        "ethics_reference": "",
+        "quiz": False,
+        "consent_seconds": 0,
+        "instructions_seconds": 0,
+        "quiz_seconds": 0,
+        "completion_url": "",
+    }
+)
+"""Keys about what surrounds a market, with what they are where neither design nor session sets them."""
+
 _T = TypeVar("_T")
 _Name = TypeVar("_Name", bound=Enum)
 
 
 def read_config(config: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Read a config that has every key of the reference design.
+    """Read a config that has every key of the reference design and of `SURROUNDINGS`.
 
     Returns:
         The fields of `markets.parameters.MarketParameters`, and the problems: one sentence each, of key, what
@@ -48,6 +64,7 @@ def read_config(config: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, .
         **_read_forecasts(reader),
         "computer_traders": reader.flag("computer_traders"),
         "disclose_fundamental": reader.flag("disclose_fundamental"),
+        **_read_surroundings(reader),
     }
     return values, tuple(reader.problems)
 
@@ -101,6 +118,12 @@ class _Reader:
         if self.is_unreadable(key):
             self.problem(key, f"a text of at most {LONGEST_TEXT} characters")
         return self.short_text(key)
+
+    def address(self, key: str) -> str:
+        text = self.text(key).strip()
+        if text and not _is_web_address(text):
+            self.problem(key, "empty, or an address that begins with https://")
+        return text
 
     def items(self, key: str, read: Callable[[object], _T | None], allowed: str) -> tuple[_T, ...]:
         """Read a list written as text, with commas between its items; an empty text is an empty list."""
@@ -200,6 +223,24 @@ def _read_forecasts(reader: _Reader) -> dict[str, Any]:
     }
 
 
+def _read_surroundings(reader: _Reader) -> dict[str, Any]:
+    timers = ("consent", "instructions", "quiz")
+    values = {
+        "announce_computer_traders": reader.flag("announce_computer_traders"),
+        "ethics_reference": reader.text("ethics_reference").strip(),
+        "quiz": reader.flag("quiz"),
+        **{f"{timer}_seconds": reader.seconds(f"{timer}_seconds") for timer in timers},
+        "completion_url": reader.address("completion_url"),
+    }
+    if not values["announce_computer_traders"] and not values["ethics_reference"]:
+        reader.problem(
+            "ethics_reference",
+            'the reference of the ethics decision, such as "IRB 2026-041", where '
+            "announce_computer_traders is False",
+        )
+    return values
+
+
 def _text(value: object) -> str:
     """Return a text, truth value or whole number as text; nothing else, and nothing long, has one."""
     if isinstance(value, int) and abs(value) < 10**LONGEST_NUMBER:
@@ -239,6 +280,15 @@ def _weight(value: object) -> int | None:
 def _horizon(value: object) -> int | None:
     horizon = _whole(value)
     return horizon if horizon is not None and horizon <= MOST_ROUNDS else None
+
+
+def _is_web_address(text: str) -> bool:
+    if not re.fullmatch(r"https://[\w.:/?&=%#~+,@-]+", text, re.ASCII):
+        return False
+    try:
+        return bool(urlsplit(text).hostname)
+    except ValueError:
+        return False
 
 
 def _short(value: object) -> str:

@@ -56,7 +56,7 @@ class InducedSchedule:
 
 @dataclass(frozen=True, slots=True)
 class Equilibrium:
-    """Competitive equilibrium: `quantity` units trade at any price from `lowest` to `highest`, cash a unit."""
+    """`quantity` units trade at any price from `lowest` to `highest`, cash a unit."""
 
     quantity: int
     lowest: Fraction
@@ -64,7 +64,7 @@ class Equilibrium:
 
 
 def maximum_surplus(schedule: InducedSchedule) -> Fraction:
-    """Return the most that all traders can earn together, in cash: the highest values met by the lowest costs."""
+    """Return the most that all traders can earn together, in cash: highest values met by lowest costs."""
     gains = (value - cost for value, cost in _by_merit(schedule))
     return sum((gain for gain in gains if gain > 0), Fraction(0))
 
@@ -84,8 +84,8 @@ def equilibrium(schedule: InducedSchedule) -> Equilibrium | None:
     values, costs = _merit(schedule)
     return Equilibrium(
         quantity,
-        max(costs[quantity - 1], *values[quantity : quantity + 1]),
-        min(values[quantity - 1], *costs[quantity : quantity + 1]),
+        max([costs[quantity - 1], *values[quantity : quantity + 1]]),
+        min([values[quantity - 1], *costs[quantity : quantity + 1]]),
     )
 
 

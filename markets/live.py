@@ -9,6 +9,9 @@
 `ref` (1 to 64 characters) is the sender's name for the message: sent again in the same round, it gets the
 first answer and nothing is done. Whatever else arrives is answered `refused`, code "malformed"; nothing
 raises.
+
+A message may carry `round`, the session's number of the round it is meant for: in another one it is refused,
+code "closed". So a tab that was left open in one round orders nothing in the next.
 """
 
 from __future__ import annotations
@@ -32,6 +35,10 @@ from markets.view import holdings_view, order_view
 LONGEST_REF = 64
 Frame = dict[str, Any]
 
+_OTHER_ROUND = Refusal(
+    "closed", "This was sent for another round than the present one; load the page again to see it."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
@@ -42,6 +49,7 @@ class Desk:
         account: before any open order trades.
         open_orders: the trader's own.
         answers: frames already sent in this round, by ref.
+        round: the session's number of the round; None: not known, messages are not asked for theirs.
     """
 
     trader: int
@@ -49,6 +57,7 @@ class Desk:
     rules: OrderRules
     open_orders: Sequence[Order] = ()
     answers: Mapping[str, Frame] = field(default_factory=dict)
+    round: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +92,8 @@ def react(message: object, desk: Desk, *, order_id: int) -> Reaction:
         return _refused("", _malformed(f"A message needs a ref of 1 to {LONGEST_REF} characters."))
     if ref in desk.answers:
         return Reaction(dict(desk.answers[ref]), repeated=True)
+    if desk.round is not None and "round" in message and message["round"] != desk.round:
+        return _refused(ref, _OTHER_ROUND)
     if message.get("type") == "place":
         return _place(message, ref, desk, order_id)
     if message.get("type") == "cancel":

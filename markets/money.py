@@ -74,7 +74,10 @@ def rounded(amount: Fraction, decimals: int) -> Fraction:
 
 def readable(amount: Fraction, decimals: int = 6) -> str:
     """Return decimal text: exact where the amount has a finite one, else rounded to `decimals` places."""
-    return exact_text(amount if decimal_places(amount) is not None else rounded(amount, decimals))
+    places = decimal_places(amount)
+    if places is None:
+        return exact_text(rounded(amount, decimals))
+    return _fixed(amount.numerator * 10**places // amount.denominator, places)
 
 
 def decimal_places(amount: Fraction) -> int | None:

@@ -95,10 +95,11 @@ class BookSide:
         first = self.first()
         return None if first is None else first.order.limit
 
-    def crosses(self, limit: int) -> bool:
-        """Whether an order of the other side with this `limit` would trade at once."""
-        best = self.best()
-        return best is not None and self._sign * (limit - best) >= 0
+    def first_within(self, limit: int) -> OpenOrder | None:
+        """Return the order that would trade next with one of the other side at this limit, if any would."""
+        first = self.first()
+        within = first is not None and self._sign * (limit - first.order.limit) >= 0
+        return first if within else None
 
     def improves(self, limit: int) -> bool:
         """Whether `limit` is better than every order that waits on this side."""

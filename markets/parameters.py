@@ -10,7 +10,7 @@ from typing import Any
 from markets import fundamental
 from markets.accounts import Account
 from markets.call_auction import AuctionRules, PriceSelection, PriceWithoutTrade, Rationing
-from markets.config import read_config
+from markets.config import SURROUNDINGS, read_config
 from markets.dividends import DividendProcess
 from markets.forecasts import ForecastQuestion, questions
 from markets.orders import OrderRules
@@ -64,17 +64,24 @@ class MarketParameters:
     computer_traders: bool
     disclose_fundamental: bool
     dividend_seed: str
+    announce_computer_traders: bool = True
+    ethics_reference: str = ""  # of the decision that allows not to announce them
+    quiz: bool = False
+    consent_seconds: int | None = None
+    instructions_seconds: int | None = None
+    quiz_seconds: int | None = None
+    completion_url: str = ""  # where the last page sends participants
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> MarketParameters:
-        """Read a session config; keys it lacks are those of the reference design, other keys are left aside.
+        """Read a session config; keys it lacks are those of the reference design and of
+        `markets.config.SURROUNDINGS`, other keys are left aside.
 
         Raises:
             ParameterError: with all problems, each a sentence of key, what is wrong and what is allowed.
         """
-        values, problems = read_config(
-            {**REFERENCE, **{key: config[key] for key in REFERENCE if key in config}}
-        )
+        known = {**SURROUNDINGS, **REFERENCE}
+        values, problems = read_config({**known, **{key: config[key] for key in known if key in config}})
         if problems:
             raise ParameterError(problems)
         return cls(**values)
@@ -93,6 +100,16 @@ class MarketParameters:
     def auction_rules(self) -> AuctionRules:
         """How a round clears."""
         return AuctionRules(self.tick, self.price_selection, self.rationing, self.price_without_trade, self.k)
+
+    @property
+    def tells_of_computer_traders(self) -> bool:
+        """Whether participants are told beforehand that computer traders may take part."""
+        return self.computer_traders and self.announce_computer_traders
+
+    @property
+    def hides_computer_traders(self) -> bool:
+        """Whether they are told only afterwards."""
+        return self.computer_traders and not self.announce_computer_traders
 
     @property
     def decimals(self) -> int:
@@ -124,9 +141,12 @@ class MarketParameters:
         """Return the forecasts that are asked for in a round."""
         return questions(self.forecast_horizons, ref.number, ref.of)
 
-    def seconds(self, page: str, phase: Phase) -> int | None:
+    def seconds(self, page: str, phase: Phase = "paid") -> int | None:
         """Return the timer of a page, by its name in the market view; None: no timer."""
         timers = {
+            "consent": self.consent_seconds,
+            "instructions": self.instructions_seconds,
+            "quiz": self.quiz_seconds,
             "trade": self.trade_seconds,
             "forecast": self.forecast_seconds,
             "results": self.results_seconds,

@@ -54,5 +54,42 @@ are chosen here. Set all three before a replication that depends on them.
 DEMO: Config = MappingProxyType({**REFERENCE, "practice_rounds": 2, "paid_rounds": 5})
 """The reference design with 2 practice and 5 paid rounds: a whole session in a few minutes."""
 
-PRESETS: Mapping[str, Config] = MappingProxyType({"reference": REFERENCE, "demo": DEMO})
+BGH2005: Config = MappingProxyType(
+    {
+        **REFERENCE,
+        "practice_rounds": 0,
+        "paid_rounds": 20,
+        "endowment_cash": "50",
+        "endowment_shares": 6,
+        "interest_rate": "0.10",
+        "buy_back": "7",
+        "initial_price": "7",
+        "forecast_horizons": "",
+    }
+)
+"""Call market with a flat fundamental value of 7 over 20 rounds: (0.70 + 7) / 1.10 = 7.
+
+Source: Bostian, Goeree, Holt, "Price Bubbles in Asset Market Experiments with a Flat Fundamental Value"
+(2005).
+
+Uncertain: everything. Interest, dividends and buy-back fit each other, for only so is the value flat, but
+neither they nor rounds and endowment were compared with the paper. Practice, forecasts, timers, price and
+rationing rules are chosen here.
+"""
+
+PRESETS: Mapping[str, Config] = MappingProxyType({"reference": REFERENCE, "demo": DEMO, "bgh2005": BGH2005})
 """All presets by name."""
+
+_CHOSEN = frozenset({"forecast_reward", "forecast_max", "max_open_orders"})
+_OF_THE_SESSION = frozenset(
+    {"traders_per_market", "computer_traders", "disclose_fundamental", "dividend_seed"}
+)
+
+UNCERTAIN: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "reference": _CHOSEN,
+        "demo": _CHOSEN | {"practice_rounds", "paid_rounds"},
+        "bgh2005": frozenset(REFERENCE) - _OF_THE_SESSION,
+    }
+)
+"""By preset, the keys whose values its source does not settle: confirm them before a replication."""

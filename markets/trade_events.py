@@ -34,7 +34,7 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Traded:
-    """`quantity` shares went from seller to buyer at `price`, the limit of the order on the `resting` side."""
+    """`quantity` shares went from seller to buyer at `price`, the limit of the `resting` side's order."""
 
     bid_id: int
     offer_id: int

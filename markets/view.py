@@ -62,8 +62,12 @@ class PageState:
     final: FinalOutcome | None = None
 
 
-def market_view(state: PageState) -> Json:
-    """Return the data block of a page, ready for JSON."""
+def market_view(state: PageState, rules: Json | None = None) -> Json:
+    """Return the data block of a page, ready for JSON.
+
+    Args:
+        rules: `market_rules_view` of the session, the same on all pages, where the caller has it already.
+    """
     parameters, decimals = state.parameters, state.parameters.decimals
     holdings = (
         holdings_view(state.account, state.open_orders, parameters.order_rules) if state.account else None
@@ -71,17 +75,17 @@ def market_view(state: PageState) -> Json:
     return {
         "version": VIEW_VERSION,
         "page": state.page,
-        "market": market_rules_view(parameters, state.traders, state.pay),
+        "market": market_rules_view(parameters, state.traders, state.pay) if rules is None else rules,
         "round": _round_view(state.ref) if state.ref else None,
         "holdings": holdings,
-        "history": [_past_round_view(past) for past in state.history],
-        "own": [_own_round_view(own, decimals) for own in state.own],
+        "history": [past_round_view(past) for past in state.history],
+        "own": [own_round_view(own, decimals) for own in state.own],
         "open_orders": [order_view(order, parameters.order_rules) for order in state.open_orders],
         "forecast_inputs": [
-            _forecast_view(question, state.answers.get(question.field), parameters)
+            forecast_view(question, state.answers.get(question.field), parameters)
             for question in state.questions
         ],
-        "forecasts": [_forecast_view(given, given.value, parameters) for given in state.forecasts],
+        "forecasts": [forecast_view(given, given.value, parameters) for given in state.forecasts],
         "result": _result_view(state) if state.show_result else None,
         "final": _final_view(state.final, decimals) if state.final else None,
     }
@@ -93,7 +97,7 @@ def market_rules_view(parameters: MarketParameters, traders: int, pay: Pay) -> J
     return {
         "institution": "call_market",
         "traders": traders,
-        "computer_traders": parameters.computer_traders,
+        "computer_traders": parameters.tells_of_computer_traders,
         "tick": readable(parameters.tick),
         "decimals": parameters.decimals,
         "initial_price": readable(parameters.initial_price),
@@ -159,7 +163,8 @@ def _round_view(ref: RoundRef) -> Json:
     return {"phase": ref.phase, "number": ref.number, "of": ref.of, "overall": ref.overall}
 
 
-def _past_round_view(past: PublicRound) -> Json:
+def past_round_view(past: PublicRound) -> Json:
+    """Return a finished round as everybody sees it."""
     return {
         "phase": past.phase,
         "number": past.number,
@@ -169,7 +174,8 @@ def _past_round_view(past: PublicRound) -> Json:
     }
 
 
-def _own_round_view(own: OwnRound, decimals: int) -> Json:
+def own_round_view(own: OwnRound, decimals: int) -> Json:
+    """Return what happened to a trader in a finished round."""
     return {
         "phase": own.phase,
         "number": own.number,
@@ -182,9 +188,10 @@ def _own_round_view(own: OwnRound, decimals: int) -> Json:
     }
 
 
-def _forecast_view(
+def forecast_view(
     asked: ForecastQuestion | GivenForecast, value: Fraction | None, parameters: MarketParameters
 ) -> Json:
+    """Return a price that is asked for, or a forecast that was given, as the trader sees it."""
     return {
         "field": asked.field,
         "horizon": asked.horizon,

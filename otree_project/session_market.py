@@ -15,7 +15,7 @@ from otree.database import db
 from otree.models import Participant, Session
 from otree.session import CreateSessionInvalidArgs
 
-from markets.money import parse_money
+from markets.money import parse_money, rounded
 from markets.parameters import MarketParameters, ParameterError
 from markets.payoffs import Pay
 from markets.view import PageState, market_view
@@ -55,7 +55,7 @@ def _read_market(session_code: str) -> SessionMarket:
     pay = Pay(
         currency=settings.REAL_WORLD_CURRENCY_CODE,
         cash_per_currency_unit=1 / parse_money(str(config["real_world_currency_per_point"])),
-        participation_fee=Fraction(config["participation_fee"]),
+        participation_fee=rounded(Fraction(config["participation_fee"]), 2),  # 7.10 may come as a float
     )
     traders = parameters.traders_per_market or session.num_participants
     return SessionMarket(parameters, pay, traders, parameters.dividend_seed or session_code)

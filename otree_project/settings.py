@@ -7,6 +7,7 @@ OTREE_SECRET_KEY                                                                
 from os import environ
 from secrets import token_hex
 
+from markets.config import SURROUNDINGS
 from markets.presets import PRESETS
 
 APPS = ["market_intro", "call_market", "market_end"]
@@ -40,6 +41,7 @@ SESSION_CONFIG_DEFAULTS = {
     "real_world_currency_per_point": 0.005,  # 200 cash are one unit of the currency
     "participation_fee": 5.00,
     "doc": "",
+    **SURROUNDINGS,
 }
 
 ROOMS = [{"name": "lab", "display_name": "Laboratory"}]

@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from bots.adapters.in_process_views import SharedViews
 from bots.domain.errors import SessionLost
 from bots.domain.market import MarketView
 from bots.domain.pages import (
@@ -40,7 +41,7 @@ from markets.orders import Order
 from markets.parameters import MarketParameters
 from markets.payoffs import FinalOutcome, Pay
 from markets.rounds import RoundRef
-from markets.view import PageName, PageState, market_view
+from markets.view import PageName, PageState
 
 Step = Literal["phase_start", "trade", "forecast", "wait", "results", "final", "payment"]
 
@@ -73,10 +74,17 @@ class _Seat:
     expires_at: float | None = None
     timer: asyncio.TimerHandle | None = None
     opened: bool = False
+    page: Page | None = None  # as it is now; None until somebody looks
     news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def shown(self) -> tuple[str, int]:
+        """Visit and revision of the present page."""
+        return f"{self.trader}-{self.visit}", len(self.frames)
 
     def tell(self) -> None:
         """Wake whoever waits for this seat's page to change."""
+        self.page = None
         self.news.set()
         self.news = asyncio.Event()
 
@@ -103,6 +111,7 @@ class InProcessMarket:
     ) -> None:
         self.parameters = parameters
         self.pay = pay or Pay()
+        self._views = SharedViews(parameters, traders, self.pay)
         self._seed = parameters.dividend_seed or seed
         self._timed = timed
         self._next_order_id = 1
@@ -135,8 +144,13 @@ class InProcessMarket:
         seat = self._seats[trader]
         if not seat.opened:
             seat.opened = True
+            seat.page = None
             self._start_timer(seat)
         return self._page(seat)
+
+    def shown(self, trader: int) -> tuple[str, int]:
+        """Return visit and revision of a trader's present page."""
+        return self._seats[trader].shown
 
     def news(self, trader: int) -> asyncio.Event:
         """Return the event that is set when the trader's page next changes."""
@@ -248,10 +262,16 @@ class InProcessMarket:
     # What a page shows.
 
     def _page(self, seat: _Seat) -> Page:
+        if seat.page is None:
+            seat.page = self._drawn(seat)
+        return seat.page
+
+    def _drawn(self, seat: _Seat) -> Page:
         kind = {"wait": PageKind.WAIT, "payment": PageKind.END}.get(seat.step, PageKind.MARKET)
-        view = None if seat.step == "wait" else MarketView.model_validate(market_view(self._state(seat)))
+        view = None if seat.step == "wait" else self._views.view(self._state(seat), seat.trader)
+        visit, revision = seat.shown
         return Page(
-            visit=f"{seat.trader}-{seat.visit}",
+            visit=visit,
             kind=kind,
             location=self._location(seat),
             title=_PAGE_CLASSES[seat.step],
@@ -261,7 +281,7 @@ class InProcessMarket:
             expires_at=seat.expires_at,
             errors=seat.errors,
             frames=tuple(seat.frames),
-            revision=len(seat.frames),
+            revision=revision,
         )
 
     def _location(self, seat: _Seat) -> str:
@@ -325,11 +345,14 @@ class InProcessSession:
         Raises:
             SessionLost: the seat was given up.
         """
-        if self._closed:
-            raise SessionLost(f"the seat of trader {self._trader} was given up")
+        self._check_open()
         page = self._market.page(self._trader)
         self._shown = page.visit
         return page
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise SessionLost(f"the seat of trader {self._trader} was given up")
 
     async def act(self, act: Act, until: float) -> Answer:
         """Send a form or a live message; not accepted where the page that was returned last has gone.
@@ -337,13 +360,16 @@ class InProcessSession:
         Raises:
             SessionLost: the seat was given up.
         """
-        shown, page = self._shown, await self.look()
-        if shown not in ("", page.visit):
-            return Answer(accepted=False, words=(_MOVED_ON,), page=page)
+        self._check_open()
+        visit, _ = self._market.shown(self._trader)
+        if not self._shown:
+            await self.look()
+        elif self._shown != visit:
+            return Answer(accepted=False, words=(_MOVED_ON,), page=await self.look())
         if isinstance(act, SendLive):
             return self._market.send(self._trader, act)
         answer = self._market.submit(self._trader, act)
-        self._shown = answer.page.visit if answer.page else page.visit
+        self._shown = answer.page.visit if answer.page else visit
         return answer
 
     async def wait(self, seen: Page, until: float) -> Page | None:
@@ -355,9 +381,10 @@ class InProcessSession:
         try:
             async with asyncio.timeout_at(until):
                 while True:
-                    news, page = self._market.news(self._trader), await self.look()
-                    if (page.visit, page.revision) != (seen.visit, seen.revision):
-                        return page
+                    self._check_open()
+                    news = self._market.news(self._trader)
+                    if self._market.shown(self._trader) != (seen.visit, seen.revision):
+                        return await self.look()
                     await news.wait()
         except TimeoutError:
             return None

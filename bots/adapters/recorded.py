@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NoReturn
 
 from bots.domain.chat import Finish, Message, ModelFailed, Reply
@@ -36,13 +37,15 @@ class RecordingOver(SeatError):
 
 
 class SeatRecording:
-    """One seat's events, as each part of its replay asks for them.
+    """One sitting of a seat, as each part of its replay asks for it.
 
     Args:
-        events: of one seat, in the journal's order, from its `SeatOpened` on.
+        events: in the journal's order, from a `SeatOpened` to before the next.
+        before: the seat's events of earlier sittings, in a run that was resumed.
     """
 
-    def __init__(self, events: Sequence[Event]) -> None:
+    def __init__(self, events: Sequence[Event], before: Sequence[Event] = ()) -> None:
+        self.before = tuple(before)
         self.opened = next(event for event in events if isinstance(event, SeatOpened))
         self.ended = next((event for event in events if isinstance(event, SeatEnded)), None)
         self.events = tuple(event for event in events if not isinstance(event, SeatEnded))
@@ -85,25 +88,20 @@ class SeatRecording:
         return (decision, attempt + 1) in self._asked
 
 
-def recordings(events: Iterable[Event]) -> Mapping[int, SeatRecording]:
-    """Return each seat's recording, by seat number; a seat that was opened again replays its first sitting."""
+def recordings(events: Iterable[Event]) -> Sequence[SeatRecording]:
+    """Return every sitting of every seat, by seat number; a run that was resumed has several of a seat."""
     seats: defaultdict[int, list[Event]] = defaultdict(list)
     for event in events:
         seat = getattr(event, "seat", None)
         if seat is not None:
             seats[seat].append(event)
-    return {
-        seat: SeatRecording(_first_sitting(seats[seat])) for seat in sorted(seats) if _opened(seats[seat])
-    }
+    return [sitting for seat in sorted(seats) for sitting in _sittings(seats[seat])]
 
 
-def _opened(events: Sequence[Event]) -> bool:
-    return any(isinstance(event, SeatOpened) for event in events)
-
-
-def _first_sitting(events: Sequence[Event]) -> Sequence[Event]:
+def _sittings(events: Sequence[Event]) -> Iterator[SeatRecording]:
     starts = [at for at, event in enumerate(events) if isinstance(event, SeatOpened)]
-    return events[starts[0] : starts[1] if len(starts) > 1 else None]
+    for start, end in pairwise([*starts, len(events)]):
+        yield SeatRecording(events[start:end], events[:start])
 
 
 class RecordedSession:
@@ -139,21 +137,15 @@ class RecordedSession:
         sent = self._left.pop() if self._left else None
         if not isinstance(sent, ActSent) or (sent.act == "live") is not isinstance(act, SendLive):
             self._over("no such act")
-        match self._answers.get(sent.ref):
-            case ActUnanswered() as unanswered:
-                raise TimeoutError(unanswered.reason)
-            case ActAnswered() as answered if isinstance(act, SendLive):
-                return Answer(answered.accepted, answered.words, frame=answered.content)
-            case ActAnswered() as answered:
-                page = self._turned() if self._left else None
-                return Answer(answered.accepted, answered.words, page=page, frame=answered.content)
-            case _:
-                self._over("no answer to the last act")
+        answer = self._answers.get(sent.ref) or self._over("no answer to the last act")
+        if isinstance(answer, ActUnanswered):
+            raise TimeoutError(answer.reason)
+        return Answer(answer.accepted, answer.words, page=self._turned(), frame=answer.content)
 
     async def wait(self, seen: Page, until: float) -> Page | None:
         """Return the page that took the place of `seen` while the trader waited or decided."""
         del until
-        if seen.kind is PageKind.MARKET:
+        if seen.kind is not PageKind.WAIT:
             await self._maker.stuck.wait()
         return self._turned() or self._over("no later page")
 
@@ -259,6 +251,7 @@ class RecordedMaker:
         Raises:
             DecisionFailed: by what the replies hold, or as recorded where time or the provider ended it.
         """
+        self.stuck.clear()
         self._model.begin(situation.decision)
         recorded = self._recording.outcome(situation.decision)
         decision, failed = await self._anew(situation, deadline, record)

@@ -10,11 +10,11 @@ import asyncio
 import hashlib
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bots.agents.prompts import NumberForm, again, page_prompt, system_prompt
-from bots.agents.replies import UnusableReply, read_reply, reply_schema
+from bots.agents.replies import UnusableReply, read_reply, reply_schema, whole_text
 from bots.domain.chat import ChatModel, Finish, Message, ModelFailed, Reply
 from bots.domain.errors import DecisionFailed, FailureKind
 from bots.domain.market import Decision
@@ -33,8 +33,8 @@ class Manner:
     Attributes:
         numbers: how it is asked to write prices.
         reasks: how often an unusable answer goes back to it with what is wrong.
-        spread_seconds: a decision's first request is held back by a draw up to so long, so that all traders of
-            a round do not ask at one moment.
+        spread_seconds: a decision's first request is held back by a draw up to so long, so that not all
+            traders of a round ask at one moment.
         first_pause: seconds before the first repeated request; doubles, with jitter.
     """
 
@@ -148,9 +148,8 @@ class LlmTrader:
             failed.kind is FailureKind.BAD_REPLY and failures > self._manner.reasks
         ):
             raise failed
-        backoff = min(_LONGEST_PAUSE, self._manner.first_pause * 2.0 ** (failures - 1)) * self._draw.uniform(
-            0.5, 1.0
-        )
+        doubled = self._manner.first_pause * 2.0 ** min(failures - 1, 16)
+        backoff = min(_LONGEST_PAUSE, doubled) * self._draw.uniform(0.5, 1.0)
         pause = max(failed.retry_after, backoff)
         left = deadline - self._clock.monotonic()
         if pause >= left:
@@ -172,6 +171,7 @@ class LlmTrader:
         except asyncio.CancelledError:
             self._replied(talk, started, error="given up: the deadline came, or the page went on")
             raise
+        reply = replace(reply, text=whole_text(reply.text))
         self._replied(talk, started, reply=reply)
         return reply
 

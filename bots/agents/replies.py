@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from math import ceil, floor
 from typing import Annotated, Any, NoReturn
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -22,6 +23,9 @@ from markets.orders import Side
 _LONGEST_REPLY = 200_000  # characters that are read as JSON
 _LONGEST_NUMBER = 40
 _MOST_FAULTS = 12  # told to the model at once
+_WORDS = ("reasoning", "insight", "plan")
+_SHORT_TEXT = 120  # characters of a small model's text
+_FEW_ORDERS = 2
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _FENCED = re.compile(r"```(?:json)?\s*(.*?)```", re.DOTALL)
 
@@ -42,8 +46,10 @@ def reply_schema(view: MarketView, numbers: NumberForm = "number") -> Schema:
     Every key is required and no other is allowed, which is what providers' strict modes ask for; limits of
     value stand in the prompt and are checked by the market's rules.
     """
-    words = {key: {"type": "string"} for key in ("reasoning", "insight", "plan")}
-    price = {"type": {"number": "number", "text": "string", "integer": "integer"}[numbers]}
+    if numbers == "integer":
+        return _small_schema(view)
+    words = {key: {"type": "string"} for key in _WORDS}
+    price = {"type": "string" if numbers == "text" else "number"}
     if view.page == "forecast":
         return _object({**words, "forecasts": _object({one.field: price for one in view.forecast_inputs})})
     order = _object(
@@ -55,6 +61,28 @@ def reply_schema(view: MarketView, numbers: NumberForm = "number") -> Schema:
     )
     cancel = {"cancel": {"type": "array", "items": {"type": "integer"}}} if view.open_orders else {}
     return _object({**words, "orders": {"type": "array", "items": order}, **cancel})
+
+
+def _small_schema(view: MarketView) -> Schema:
+    """The same for small models: whole numbers, few orders, short texts, each within its limits.
+
+    Such models answer under a grammar made from the schema, which keeps them to it.
+    """
+    words = {key: {"type": "string", "maxLength": _SHORT_TEXT} for key in _WORDS}
+    if view.page == "forecast":
+        limits = {
+            one.field: {"type": "integer", "minimum": ceil(one.minimum), "maximum": floor(one.maximum)}
+            for one in view.forecast_inputs
+        }
+        return _object({**words, "forecasts": _object(limits)})
+    order = _object(
+        {
+            "side": {"type": "string", "enum": [side.value for side in Side]},
+            "quantity": {"type": "integer", "minimum": 1, "maximum": view.market.max_quantity},
+            "price": {"type": "integer", "minimum": 1, "maximum": floor(view.market.max_price)},
+        }
+    )
+    return _object({**words, "orders": {"type": "array", "items": order, "maxItems": _FEW_ORDERS}})
 
 
 def read_reply(text: str, view: MarketView) -> Decision:
@@ -150,10 +178,26 @@ def _read_json(text: str) -> object:
     problem = "it is empty"
     for candidate in _candidates(text):
         try:
-            return json.loads(candidate, parse_float=Decimal, parse_constant=_no_constant)
+            return _unicode(json.loads(candidate, parse_float=Decimal, parse_constant=_no_constant))
         except (ValueError, RecursionError, ArithmeticError) as error:
             problem = "its nesting is too deep" if isinstance(error, RecursionError) else str(error)
     raise UnusableReply(f"The answer is not one complete JSON object: {problem}.")
+
+
+def whole_text(text: str) -> str:
+    """Return a text as it can be written and sent: half a surrogate pair becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _unicode(value: Any) -> Any:
+    """Parsed JSON with every text whole; an escape may hold half a surrogate pair."""
+    if isinstance(value, str):
+        return whole_text(value)
+    if isinstance(value, list):
+        return [_unicode(one) for one in value]
+    if isinstance(value, dict):
+        return {whole_text(key): _unicode(one) for key, one in value.items()}
+    return value
 
 
 def _candidates(text: str) -> Iterator[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 
-from bots.domain.market import Decision, MarketRules, MarketView, OpenOrder, OrderIntent
+from bots.domain.market import Decision, DividendOutcome, MarketRules, MarketView, OpenOrder, OrderIntent
 from markets.accounts import Account
 from markets.fundamental import constant_fundamental_values
 from markets.orders import Order, OrderDraft, OrderRules, check_order
@@ -16,7 +17,7 @@ _NOBODY = 0  # every order checked here is the trader's own
 
 def expected_dividend(market: MarketRules) -> Decimal:
     """Return E[d], cash per share and round."""
-    return _decimal(_expected_dividend(market))
+    return _decimal(_expected_dividend(market.dividends))
 
 
 def fundamental_values(market: MarketRules, rounds: int) -> tuple[Decimal, ...]:
@@ -24,8 +25,15 @@ def fundamental_values(market: MarketRules, rounds: int) -> tuple[Decimal, ...]:
 
     It does not need the values to be disclosed on the page.
     """
+    return _fundamental_values(market.dividends, market.interest_rate, market.buy_back, rounds)
+
+
+@lru_cache(maxsize=256)  # every trader of a market asks for the same values on every page
+def _fundamental_values(
+    dividends: tuple[DividendOutcome, ...], interest_rate: Decimal, buy_back: Decimal, rounds: int
+) -> tuple[Decimal, ...]:
     values = constant_fundamental_values(
-        _expected_dividend(market), Fraction(market.interest_rate), Fraction(market.buy_back), rounds
+        _expected_dividend(dividends), Fraction(interest_rate), Fraction(buy_back), rounds
     )
     return tuple(_decimal(value) for value in values)
 
@@ -108,9 +116,10 @@ def _known(order: OpenOrder, rules: OrderRules) -> Order:
     return Order(order.order_id, _NOBODY, order.side, order.quantity, limit, order.ref)
 
 
-def _expected_dividend(market: MarketRules) -> Fraction:
-    weights = sum(outcome.weight for outcome in market.dividends)
-    return sum((Fraction(one.amount) * one.weight for one in market.dividends), Fraction(0)) / weights
+@lru_cache(maxsize=256)
+def _expected_dividend(dividends: tuple[DividendOutcome, ...]) -> Fraction:
+    weights = sum(outcome.weight for outcome in dividends)
+    return sum((Fraction(one.amount) * one.weight for one in dividends), Fraction(0)) / weights
 
 
 def _decimal(value: Fraction) -> Decimal:

@@ -60,6 +60,7 @@ class SeatLog:
                 seconds_left=left,
                 view=page.market,
                 text="" if page.market else page.text,
+                form=page.form if page.form and page.form.fields else None,
                 errors=page.errors,
             )
         )

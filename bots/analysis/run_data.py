@@ -71,7 +71,7 @@ def market_rounds(events: Iterable[Event]) -> tuple[MarketRound, ...]:
     """Return the rounds that any bot has seen finished, practice first, in order."""
     rounds: dict[tuple[Phase, int], MarketRound] = {}
     for view in _views(events):
-        values = _fundamentals(view.market)
+        values = fundamental_path(view.market)
         for past in view.history:
             fundamental = values[past.number - 1] if past.phase == "paid" else None
             rounds[past.phase, past.number] = MarketRound(
@@ -84,7 +84,7 @@ def _views(events: Iterable[Event]) -> Iterable[MarketView]:
     return (event.view for event in events if isinstance(event, PageSeen) and event.view is not None)
 
 
-def _fundamentals(rules: MarketRules) -> tuple[Decimal, ...]:
+def fundamental_path(rules: MarketRules) -> tuple[Decimal, ...]:
     """Return the fundamental value of each paid round, cash per share, from the public rules."""
     weights = sum(outcome.weight for outcome in rules.dividends)
     expected = sum((Fraction(one.amount) * one.weight for one in rules.dividends), Fraction(0)) / weights

@@ -263,6 +263,33 @@ class SeatRecord(Value):
     reason: str = ""
 
 
+class ModelUse(Value):
+    """What one model was asked and used in a run.
+
+    Attributes:
+        model: as asked for.
+        served: models that answered, as their providers name them.
+        unanswered: requests that brought no reply.
+        uncounted: replies whose tokens are not known and so not in the sums.
+        cost_usd: of the replies whose price is known; None where none is.
+        unpriced: replies whose price is not known.
+        seconds: from request to reply, summed over replies.
+    """
+
+    model: str
+    served: tuple[str, ...] = ()
+    requests: int
+    unanswered: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    uncounted: int = 0
+    cost_usd: Decimal | None = None
+    unpriced: int = 0
+    seconds: float = 0.0
+
+
 class RunManifest(Value):
     """What was run, with what, and how it ended; `manifest.json` of a run folder."""
 
@@ -290,3 +317,9 @@ class RunManifest(Value):
     git: dict[str, Any] = Field(default_factory=dict)  # commit, dirty
     machine: dict[str, Any] = Field(default_factory=dict)
     configuration: dict[str, Any] = Field(default_factory=dict)
+    max_tokens: int | None = None  # limits of the whole run; None for none
+    max_cost_usd: Decimal | None = None
+    prices: str = ""  # name and version of the price table
+    prompts: str = ""  # hash of the prompts' texts
+    models: tuple[ModelUse, ...] = ()
+    over_budget: int = 0  # decisions that a limit left to the fallback

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from rich.console import Console
 
+from bots.adapters.run_folder import read_manifest
 from bots.analysis.figures import price_and_volume
+from bots.analysis.model_use import ModelMeter
 from bots.analysis.run_data import market_rounds, read_journal, trader_results
 from bots.services.runner import RunReport
-from bots.services.summary import print_market, print_traders
+from bots.services.summary import print_market, print_models, print_traders
 
 
 def show_and_draw(console: Console, report: RunReport) -> None:
@@ -19,6 +23,7 @@ def show_and_draw(console: Console, report: RunReport) -> None:
         print_market(console, rounds)
     console.print()
     print_traders(console, trader_results(events))
+    print_models(console, ModelMeter(events), read_manifest(report.folder))
     console.print()
     reason = f": {report.end.reason}" if report.end.reason else ""
     console.print(f"Run {report.end.outcome.value}{reason}", highlight=False, markup=False)
@@ -26,3 +31,18 @@ def show_and_draw(console: Console, report: RunReport) -> None:
     if rounds:
         figure = price_and_volume(rounds, report.folder)[0]
         console.print(f"Figure:     {figure}", highlight=False, markup=False, soft_wrap=True)
+    _write_report(console, report.folder)
+
+
+def _write_report(console: Console, folder: Path) -> None:
+    """Write the run's report; whatever goes wrong there is told, and the run is as good as before."""
+    try:
+        from bots.analysis.report import write_report
+        from bots.analysis.runs import open_run
+
+        file = write_report([open_run(folder)], folder / "report.html")[0]
+    except Exception as error:  # noqa: BLE001 - the run is over and kept; its report can be made again
+        told = f"Warning: no report ({type(error).__name__}: {error}). Try: bots report {folder}"
+        console.print(told, highlight=False, markup=False, soft_wrap=True)
+    else:
+        console.print(f"Report:     {file}", highlight=False, markup=False, soft_wrap=True)

@@ -14,10 +14,10 @@ from rich.console import Console
 
 from bots.domain.errors import BotsError, UserMustMend
 from bots.domain.records import RunOutcome
-from bots.services import model_commands
+from bots.services import analysis_commands, model_commands, study_commands
 from bots.services.configuration import environment, readable_by_others
 from bots.services.interrupt import interruptible
-from bots.services.plan import DEFAULT_TIMEOUT_MINUTES, RunPlan, Transport
+from bots.services.plan import DEFAULT_TIMEOUT_MINUTES, RunPlan, Transport, usd
 from bots.services.room import Room
 
 EXIT_MEND = 2
@@ -69,7 +69,15 @@ def run(
     num_bots: Annotated[
         int | None, typer.Option(help="Only the last N links become bots.  [default: all]")
     ] = None,
-    fallback: Annotated[str, typer.Option(help="Strategy that acts where a decision fails.")] = "hold",
+    fallback: Annotated[
+        str, typer.Option(help="Who acts where a decision fails: a strategy, or last-plan.")
+    ] = "hold",
+    max_cost: Annotated[
+        str | None, typer.Option(metavar="USD", help="Most the models may cost; then the fallback acts.")
+    ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(help="Most tokens the models may use; then the fallback acts.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the traders' own draws.")] = 1,
     data_dir: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("bot-data"),
     transport: Annotated[
@@ -87,6 +95,8 @@ def run(
         num_bots=num_bots,
         data=data_dir,
         fallback=fallback,
+        max_cost_usd=None if max_cost is None else usd(max_cost, "--max-cost"),
+        max_tokens=max_tokens,
         seed=seed,
         headed=headed,
         transport=transport,
@@ -179,7 +189,9 @@ def _in_loop(work: Callable[[Room], Coroutine[Any, Any, int]]) -> None:
     raise typer.Exit(asyncio.run(guarded()))
 
 
+analysis_commands.register(app)
 model_commands.register(app)
+study_commands.register(app)
 
 _run_alone = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None, add_completion=False)
 _run_alone.command()(run)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from bots.analysis.inference import CONFIDENCE, RESAMPLES, Pooled
@@ -77,7 +78,7 @@ def _print_side_by_side(
 ) -> None:
     table = _table("Measure", "Formula", "Unit", left=3)
     for name in panel.names:
-        table.add_column(name, justify="right")
+        table.add_column(escape(name), justify="right")
     if len(panel) > 1:
         table.add_column("Mean", justify="right")
         table.add_column("95 % interval", justify="right")
@@ -87,7 +88,7 @@ def _print_side_by_side(
         cells += [written(value) for value in one.values.tolist()]
         if len(panel) > 1:
             cells += [written(pooled[name].mean), interval(pooled[name])]
-        table.add_row(*cells)
+        table.add_row(*map(escape, cells))
     console.print(table)
 
 
@@ -96,20 +97,20 @@ def _print_rows(console: Console, panel: Panel, results: Results) -> None:
     for key in _IN_ROWS:
         table.add_column(MEASURES[key].label, justify="right")
     for number, name in enumerate(panel.names[:_MOST_ROWS]):
-        table.add_row(name, *(written(float(results[key].values[number])) for key in _IN_ROWS))
+        table.add_row(escape(name), *(written(float(results[key].values[number])) for key in _IN_ROWS))
     console.print(table)
     if len(panel) > _MOST_ROWS:
         console.print(f"… and {len(panel) - _MOST_ROWS} more markets; --json has them all", highlight=False)
 
 
 def _print_pooled(console: Console, pooled: Mapping[str, Pooled]) -> None:
-    table = _table("Pooled over markets", "Formula", "Unit", left=3)
+    table = _table("Pooled over markets", "Unit", left=2)
     for name in ("Mean", "95 % interval", "Markets"):
         table.add_column(name, justify="right")
     for name, one in pooled.items():
         described = MEASURES[name]
         numbers = (written(one.mean), interval(one), str(one.markets))
-        table.add_row(described.label, described.formula, described.unit, *numbers)
+        table.add_row(*map(escape, (described.label, described.unit, *numbers)))
     console.print(table)
 
 
@@ -127,7 +128,7 @@ def _print_reasons(console: Console, results: Results) -> None:
 def _table(*names: str, left: int) -> Table:
     table = Table(box=None, pad_edge=False)
     for number, name in enumerate(names):
-        table.add_column(name, justify="left" if number < left else "right", no_wrap=number == 0)
+        table.add_column(name, justify="left" if number < left else "right", no_wrap=True)
     return table
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,8 @@ class RunPlan:
         num_bots: only the last so many links become bots; None for all.
         data: folder of all runs.
         fallback: strategy that acts where a decision fails.
+        max_cost_usd: most the run's models may cost; None for no limit.
+        max_tokens: most tokens, in and out, of the run's models; None for no limit.
         seed: of the traders' own draws; each seat has one derived from it.
         headed: show the browser.
         transport: how participants reach their pages.
@@ -48,6 +51,8 @@ class RunPlan:
     num_bots: int | None = None
     data: Path = Path("bot-data")
     fallback: str = "hold"
+    max_cost_usd: Decimal | None = None
+    max_tokens: int | None = None
     seed: int = 1
     headed: bool = False
     transport: Transport = Transport.BROWSER
@@ -71,6 +76,27 @@ class RunPlan:
                 where="--num-bots",
                 mend="Give a number from 1 to the session's participants, or leave it out for all.",
             )
+        if self.max_tokens is not None and self.max_tokens < 1:
+            raise UserMustMend(
+                f"a limit of {self.max_tokens} tokens lets no model be asked",
+                where="--max-tokens",
+                mend="Give a number above 0, or leave it out.",
+            )
+
+
+def usd(text: str, where: str) -> Decimal:
+    """Read an amount of money, exactly.
+
+    Raises:
+        UserMustMend: it is none, or not above 0.
+    """
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or amount <= 0:
+        raise UserMustMend(f"{text!r} is no amount above 0", where=where, mend="Give USD, such as 2.50.")
+    return amount
 
 
 def links_for_bots(links: tuple[ParticipantLink, ...], num_bots: int | None) -> tuple[ParticipantLink, ...]:

@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from bots.analysis.model_use import ModelMeter
 from bots.domain.experiment import Seat
 from bots.domain.market import Decision, RoundRef
 from bots.domain.pages import PageKind
@@ -53,6 +54,7 @@ class Progress:
     clock: Clock
     console: Console
     title: str
+    meter: ModelMeter = field(default_factory=ModelMeter)
     state: dict[int, SeatState] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -60,6 +62,7 @@ class Progress:
 
     def listen(self, event: Event) -> None:
         """Take in one event of the run."""
+        self.meter.listen(event)
         seat = getattr(event, "seat", None)
         if seat in self.state:
             self.state[seat] = self._after(self.state[seat], event)
@@ -89,7 +92,9 @@ class Progress:
         """Return the table of all seats as it stands now."""
         left = max(0.0, self.until - self.clock.monotonic())
         table = Table(
-            title=Text(f"{self.title} · {_clock_text(left)} left"),
+            title=Text(
+                " · ".join(filter(None, (self.title, f"{_clock_text(left)} left", self.meter.line())))
+            ),
             title_justify="left",
             expand=False,
             box=None,
@@ -130,7 +135,8 @@ class Progress:
         where = " · ".join(f"{count} × {place}" for place, count in sorted(places.items()))
         last = next((s for s in reversed(self.state.values()) if s.decision and not s.ended), None)
         said = f" · {last.trader}: {last.decision}" if last else ""
-        return f"{where}{said} · {left} left"
+        used = f" · {self.meter.line()}" if self.meter.line() else ""
+        return f"{where}{said}{used} · {left} left"
 
     @asynccontextmanager
     async def shown(self) -> AsyncIterator[None]:

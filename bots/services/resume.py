@@ -19,7 +19,7 @@ from bots.services.configuration import CONFIG
 from bots.services.plan import RunPlan, Transport
 from bots.services.room import Room
 from bots.services.runner import Prepared, RunReport, end_of_all_seats, play_to_the_end
-from bots.services.traders import TraderSpec, assign, check_ready, resolve
+from bots.services.traders import TraderSpec, check_ready, make_fallback, resolve
 from bots.services.transports import browser_for
 
 
@@ -95,8 +95,8 @@ def _prepare(
     pasts = {record.seat: Past.of_seat(events, record.seat) for record in manifest.seats}
     left = [record for record in manifest.seats if not pasts[record.seat].finished]
     specs = {record.seat: _same_trader(record, catalogue) for record in left}
-    (fallback,) = assign(manifest.fallback, 1, manifest.seed, catalogue)
-    check_ready([*specs.values(), fallback], catalogue, environment)
+    make_fallback(manifest.fallback, manifest.seed)
+    check_ready(specs.values(), catalogue, environment)
     links = read_links_file(folder / "bot-links.cfg")
     by_code = {link.code: link for link in links.links}
     return Prepared(
@@ -104,10 +104,10 @@ def _prepare(
         links=links,
         seats=tuple(_seat(record, by_code, folder) for record in left),
         specs=specs,
-        fallback=fallback,
         catalogue=catalogue,
         browser=browser_for(Transport(manifest.transport), headed=headed),
         pasts=pasts,
+        earlier=events,
     )
 
 
@@ -131,6 +131,8 @@ def _plan(manifest: RunManifest, timeout_minutes: float | None, headed: bool) ->
         notes=manifest.notes,
         timeout_minutes=manifest.timeout_minutes,
         fallback=manifest.fallback,
+        max_cost_usd=manifest.max_cost_usd,
+        max_tokens=manifest.max_tokens,
         seed=manifest.seed,
         headed=headed,
         transport=Transport(manifest.transport),

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from bots.adapters.clock import SystemClock
 from bots.adapters.links import Credentials, SessionLinks, read_links, write_links_file
 from bots.adapters.models.catalogue import Catalogue, load_catalogue
+from bots.adapters.models.prices import price_table_version
 from bots.adapters.run_folder import (
     FanOut,
     JournalWriter,
@@ -28,16 +29,28 @@ from bots.adapters.run_folder import (
 )
 from bots.adapters.web_driver import BrowserSettings
 from bots.agents.past import Past
+from bots.agents.prompts import texts_hash
 from bots.agents.trading_agents import Table, TradingAgent
+from bots.analysis.model_use import ModelMeter
 from bots.domain.experiment import RunEnd, Seat, SeatEnd, run_experiment
 from bots.domain.ports import Clock
-from bots.domain.records import RunManifest, RunOutcome, SeatOutcome, SeatRecord
+from bots.domain.records import Event, RunManifest, RunOutcome, SeatOutcome, SeatRecord
 from bots.services.configuration import CONFIG
+from bots.services.local_model import with_local_model
 from bots.services.plan import RunPlan, links_for_bots
 from bots.services.progress import Progress
 from bots.services.room import Room
 from bots.services.surroundings import git_state, machine, package_versions
-from bots.services.traders import Traders, TraderSpec, assign, check_ready
+from bots.services.traders import (
+    Budget,
+    Traders,
+    TraderSpec,
+    assign,
+    check_priced,
+    check_ready,
+    make_fallback,
+    spent_on,
+)
 from bots.services.transports import Entrance, browser_for, open_entrance
 
 
@@ -49,10 +62,10 @@ class Prepared:
     links: SessionLinks
     seats: tuple[Seat, ...]
     specs: Mapping[int, TraderSpec]  # by seat number
-    fallback: TraderSpec
     catalogue: Catalogue
     browser: BrowserSettings | None  # None: no browser is needed
     pasts: Mapping[int, Past] = field(default_factory=dict)  # by seat number; of a run that goes on
+    earlier: Sequence[Event] = ()  # of a run that goes on
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +83,13 @@ async def prepare(plan: RunPlan, environment: Mapping[str, str]) -> Prepared:
         UserMustMend: says what, where and how.
     """
     catalogue = load_catalogue(CONFIG / "models.toml")
-    links = await read_links(plan.url, _credentials(environment))
+    links = await read_links(plan.url, credentials_of(environment))
     chosen = links_for_bots(links.links, plan.num_bots)
     specs = assign(plan.model, len(chosen), plan.seed, catalogue)
-    (fallback,) = assign(plan.fallback, 1, plan.seed, catalogue)
-    check_ready([*specs, fallback], catalogue, environment)
+    make_fallback(plan.fallback, plan.seed)
+    check_ready(specs, catalogue, environment)
+    if plan.max_cost_usd is not None:
+        check_priced(specs, catalogue)
     draw = random.Random(f"seats of {plan.seed}")
     seats = tuple(
         Seat(number, link.code, link.url, spec.name, draw.getrandbits(32))
@@ -85,7 +100,6 @@ async def prepare(plan: RunPlan, environment: Mapping[str, str]) -> Prepared:
         links,
         seats,
         {seat.number: spec for seat, spec in zip(seats, specs, strict=True)},
-        fallback,
         catalogue,
         browser_for(plan.transport, headed=plan.headed),
     )
@@ -116,14 +130,16 @@ async def play_to_the_end(
 ) -> RunReport:
     """Let the traders play, and write into the manifest how it ended, whatever happens."""
     end = RunEnd(RunOutcome.INTERRUPTED, {}, "ended before the traders played")
+    meter = ModelMeter(prepared.earlier)
     try:
-        end = await _play(prepared, manifest, folder, clock, room)
+        end = await _play(prepared, manifest, folder, clock, room, meter)
     except Exception as error:
         end = RunEnd(RunOutcome.FAILED, {}, f"{type(error).__name__}: {error}")
         raise
     finally:
         manifest = _ended(manifest, end, clock)
-        write_manifest(folder, manifest)
+        used = {"models": meter.uses, "over_budget": meter.over_budget}
+        write_manifest(folder, manifest.model_copy(update=used))
     return RunReport(folder, end)
 
 
@@ -134,14 +150,20 @@ def end_of_all_seats(manifest: RunManifest, folder: Path, clock: Clock) -> RunRe
     return RunReport(folder, end)
 
 
-async def _play(prepared: Prepared, manifest: RunManifest, folder: Path, clock: Clock, room: Room) -> RunEnd:
+async def _play(
+    prepared: Prepared, manifest: RunManifest, folder: Path, clock: Clock, room: Room, meter: ModelMeter
+) -> RunEnd:
+    plan, title = prepared.plan, f"Run {manifest.run}: {manifest.model}"
     until = clock.monotonic() + 60 * prepared.plan.timeout_minutes
-    progress = Progress(prepared.seats, until, clock, room.console, f"Run {manifest.run}: {manifest.model}")
+    progress = Progress(prepared.seats, until, clock, room.console, title, meter)
+    budget = Budget(plan.max_tokens, plan.max_cost_usd, spent_on(meter.uses))
     with JournalWriter(folder / "journal.jsonl") as journal:
         table = Table(FanOut(journal, progress.listen), clock, until, manifest.run_id)
+        specs, log = prepared.specs.values(), folder / "local-model.log"
         async with (
-            Traders(prepared.catalogue, room.environment, clock) as traders,
-            open_entrance(prepared.plan.transport, prepared.browser) as entrance,
+            with_local_model(specs, prepared.catalogue, room.environment, log) as environment,
+            Traders(prepared.catalogue, environment, clock, budget) as traders,
+            open_entrance(plan.transport, prepared.browser) as entrance,
             progress.shown(),
         ):
 
@@ -160,7 +182,7 @@ async def _play_seat(
     session = await entrance.open_session(seat.link)
     try:
         maker = traders.build(prepared.specs[seat.number], seat.seed)
-        fallback = traders.build(prepared.fallback, seat.seed)
+        fallback = make_fallback(prepared.plan.fallback, seat.seed)
         past = prepared.pasts.get(seat.number)
         await TradingAgent(seat, session, maker=maker, fallback=fallback, table=table, past=past).play()
     finally:
@@ -182,6 +204,10 @@ def _manifest(prepared: Prepared, number: int, clock: Clock) -> RunManifest:
         bots=len(prepared.seats),
         timeout_minutes=plan.timeout_minutes,
         fallback=plan.fallback,
+        max_tokens=plan.max_tokens,
+        max_cost_usd=plan.max_cost_usd,
+        prices=price_table_version(),
+        prompts=texts_hash(),
         transport=plan.transport.value,
         seed=plan.seed,
         seats=_seat_records(prepared.seats, prepared.specs),
@@ -219,7 +245,7 @@ def _ended(manifest: RunManifest, end: RunEnd, clock: Clock) -> RunManifest:
     )
 
 
-def _credentials(environment: Mapping[str, str]) -> Credentials:
+def credentials_of(environment: Mapping[str, str]) -> Credentials:
     """Return what opens the admin pages and the REST interface of the experiment's oTree server."""
     key, password = environment.get("OTREE_REST_KEY"), environment.get("OTREE_ADMIN_PASSWORD")
     return Credentials(

@@ -9,7 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bots.analysis.model_use import ModelMeter, cost_text
 from bots.analysis.run_data import MarketRound, TraderResult
+from bots.domain.records import RunManifest
 
 
 def print_market(console: Console, rounds: Sequence[MarketRound]) -> None:
@@ -50,6 +52,40 @@ def print_traders(console: Console, results: Sequence[TraderResult]) -> None:
         ended = [one.outcome] if unfinished else []
         table.add_row(str(one.seat), Text(one.trader), *(cell(one) for cell in columns.values()), *ended)
     console.print(table)
+
+
+def print_models(console: Console, meter: ModelMeter, manifest: RunManifest) -> None:
+    """Print one line a model: requests, tokens and cost; and whether a limit of the run was reached."""
+    if not meter.uses:
+        return
+    table = Table(title="Models", title_justify="left", box=None, pad_edge=False)
+    table.add_column("Model", overflow="fold")
+    for name in ("Requests", "Unanswered", "Tokens in", "Tokens out", "Seconds each", "Cost"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for use in meter.uses:
+        replies = use.requests - use.unanswered
+        table.add_row(
+            Text(use.model),
+            str(use.requests),
+            str(use.unanswered),
+            f"{use.input_tokens:,}",
+            f"{use.output_tokens:,}",
+            f"{use.seconds / replies:.1f}" if replies else "–",
+            cost_text([use]),
+        )
+    console.print()
+    console.print(table)
+    if meter.over_budget:
+        console.print(Text(_limit_reached(meter, manifest), style="yellow"), soft_wrap=True)
+
+
+def _limit_reached(meter: ModelMeter, manifest: RunManifest) -> str:
+    money = None if manifest.max_cost_usd is None else f"{manifest.max_cost_usd} USD"
+    tokens = None if manifest.max_tokens is None else f"{manifest.max_tokens:,} tokens"
+    limits = " and ".join(filter(None, (money, tokens)))
+    return (
+        f"The limit of {limits} was reached: {manifest.fallback} made {meter.over_budget} decisions instead."
+    )
 
 
 def _cash(amount: Decimal | None) -> str:

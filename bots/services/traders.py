@@ -19,18 +19,32 @@ from bots.adapters.models.catalogue import (
     load_catalogue,
     parse_counts,
 )
-from bots.adapters.models.limits import Budget, Pace
+from bots.adapters.models.limits import Budget, Pace, Spent
+from bots.adapters.models.local import LOCAL_MODEL, local_model_python
 from bots.adapters.models.scripted import ScriptedModel
+from bots.agents.fallbacks import FALLBACKS
 from bots.agents.llm import LlmTrader, Manner
 from bots.agents.strategies import STRATEGIES
 from bots.domain.chat import ChatModel
 from bots.domain.errors import UserMustMend
 from bots.domain.ports import Clock, DecisionMaker
+from bots.domain.records import ModelUse, Usage
 
 if TYPE_CHECKING:
     from bots.adapters.models.providers import Line
 
-__all__ = ["Budget", "TraderSpec", "Traders", "assign", "check_ready", "load_catalogue", "resolve"]
+__all__ = [
+    "Budget",
+    "TraderSpec",
+    "Traders",
+    "assign",
+    "check_priced",
+    "check_ready",
+    "load_catalogue",
+    "make_fallback",
+    "resolve",
+    "spent_on",
+]
 
 _ENV_FILE = "bots/config/.env"
 _MODEL_OPTION = "MODEL_NAME"
@@ -105,6 +119,9 @@ def check_ready(specs: Iterable[TraderSpec], catalogue: Catalogue, environment: 
     """
     checked: set[str] = set()
     for spec in specs:
+        if asks_shipped_model(spec, catalogue, environment):
+            local_model_python(environment)
+            continue
         if spec.model is None or spec.model.provider in checked:
             continue
         checked.add(spec.model.provider)
@@ -118,6 +135,62 @@ def check_ready(specs: Iterable[TraderSpec], catalogue: Catalogue, environment: 
                 where=_ENV_FILE,
                 mend=f"Add the line {provider.api_key_env}=your key, as .env.example beside it shows.",
             )
+
+
+def asks_shipped_model(spec: TraderSpec, catalogue: Catalogue, environment: Mapping[str, str]) -> bool:
+    """Tell whether a seat asks the shipped local model and no server of the user's takes its place."""
+    if spec.model is None or spec.model.model != LOCAL_MODEL:
+        return False
+    provider = catalogue.providers[spec.model.provider]
+    return provider.kind == "local" and not environment.get(provider.base_url_env or "")
+
+
+def check_priced(specs: Iterable[TraderSpec], catalogue: Catalogue) -> None:
+    """Check that the price of every model is known, without which a limit of money cannot hold.
+
+    Raises:
+        UserMustMend: names the model and how to give its price.
+    """
+    from bots.adapters.models.prices import Price, cost_usd
+
+    used = Usage(input_tokens=1, output_tokens=1)
+    for spec in specs:
+        if spec.model is None or catalogue.providers[spec.model.provider].kind == "scripted":
+            continue
+        own = Price(spec.model.price.input, spec.model.price.output) if spec.model.price else None
+        provider = catalogue.providers[spec.model.provider].prices
+        if cost_usd(used, own=own, provider=provider, model=spec.model.model) is None:
+            raise UserMustMend(
+                f"no price is known for {spec.name}, so a limit of money cannot hold",
+                where="--max-cost",
+                mend=f'Add price = {{ input = "2.50", output = "10.00" }} to it in {catalogue.where}, '
+                "or set --max-tokens instead.",
+            )
+
+
+def spent_on(uses: Iterable[ModelUse]) -> Spent:
+    """Return what earlier parts of a run used, as its budget counts it."""
+    spent = Spent()
+    for use in uses:
+        spent.tokens += use.input_tokens + use.output_tokens
+        spent.cost_usd += use.cost_usd or 0
+        spent.unpriced += use.unpriced
+    return spent
+
+
+def make_fallback(name: str, seed: int) -> DecisionMaker:
+    """Return what acts where a decision failed: a strategy, or `last-plan`; never a model, which may fail.
+
+    Raises:
+        UserMustMend: no fallback has this name.
+    """
+    if name not in FALLBACKS:
+        raise UserMustMend(
+            f"{name!r} cannot act where a decision fails",
+            where="--fallback",
+            mend=f"Name one of {', '.join(sorted(FALLBACKS))}.",
+        )
+    return FALLBACKS[name](seed)
 
 
 class Traders:
@@ -184,13 +257,13 @@ class Traders:
         if name not in self._lines:
             keep_libraries_quiet()
             settings = {key: value.get_secret_value() for key, value in self._settings.items()}
-            base_url = _base_url(name, provider, settings)
+            reached = reach(name, provider, settings)
             self._lines[name] = Line(
                 name,
                 provider,
-                base_url,
-                _key(provider, settings),
-                open_client(provider.concurrency, _proxy(base_url, settings)),
+                reached.base_url,
+                reached.key,
+                open_client(provider.concurrency, reached.proxy),
                 Pace(
                     self._clock,
                     requests_per_minute=provider.requests_per_minute,
@@ -199,6 +272,25 @@ class Traders:
                 ),
             )
         return self._lines[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How a provider is reached from here."""
+
+    base_url: str
+    key: SecretStr | None
+    proxy: str | None
+
+
+def reach(name: str, provider: ProviderEntry, environment: Mapping[str, str]) -> Reach:
+    """Return how the settings say a provider is reached.
+
+    Raises:
+        UserMustMend: its address is missing, or is none.
+    """
+    base_url = _base_url(name, provider, environment)
+    return Reach(base_url, _key(provider, environment), _proxy(base_url, environment))
 
 
 def _base_url(name: str, provider: ProviderEntry, environment: Mapping[str, str]) -> str:

@@ -249,6 +249,7 @@ def answer(player: Player, message: Any) -> Frame:
         rules=market_of(player.participant).parameters.order_rules,
         open_orders=open_orders(player, rows),
         answers={frame["ref"]: frame for frame in answers if frame["ref"]},
+        round=player.round_number,
     )
     reaction = react(message, desk, order_id=group.next_order_id)
     if not reaction.repeated:

@@ -1,7 +1,8 @@
-"""The last page: what the participant is paid. It has no button; the study ends here."""
+"""Debriefing where it is due, and the last page: what the participant is paid. That one has no button."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
@@ -35,6 +36,35 @@ class Player(BasePlayer):
     pass
 
 
+def custom_export_payments(players: Sequence[Player]) -> Iterator[list[Any]]:
+    """What each participant is paid, by label: the one table that may name people. It is for paying them."""
+    yield ["session", "seat", "label", "participant", "payoff_points", "payoff", "fee", "total", "finished"]
+    for player in players:
+        participant, session = player.participant, player.session
+        yield [
+            *(session.code, participant.id_in_session, participant.label or "", participant.code),
+            *(Decimal(participant.payoff), Decimal(participant.payoff.to_real_world_currency(session))),
+            *(Decimal(session.config["participation_fee"]), _total(participant)),
+            int(participant._current_page_name == Payment.__name__),
+        ]
+
+
+def _total(participant: Any) -> Decimal:
+    return Decimal(participant.payoff_plus_participation_fee())
+
+
+class Debriefing(Page):
+    """Tells afterwards what the ethics decision allowed not to tell before."""
+
+    @staticmethod
+    def is_displayed(player: Player) -> bool:
+        return market_of(player.participant).parameters.hides_computer_traders
+
+    @staticmethod
+    def vars_for_template(player: Player) -> dict[str, Any]:
+        return {"reference": market_of(player.participant).parameters.ethics_reference}
+
+
 class Payment(Page):
     @staticmethod
     def vars_for_template(player: Player) -> dict[str, Any]:
@@ -42,9 +72,12 @@ class Payment(Page):
         last = market.parameters.rounds
         trader = Trader.objects_get(participant=player.participant, round_number=last)
         # Other apps of the session may have added to what the market pays.
-        paid = Fraction(Decimal(player.participant.payoff_plus_participation_fee()))
+        paid = Fraction(_total(player.participant))
         final = replace(final_of(trader, past_of(trader, through=last)), payoff=paid)
-        return page_data(PageState("payment", market.parameters, market.traders, market.pay, final=final))
+        return {
+            "completion_url": market.parameters.completion_url,
+            **page_data(PageState("payment", market.parameters, market.traders, market.pay, final=final)),
+        }
 
 
-page_sequence = [Payment]
+page_sequence = [Debriefing, Payment]

@@ -1,17 +1,18 @@
-"""Consent, and instructions that are written from the session's own parameters."""
+"""Consent, instructions and quiz, all three written from the session's own parameters."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from otree.api import BaseConstants, BaseGroup, BasePlayer, BaseSubsession, Page, models
+from otree.api import BaseConstants, BaseGroup, BasePlayer, BaseSubsession, Page, models, widgets
 from session_market import market_of, page_data
 
 from markets.view import PageName, PageState
 
 from .instructions import instructions
+from .quiz import FIELDS, MOST_ATTEMPTS, Question, questions
 
-doc = "Consent and instructions of the call market."
+doc = "Consent, instructions and quiz of the call market."
 
 
 class C(BaseConstants):
@@ -29,7 +30,13 @@ class Group(BaseGroup):
 
 
 class Player(BasePlayer):
-    consent = models.BooleanField(blank=True)
+    consent = models.BooleanField(blank=True, doc="Empty or False: the page's timer ended first")
+    quiz_attempts = models.IntegerField(initial=0, doc="How often the quiz was sent")
+    quiz_wrong_at_first = models.IntegerField(doc="Wrong answers when the quiz was first sent")
+    quiz_interest = models.StringField(widget=widgets.RadioSelect)
+    quiz_dividends = models.StringField(widget=widgets.RadioSelect)
+    quiz_buy_back = models.StringField(widget=widgets.RadioSelect)
+    quiz_price = models.StringField(widget=widgets.RadioSelect)
 
 
 def consent_error_message(player: Player, value: bool | None) -> str | None:
@@ -43,22 +50,83 @@ def state(player: Player, page: PageName) -> PageState:
     return PageState(page, market.parameters, market.traders, market.pay)
 
 
+def timer(player: Player, page: str) -> int | None:
+    """Return the seconds of a page's timer, or None where it has none."""
+    return market_of(player.participant).parameters.seconds(page)
+
+
+def asked(player: Player) -> dict[str, Question]:
+    """Return the quiz by field."""
+    return questions(market_of(player.participant).parameters)
+
+
+def quiz_interest_choices(player: Player) -> tuple[str, ...]:
+    return asked(player)["quiz_interest"].choices
+
+
+def quiz_dividends_choices(player: Player) -> tuple[str, ...]:
+    return asked(player)["quiz_dividends"].choices
+
+
+def quiz_buy_back_choices(player: Player) -> tuple[str, ...]:
+    return asked(player)["quiz_buy_back"].choices
+
+
+def quiz_price_choices(player: Player) -> tuple[str, ...]:
+    return asked(player)["quiz_price"].choices
+
+
 class Consent(Page):
     form_model = "player"
     form_fields = ["consent"]
 
     @staticmethod
+    def get_timeout_seconds(player: Player) -> int | None:
+        return timer(player, "consent")
+
+    @staticmethod
     def vars_for_template(player: Player) -> dict[str, Any]:
         return {
-            "computer_traders": market_of(player.participant).parameters.computer_traders,
+            "computer_traders": market_of(player.participant).parameters.tells_of_computer_traders,
             **page_data(state(player, "consent")),
         }
 
 
 class Instructions(Page):
     @staticmethod
+    def get_timeout_seconds(player: Player) -> int | None:
+        return timer(player, "instructions")
+
+    @staticmethod
     def vars_for_template(player: Player) -> dict[str, Any]:
         return {**instructions(market_of(player.participant)), **page_data(state(player, "instructions"))}
 
 
-page_sequence = [Consent, Instructions]
+class Quiz(Page):
+    """Says what is wrong and why; after a few attempts everybody may pass: it teaches, it does not sort."""
+
+    form_model = "player"
+    form_fields = FIELDS
+
+    @staticmethod
+    def is_displayed(player: Player) -> bool:
+        return market_of(player.participant).parameters.quiz
+
+    @staticmethod
+    def get_timeout_seconds(player: Player) -> int | None:
+        return timer(player, "quiz")
+
+    @staticmethod
+    def vars_for_template(player: Player) -> dict[str, Any]:
+        return {"attempts": MOST_ATTEMPTS, **{field: one.text for field, one in asked(player).items()}}
+
+    @staticmethod
+    def error_message(player: Player, values: dict[str, str | None]) -> dict[str, str] | None:
+        wrong = {field: one.why for field, one in asked(player).items() if values[field] != one.answer}
+        if not player.quiz_attempts:
+            player.quiz_wrong_at_first = len(wrong)
+        player.quiz_attempts += 1
+        return wrong if player.quiz_attempts < MOST_ATTEMPTS else None
+
+
+page_sequence = [Consent, Instructions, Quiz]

@@ -63,7 +63,7 @@ def _session(market: SessionMarket) -> dict[str, Any]:
     parameters = market.parameters
     return {
         "others": counted(market.traders - 1, "other trader"),
-        "computer_traders": parameters.computer_traders,
+        "computer_traders": parameters.tells_of_computer_traders,
         "practice_rounds": parameters.practice_rounds,
         "paid": counted(parameters.paid_rounds, "round"),
         "cash": _amount(parameters.endowment_cash, parameters),

@@ -148,6 +148,11 @@ def test_schema_asks_for_every_input_and_offers_cancelling_only_where_there_is_s
     assert forecasts["required"] == ["f0", "f1", "f2", "f3"]
     assert "cancel" not in reply_schema(sight())["properties"]
     assert "cancel" in reply_schema(with_orders(sight(), (5, Side.BUY, 1, "14")))["required"]
-    assert reply_schema(sight("forecast"), "integer")["properties"]["forecasts"]["properties"]["f0"] == {
-        "type": "integer"
-    }
+
+
+def test_small_models_are_kept_to_whole_numbers_within_their_limits() -> None:
+    forecasts = reply_schema(sight("forecast"), "integer")["properties"]["forecasts"]["properties"]
+    assert forecasts["f0"] == {"type": "integer", "minimum": 0, "maximum": 100}
+    order = reply_schema(sight(), "integer")["properties"]["orders"]["items"]["properties"]
+    assert order["quantity"] == {"type": "integer", "minimum": 1, "maximum": 99}
+    assert order["price"] == {"type": "integer", "minimum": 1, "maximum": 9999}

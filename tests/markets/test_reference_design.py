@@ -15,7 +15,7 @@ from markets.dividends import DividendOutcome, DividendProcess
 from markets.fundamental import constant_fundamental_values, expected_final_wealth, fundamental_values
 from markets.money import rounded
 from markets.parameters import MarketParameters
-from markets.presets import PRESETS, REFERENCE
+from markets.presets import REFERENCE
 
 PARAMETERS = MarketParameters.from_config(REFERENCE)
 FAIR = DividendProcess((DividendOutcome(Fraction("0.40"), 1), DividendOutcome(Fraction(1), 1)))
@@ -108,14 +108,3 @@ def test_impossible_dividends_cannot_be_built(amount: int, weight: int) -> None:
 def test_a_process_without_outcomes_cannot_be_built() -> None:
     with pytest.raises(ValueError, match="at least one"):
         DividendProcess(())
-
-
-def test_every_preset_is_a_market() -> None:
-    sizes = {
-        name: (
-            MarketParameters.from_config(config).practice_rounds,
-            MarketParameters.from_config(config).paid_rounds,
-        )
-        for name, config in PRESETS.items()
-    }
-    assert sizes == {"reference": (3, 30), "demo": (2, 5)}

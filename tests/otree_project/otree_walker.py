@@ -20,6 +20,7 @@ import aiohttp
 from bots.domain.market import MarketView
 
 Frame = dict[str, Any]
+PLAIN_FORMS = ("Quiz", "Debriefing")
 _BLOCK = re.compile(r'<script type="application/json" id="market-view">(.*?)</script>', re.DOTALL)
 _SOCKETS = re.compile(r'"(/(?:live|wait_page)\?[^"]+)"')
 
@@ -51,6 +52,12 @@ class Seen:
         parts = self.path.strip("/").split("/")
         return parts[3] if len(parts) == 5 else self.path
 
+    @property
+    def has_view(self) -> bool:
+        """Whether it must carry a data block: all pages do but waits and plain forms."""
+        market_page = self.path.startswith("/p/") and self.name not in PLAIN_FORMS
+        return market_page and self.status == 200 and not self.waiting
+
     def socket(self, kind: str) -> str:
         """Return the address of the page's own `live` or `wait_page` socket."""
         found = [html.unescape(path) for path in _SOCKETS.findall(self.text) if path.startswith(f"/{kind}?")]
@@ -81,7 +88,7 @@ class Walker:
             waiting=response.headers.get("oTree-Wait-Page") == "1",
             refused=response.headers.get("oTree-Redisplay-With-Errors") == "1",
         )
-        if self.page.path.startswith("/p/") and response.status == 200 and not self.page.waiting:
+        if self.page.has_view:
             assert self.page.view.version == 1
         return self.page
 

@@ -73,8 +73,16 @@ async def test_every_parameter_is_in_the_admins_form(otree_server: str, http: ai
         configs = await response.json(content_type=None)
     for config in configs:
         parameters = [key for key in config if key.endswith(("_seconds", "_rounds"))]
-        assert len(parameters) == 8
-        for key in (*parameters, "endowment_cash", "dividends", "price_selection", "computer_traders"):
+        assert len(parameters) == 11
+        for key in (
+            *parameters,
+            "endowment_cash",
+            "dividends",
+            "price_selection",
+            "computer_traders",
+            "quiz",
+            "completion_url",
+        ):
             assert f"name='{config['name']}.{key}'" in page
 
 

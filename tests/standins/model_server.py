@@ -123,11 +123,13 @@ class ModelServer:
     Attributes:
         delay: seconds before each answer.
         asked: the requests so far.
+        listed: the models it says it has; None where it has no list.
     """
 
     answer: Answer = trading_answer
     script: list[Step] = field(default_factory=list)
     delay: float = 0.0
+    listed: tuple[str, ...] | None = None
     asked: list[Asked] = field(default_factory=list)
     url: str = ""
     _runner: web.AppRunner | None = None
@@ -136,6 +138,7 @@ class ModelServer:
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=_TEN_MEGABYTES)
         app.router.add_post("/{path:.*}", self._handle)
+        app.router.add_get("/{path:.*}", self._list_models)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -170,6 +173,17 @@ class ModelServer:
         if isinstance(step, str):
             return web.json_response(_reply(asked, step))
         return await self._fail(step, asked, request)
+
+    async def _list_models(self, request: web.Request) -> web.Response:
+        asked = Asked(request.path, dict(request.headers), {})
+        self.asked.append(asked)
+        if self.listed is None:
+            return web.Response(status=404)
+        if self.script and isinstance(self.script[0], Fault):
+            return _error(self.script[0], asked)
+        if "x-goog-api-key" in request.headers:
+            return web.json_response({"models": [{"name": f"models/{name}"} for name in self.listed]})
+        return web.json_response({"object": "list", "data": [{"id": name} for name in self.listed]})
 
     async def _fail(self, fault: Fault, asked: Asked, request: web.Request) -> web.StreamResponse:
         match fault:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from bots.domain.errors import UserMustMend
 
-ProviderKind = Literal["openai", "anthropic", "mistral", "google", "openai-compatible", "scripted"]
+ProviderKind = Literal["openai", "anthropic", "mistral", "google", "openai-compatible", "local", "scripted"]
 Output = Literal["native", "tool", "prompted"]
 Effort = Literal["minimal", "low", "medium", "high", "xhigh", "max"]
 
@@ -38,7 +38,8 @@ class ProviderEntry(_Entry):
     """How a provider is reached and how fast it may be asked.
 
     Attributes:
-        kind: which protocol it speaks.
+        kind: which protocol it speaks; `local` is openai-compatible, and the shipped local model is served
+            where no address is set.
         base_url: its address; `base_url_env` names a setting that takes its place.
         api_key_env: the setting that holds the key; None for servers that need none.
         prices: the provider's name in the price table; None where it is not listed.

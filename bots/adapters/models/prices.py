@@ -7,9 +7,6 @@ from decimal import Decimal
 from functools import cache
 from importlib import metadata
 
-from genai_prices import Usage as PricedUsage
-from genai_prices import calc_price
-
 from bots.domain.records import Usage
 
 
@@ -39,6 +36,9 @@ def cost_usd(usage: Usage, *, own: Price | None, provider: str | None, model: st
         return (own.input * usage.input_tokens + own.output * usage.output_tokens) / 1_000_000
     if provider is None or not _listed(provider, model):
         return None
+    from genai_prices import Usage as PricedUsage
+    from genai_prices import calc_price
+
     priced = PricedUsage(
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
@@ -49,6 +49,9 @@ def cost_usd(usage: Usage, *, own: Price | None, provider: str | None, model: st
 
 @cache
 def _listed(provider: str, model: str) -> bool:
+    from genai_prices import Usage as PricedUsage
+    from genai_prices import calc_price
+
     try:
         calc_price(PricedUsage(input_tokens=1, output_tokens=1), model, provider_id=provider)
     except LookupError:

@@ -257,17 +257,20 @@
     one("#messages").replaceChildren(message);
   }
 
+  // With its round, so that a tab left open in one round orders nothing in the next.
+  const send = (message) => window.liveSend({ ...message, round: view.round.overall });
+
   function placeOrder(event) {
     event.preventDefault();
     const { side, quantity, limit } = fieldsOfOrder();
     const ref = newRef();
     sent.set(ref, side + " " + quantity + " at " + limit);
     // What is no whole number goes up as it was typed: the server says what is wrong with it.
-    window.liveSend({ type: "place", side, quantity: isCount(quantity) ? Number(quantity) : quantity, limit, ref });
+    send({ type: "place", side, quantity: isCount(quantity) ? Number(quantity) : quantity, limit, ref });
   }
 
   function cancelOrder(id) {
-    window.liveSend({ type: "cancel", order_id: Number(id), ref: newRef() });
+    send({ type: "cancel", order_id: Number(id), ref: newRef() });
   }
 
   const receive = {

@@ -1,0 +1,114 @@
+"""How much processor time one market in process takes: python benchmarks/bench_in_process.py
+
+The market is the reference design, 3 practice and 30 paid rounds with up to four forecasts a round. Six
+strategies in turn sit at its seats. Traders, pages, forms, decisions and events are those of a real run.
+Where it is kept, its journal is written as in a study; where not, events are made and thrown away.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from bots.adapters.clock import SystemClock
+from bots.adapters.run_folder import JournalWriter
+from bots.agents.trading_agents import Table
+from bots.domain.ports import RunStore
+from bots.domain.records import Event, RunOutcome
+from bots.domain.study import Cell, StudyPlan
+from bots.services.study_cell import build_strategy, play_market
+from bots.services.traders import TraderSpec
+
+STRATEGIES = ("zero-intelligence", "fundamentalist", "momentum", "speculator", "market-maker", "hold")
+TARGET = 0.25  # seconds of processor time, 24 traders and 33 rounds, not kept
+
+
+class Nowhere:
+    """A store that counts events and keeps none."""
+
+    def __init__(self) -> None:
+        self.events = 0
+
+    def append(self, event: Event) -> None:
+        self.events += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Processor seconds of one market, the best of several; bytes of its journal, 0 where it is not kept."""
+
+    traders: int
+    kept: bool
+    seconds: float
+    journal: int
+
+
+def cell_of(traders: int) -> Cell:
+    """Return the one cell of a study of the reference design."""
+    (cell,) = StudyPlan(name="bench", repetitions=1, seats="hold", traders=traders, shuffle=False).cells()
+    return cell
+
+
+def play(cell: Cell, store: RunStore) -> None:
+    """Play a cell's market."""
+    names = [STRATEGIES[seat % len(STRATEGIES)] for seat in range(cell.settings.traders)]
+    clock = SystemClock()
+    table = Table(store, clock, clock.monotonic() + 600, "bench")
+
+    async def market() -> None:
+        specs = [TraderSpec(name, name) for name in names]
+        end = await play_market(cell, specs, build_strategy, table, asyncio.Event())
+        if end.outcome is not RunOutcome.FINISHED:
+            raise RuntimeError(f"the market did not finish: {end.reason}")
+
+    asyncio.run(market())
+
+
+def measure(traders: int, *, kept: bool, times: int) -> Measured:
+    """Return the best of `times` plays."""
+    cell, best, size = cell_of(traders), float("inf"), 0
+    for _ in range(times):
+        with ExitStack() as stack:
+            store: RunStore = Nowhere()
+            if kept:
+                path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "journal.jsonl"
+                store = stack.enter_context(JournalWriter(path, durable=False))
+            started = time.process_time()
+            play(cell, store)
+            best = min(best, time.process_time() - started)
+            size = path.stat().st_size if kept else 0
+    return Measured(traders, kept, best, size)
+
+
+def main() -> None:
+    """Print a table, or JSON."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--times", type=int, default=3, help="plays of each market; the best counts")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    options = parser.parse_args()
+    results = [
+        measure(traders, kept=kept, times=options.times)
+        for traders in (6, 12, 24, 48)
+        for kept in (False, True)
+    ]
+    if options.json:
+        print(json.dumps([{name: getattr(one, name) for name in Measured.__slots__} for one in results]))
+        return
+    print("traders  kept  seconds of CPU  for each trader and round  journal")
+    for one in results:
+        each = 1e6 * one.seconds / one.traders / 33
+        kept = "yes" if one.kept else "no"
+        print(f"{one.traders:7}  {kept:4}  {one.seconds:14.3f}  {each:22.0f} µs  {one.journal / 1e6:4.1f} MB")
+    print(f"Target: 24 traders in under {TARGET} s.")
+
+
+if __name__ == "__main__":
+    main()

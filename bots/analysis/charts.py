@@ -1,0 +1,318 @@
+"""Charts of runs: the same drawing for the report (colours follow the page) and for a paper (SVG, PDF)."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import polars as pl
+
+from bots.analysis.benchmark import HUMAN_MEAN_PATH
+from bots.analysis.panel import Floats
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+JOURNAL_INCHES: Final = 6.3
+WIDE_INCHES: Final = 8.2
+NARROW_INCHES: Final = 4.0
+
+INK, MUTED, GRID, SHADE, PAPER = "#2b2f36", "#7d848e", "#dfe2e6", "#eceef1", "#fefefe"
+PRICE, VALUE, HUMAN, BID, OFFER = "#1f5fa8", "#b4532a", "#5b7f3a", "#2a7f78", "#8a4f9e"
+SERIES: Final = ("#1f5fa9", "#b4532b", "#3f7d4e", "#8a4f9f", "#a67c00", "#2a7f79", "#b0406a", "#5d6674")
+_VARIABLES: Final = {
+    INK: "ink",
+    MUTED: "muted",
+    GRID: "line",
+    SHADE: "shade",
+    PAPER: "paper",
+    PRICE: "c1",
+    VALUE: "c2",
+    HUMAN: "c3",
+    BID: "c6",
+    OFFER: "c4",
+    **{colour: f"c{number}" for number, colour in enumerate(SERIES, start=1)},
+}
+_STYLE: Any = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["Helvetica", "Arial", "DejaVu Sans"],
+    "font.size": 9,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.facecolor": "none",
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.frameon": False,
+    "lines.linewidth": 1.5,
+    "lines.solid_capstyle": "round",
+    "svg.fonttype": "none",
+}
+_IDS = re.compile(r' id="[a-z_A-Z0-9]+_\d+"')
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A drawing by name: `draw` fills an empty figure of `width` by `width / aspect` inches."""
+
+    name: str
+    title: str
+    draw: Callable[[Figure], None]
+    aspect: float = 1.9
+
+
+def inline_svg(chart: Chart, *, narrow: bool = False) -> str:
+    """Return a chart as an SVG element whose colours are the page's CSS variables."""
+    width, aspect = (NARROW_INCHES, chart.aspect * 0.66) if narrow else (WIDE_INCHES, chart.aspect)
+    kept = io.StringIO()
+    _draw(chart, width, aspect, kept, "svg")
+    text = kept.getvalue()
+    text = _IDS.sub("", text[text.index("<svg") :])
+    text = re.sub(r'(<svg [^>]*?)width="[\d.]+pt" height="[\d.]+pt"', r"\1", text, count=1, flags=re.DOTALL)
+    for colour, name in _VARIABLES.items():
+        text = text.replace(colour, f"var(--{name})")
+    label = chart.title.replace("&", "and")
+    return text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+
+
+def write_charts(charts: Sequence[Chart], folder: Path) -> tuple[Path, ...]:
+    """Write charts as SVG and PDF at a journal's text width, without the time of drawing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for chart in charts:
+        for kind in ("svg", "pdf"):
+            file = folder / f"{chart.name}.{kind}"
+            with file.open("w" if kind == "svg" else "wb") as stream:
+                _draw(chart, JOURNAL_INCHES, chart.aspect, stream, kind)
+            files.append(file)
+    return tuple(files)
+
+
+def _draw(chart: Chart, width: float, aspect: float, stream: Any, kind: str) -> None:
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    undated: dict[str, None] = {"Date": None} if kind == "svg" else {"CreationDate": None}
+    with rc_context({**_STYLE, "svg.hashsalt": f"{chart.name} {width}"}):
+        figure = Figure(figsize=(width, width / aspect), layout="constrained")
+        chart.draw(figure)
+        figure.savefig(stream, format=kind, metadata=undated, transparent=True)
+
+
+def price_chart(prices: pl.DataFrame, *, human: bool) -> Chart:
+    """Price against the fundamental value above, volume below; practice rounds on grey ground.
+
+    Args:
+        prices: `market_rounds` of one market, in order.
+        human: draw the mean path of the human markets over paid rounds.
+    """
+    rows = prices.sort("overall")
+    places, practice = rows["overall"].to_numpy(), _practice(rows)
+
+    def draw(figure: Figure) -> None:
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2.7, 1))
+        _rounds_axis(upper, rows)
+        _rounds_axis(lower, rows)
+        upper.plot(places, _floats(rows, "fundamental"), color=VALUE, label="Fundamental value")
+        if human:
+            path = HUMAN_MEAN_PATH[: len(rows) - practice]
+            upper.plot(
+                practice + 1 + np.arange(len(path)),
+                path,
+                color=HUMAN,
+                ls=(0, (4, 2)),
+                label="Human mean path",
+            )
+        values = _floats(rows, "price")
+        for part in (slice(0, practice), slice(practice, None)):
+            upper.plot(
+                places[part], values[part], color=PRICE, lw=1.8, label="Price" if part.stop is None else None
+            )
+        traded = rows["volume"].to_numpy() > 0
+        upper.plot(places[traded], values[traded], "o", ms=4.5, color=PRICE, mec=PRICE)
+        if not traded.all():
+            label = "Price without trade"
+            upper.plot(places[~traded], values[~traded], "o", ms=4.5, mfc=PAPER, mec=PRICE, label=label)
+        upper.set_ylabel("Cash per share")
+        upper.margins(y=0.12)
+        _legend(upper)
+        lower.bar(places, rows["volume"].to_numpy(), color=PRICE, width=0.62)
+        lower.set_ylabel("Volume")
+        _whole_numbers(lower)
+        figure.align_ylabels()
+
+    return Chart("price-and-volume", "Price, fundamental value and volume by round", draw, 1.75)
+
+
+def book_chart(prices: pl.DataFrame) -> Chart:
+    """Best bid and offer of the bots with the price above; bids less offers below."""
+    rows = prices.sort("overall")
+    places = rows["overall"].to_numpy()
+
+    def draw(figure: Figure) -> None:
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2.2, 1))
+        _rounds_axis(upper, rows)
+        _rounds_axis(lower, rows)
+        upper.plot(places, _floats(rows, "price"), color=PRICE, label="Price")
+        upper.plot(places, _floats(rows, "best_bid"), "^", color=BID, ms=5, label="Best bid")
+        upper.plot(places, _floats(rows, "best_offer"), "v", color=OFFER, ms=5, label="Best offer")
+        upper.set_ylabel("Cash per share")
+        _limit_to(upper, rows)
+        _legend(upper)
+        excess = rows["bids"].to_numpy() - rows["offers"].to_numpy()
+        lower.bar(places, excess, color=np.where(excess >= 0, BID, OFFER).tolist(), width=0.62)
+        lower.axhline(0, color=MUTED, lw=0.7)
+        lower.set_ylabel("Bids − offers")
+        _whole_numbers(lower)
+        figure.align_ylabels()
+
+    return Chart("book", "Best bid, best offer and imbalance by round", draw)
+
+
+def forecast_chart(forecasts: pl.DataFrame, prices: pl.DataFrame) -> Chart:
+    """Mean forecast by horizon, placed at the round it is for, against the price; the band is one SD wide."""
+    rows = prices.filter(pl.col("phase") == "paid").sort("round")
+    paid = forecasts.filter(pl.col("phase") == "paid")
+    by = paid.group_by("horizon", "target_round").agg(
+        pl.col("forecast").mean().alias("mean"), pl.col("forecast").std().fill_null(0.0).alias("sd")
+    )
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.plot(rows["round"].to_numpy(), _floats(rows, "price"), color=INK, lw=2, label="Price", zorder=3)
+        for number, horizon in enumerate(sorted(by["horizon"].unique().to_list())):
+            one = by.filter(pl.col("horizon") == horizon).sort("target_round")
+            xs, mean, sd = (one[name].to_numpy() for name in ("target_round", "mean", "sd"))
+            colour = SERIES[number % len(SERIES)]
+            axes.fill_between(xs, mean - sd, mean + sd, color=colour, alpha=0.12, lw=0)
+            name = "This round" if horizon == 0 else f"{horizon} ahead"
+            axes.plot(xs, mean, "o-", color=colour, ms=3, lw=1.1, label=name)
+        axes.set_ylabel("Cash per share")
+        axes.set_xlabel("Paid round forecast")
+        _whole_numbers(axes, along="x")
+        _legend(axes)
+
+    return Chart("forecasts", "Forecasts by horizon against the price", draw)
+
+
+def wealth_chart(rounds: pl.DataFrame, expected: Sequence[float]) -> Chart:
+    """Wealth of each trader after each paid round, cash + shares at the next fundamental value."""
+    paid = rounds.filter(pl.col("phase") == "paid")
+    traders = sorted(paid["trader"].unique().to_list())
+    colours = {name: SERIES[number % len(SERIES)] for number, name in enumerate(traders)}
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        named: set[str] = set()
+        for (name, _), one in paid.sort("round").group_by("trader", "participant", maintain_order=True):
+            label = None if name in named else str(name)
+            named.add(str(name))
+            axes.plot(
+                one["round"], _floats(one, "wealth"), color=colours[str(name)], lw=1.2, alpha=0.9, label=label
+            )
+        if len(expected):
+            places = np.arange(1, len(expected) + 1)
+            axes.plot(places, expected, color=INK, ls=(0, (4, 2)), lw=1.3, label="Expected without trade")
+        axes.set_ylabel("Wealth (cash)")
+        axes.set_xlabel("Paid round")
+        _whole_numbers(axes, along="x")
+        _legend(axes)
+
+    return Chart("wealth", "Wealth by trader", draw)
+
+
+def comparison_chart(groups: Mapping[str, Floats], fundamental: Floats, *, human: bool) -> Chart:
+    """Mean price of each treatment's markets with its band from the lowest to the highest market.
+
+    Args:
+        groups: by treatment, prices of its markets over paid rounds, shape (markets, n).
+        fundamental: by paid round.
+    """
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.plot(np.arange(1, len(fundamental) + 1), fundamental, color=INK, lw=1, label="Fundamental value")
+        if human:
+            path = HUMAN_MEAN_PATH[: len(fundamental)]
+            axes.plot(np.arange(1, len(path) + 1), path, color=MUTED, ls=(0, (4, 2)), label="Human mean path")
+        for number, (name, prices) in enumerate(groups.items()):
+            colour, places = SERIES[number % len(SERIES)], np.arange(1, prices.shape[1] + 1)
+            masked = np.ma.masked_invalid(prices)
+            low, high = masked.min(axis=0).filled(np.nan), masked.max(axis=0).filled(np.nan)
+            axes.fill_between(places, low, high, color=colour, alpha=0.13, lw=0)
+            axes.plot(
+                places,
+                masked.mean(axis=0).filled(np.nan),
+                color=colour,
+                lw=1.8,
+                label=f"{name} ({len(prices)})",
+            )
+        axes.set_ylabel("Cash per share")
+        axes.set_xlabel("Paid round")
+        _whole_numbers(axes, along="x")
+        _legend(axes)
+
+    return Chart("prices-by-treatment", "Prices by treatment", draw)
+
+
+def _floats(rows: pl.DataFrame, column: str) -> Floats:
+    return np.array(rows[column].cast(pl.Float64).fill_null(float("nan")).to_numpy(), dtype=np.float64)
+
+
+def _practice(rows: pl.DataFrame) -> int:
+    return int((rows["phase"] == "practice").sum())
+
+
+def _rounds_axis(axes: Axes, rows: pl.DataFrame) -> None:
+    """Name the rounds P1, P2, 1, 2, …; shade practice."""
+    practice, total = _practice(rows), len(rows)
+    axes.set_xlim(0.4, total + 0.6)
+    wide = axes.figure.get_figure(root=True).get_size_inches()[0] > 5
+    step = max(1, -(-total // (24 if wide else 10)))
+    ticks = [*range(1, practice + 1), *range(practice + 1, total + 1)][::step]
+    axes.set_xticks(ticks, [f"P{one}" if one <= practice else str(one - practice) for one in ticks])
+    axes.tick_params(length=0)
+    axes.grid(visible=False, axis="x")
+    if practice:
+        axes.axvspan(0.4, practice + 0.5, color=SHADE, zorder=0, lw=0)
+
+
+def _limit_to(axes: Axes, rows: pl.DataFrame) -> None:
+    """Keep far-off limits from flattening the chart: show up to half below and above the prices."""
+    known = np.concatenate([_floats(rows, "price"), _floats(rows, "fundamental")])
+    known = known[~np.isnan(known)]
+    if len(known):
+        axes.set_ylim(0.5 * known.min(), 1.5 * known.max())
+
+
+def _whole_numbers(axes: Axes, along: str = "y") -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axis = axes.yaxis if along == "y" else axes.xaxis
+    axis.set_major_locator(MaxNLocator(integer=True, nbins=3 if along == "y" else 10))
+    axes.tick_params(length=0)
+
+
+def _legend(axes: Axes) -> None:
+    wide = axes.figure.get_figure(root=True).get_size_inches()[0] > 5
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(0, 1.0),
+        ncols=4 if wide else 2,
+        borderaxespad=0.2,
+        handlelength=1.6,
+        columnspacing=1.4,
+    )

@@ -1,0 +1,96 @@
+"""What follows from the public parameters of a session: shares, expected dividend, expected wealth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+
+from bots.analysis.benchmark import HUMAN_MEAN_PATH
+from bots.analysis.panel import Floats, Panel, fitted
+from bots.analysis.played import PlayedRun
+from bots.domain.market import MarketRules
+from markets.fundamental import expected_final_wealth
+
+_REFERENCE = tuple(map(Decimal, ("100", "4", "0.4", "1", "1", "1", "0.05", "14")))
+
+
+def shares_outstanding(run: PlayedRun, market: int) -> float | None:
+    """Return the shares in a market; traders without a record count as the mean of the bots."""
+    held = [seat.rules.endowment_shares for seat in run.seats_of(market) if seat.rules]
+    if not held or run.rules is None:
+        return None
+    return sum(held) + (run.rules.traders - len(held)) * sum(held) / len(held)
+
+
+def expected_dividend(rules: MarketRules) -> Fraction:
+    """Return E[d], cash per share and round."""
+    weights = sum(outcome.weight for outcome in rules.dividends)
+    return sum((Fraction(one.amount) * one.weight for one in rules.dividends), Fraction(0)) / weights
+
+
+def expected_wealth(rules: MarketRules, cash: Decimal | None = None, shares: int | None = None) -> float:
+    """Return the expected final wealth, in cash, of a trader who never trades.
+
+    Args:
+        cash, shares: endowment; that of `rules` by default.
+    """
+    wealth = expected_final_wealth(
+        Fraction(rules.endowment_cash if cash is None else cash),
+        rules.endowment_shares if shares is None else shares,
+        [expected_dividend(rules)] * rules.paid_rounds,
+        [Fraction(rules.interest_rate)] * rules.paid_rounds,
+        Fraction(rules.buy_back),
+    )
+    return float(wealth)
+
+
+def is_reference_design(rules: MarketRules) -> bool:
+    """Tell whether prices may be compared with the human benchmark: its endowment, dividends and interest."""
+    return rules.institution == "call_market" and _design(rules) == _REFERENCE
+
+
+def _design(rules: MarketRules) -> tuple[Decimal, ...]:
+    """Return endowment, dividends with odds, interest and buy-back."""
+    dividends = sorted((one.amount, Decimal(one.weight)) for one in rules.dividends)
+    odds = dividends[0][1]
+    paid = [number for amount, weight in dividends for number in (amount, weight / odds)]
+    endowment = (rules.endowment_cash, Decimal(rules.endowment_shares))
+    return (*endowment, *paid, rules.interest_rate, rules.buy_back)
+
+
+def panel_of(runs: Sequence[PlayedRun]) -> Panel:
+    """Return the paid rounds of all markets of `runs` as one panel, run by run.
+
+    The human mean path is the reference where every run has the reference design.
+    """
+    markets = [(run, market) for run in runs for market in run.markets]
+    periods = max((run.rules.paid_rounds for run in runs if run.rules), default=1)
+    prices, volumes, fundamentals = (np.full((len(markets), periods), np.nan) for _ in range(3))
+    for row, (run, market) in enumerate(markets):
+        for (phase, number), past in run.history(market).items():
+            if phase == "paid" and number <= periods:
+                prices[row, number - 1] = np.nan if past.price is None else float(past.price)
+                volumes[row, number - 1] = past.volume
+                value = run.fundamental((phase, number))
+                fundamentals[row, number - 1] = np.nan if value is None else float(value)
+    return Panel(
+        names=tuple(f"{run.name} market {market}" for run, market in markets),
+        prices=prices,
+        fundamentals=fundamentals,
+        volumes=volumes,
+        shares=np.array([_or_nan(shares_outstanding(run, market)) for run, market in markets]),
+        dividends=np.array([float(expected_dividend(r.rules)) if r.rules else np.nan for r, _ in markets]),
+        reference=_reference(runs, periods),
+    )
+
+
+def _reference(runs: Sequence[PlayedRun], periods: int) -> Floats:
+    comparable = runs and all(run.rules is not None and is_reference_design(run.rules) for run in runs)
+    return fitted(HUMAN_MEAN_PATH if comparable else np.nan, periods)
+
+
+def _or_nan(value: float | None) -> float:
+    return np.nan if value is None else value

@@ -1,0 +1,198 @@
+"""Inference with the market as its unit: bootstrap over markets, permutation tests between treatments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import comb
+
+import numpy as np
+
+from bots.analysis.panel import Floats, Measured
+
+CONFIDENCE = 0.95
+RESAMPLES = 2000
+SEED = 1
+_AT_ONCE = 100  # resamples held in memory together
+_MOST_EXACT = 200_000  # splits of the markets that are enumerated
+
+
+@dataclass(frozen=True, slots=True)
+class Pooled:
+    """A measure's mean over markets with its interval.
+
+    Attributes:
+        mean: over the markets in which the measure is defined; NaN where it is defined in none.
+        low, high: percentile bootstrap interval of the mean; NaN with fewer than two such markets.
+        markets: in which the measure is defined.
+        reason: why there is no mean or no interval.
+    """
+
+    mean: float
+    low: float
+    high: float
+    markets: int
+    reason: str = ""
+
+
+def pool(
+    results: Mapping[str, Measured], *, resamples: int = RESAMPLES, seed: int = SEED
+) -> dict[str, Pooled]:
+    """Return each measure's mean over markets with a 95 % percentile bootstrap interval.
+
+    Markets are drawn with replacement, whole and for all measures together, so that measures stay comparable;
+    a resample's mean is taken over the markets in which a measure is defined.
+
+    Args:
+        results: by measure; all of the same m >= 1 markets.
+        seed: the same seed gives the same intervals.
+
+    Source: Efron (1979), percentile method; resampling with the generator PCG64.
+    """
+    if not results:
+        return {}
+    values = np.stack([one.values for one in results.values()], axis=1)
+    defined = ~np.isnan(values)
+    means = _bootstrap_means(np.nan_to_num(values), defined.astype(np.float64), resamples, seed)
+    return {
+        name: _pooled(values[defined[:, column], column], means[:, column], one)
+        for column, (name, one) in enumerate(results.items())
+    }
+
+
+def _bootstrap_means(values: Floats, defined: Floats, resamples: int, seed: int) -> Floats:
+    """Return the mean of each measure in each resample, shape (resamples, measures)."""
+    markets, generator = len(values), np.random.default_rng(seed)
+    parts = []
+    for start in range(0, resamples, _AT_ONCE):
+        size = min(_AT_ONCE, resamples - start)
+        draws = generator.integers(0, markets, (size, markets))
+        flat = (draws + np.arange(size)[:, None] * markets).ravel()
+        counts = np.bincount(flat, minlength=size * markets).reshape(size, markets).astype(np.float64)
+        with np.errstate(all="ignore"):
+            parts.append((counts @ values) / (counts @ defined))
+    return np.concatenate(parts)
+
+
+def _pooled(values: Floats, means: Floats, one: Measured) -> Pooled:
+    if len(values) == 0:
+        return Pooled(np.nan, np.nan, np.nan, 0, next(iter(one.reasons), "no market"))
+    if len(values) == 1:
+        return Pooled(float(values[0]), np.nan, np.nan, 1, "one market has no interval")
+    tail = 100 * (1 - CONFIDENCE) / 2
+    low, high = np.nanpercentile(means, [tail, 100 - tail])
+    return Pooled(float(values.mean()), float(low), float(high), len(values))
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A comparison of two groups of markets.
+
+    Attributes:
+        difference: mean of the first less mean of the second; NaN where a group is empty.
+        p: two-sided, of the difference of means under random labels; NaN where not defined.
+        exact: whether every split was counted; otherwise `resamples` random ones were.
+        splits: how many were counted.
+        reason: why there is no p.
+    """
+
+    difference: float
+    p: float
+    exact: bool
+    splits: int
+    reason: str = ""
+
+
+def permutation_test(first: Floats, second: Floats, *, seed: int = SEED) -> Difference:
+    """Compare two groups of markets by a two-sided permutation test of the difference of means.
+
+    All splits are counted up to 200,000 of them; beyond, as many random ones.
+
+    Args:
+        first, second: one value a market; NaN is left out.
+
+    Source: Fisher (1935), Pitman (1937); computed by scipy.stats.permutation_test.
+    """
+    xs, ys = first[~np.isnan(first)], second[~np.isnan(second)]
+    if not len(xs) or not len(ys):
+        return Difference(np.nan, np.nan, exact=True, splits=0, reason="a group has no market with a value")
+    difference = float(xs.mean() - ys.mean())
+    splits = comb(len(xs) + len(ys), len(xs))
+    if splits < 2 or len(xs) + len(ys) < 3:
+        return Difference(difference, np.nan, exact=True, splits=splits, reason="too few markets")
+    from scipy.stats import permutation_test as test  # type: ignore[import-untyped]
+
+    exact = splits <= _MOST_EXACT
+    outcome = test(
+        (xs, ys),
+        lambda a, b, axis: np.mean(a, axis=axis) - np.mean(b, axis=axis),
+        vectorized=True,
+        n_resamples=_MOST_EXACT,
+        batch=20_000,
+        rng=np.random.default_rng(seed),
+    )
+    return Difference(difference, float(outcome.pvalue), exact, splits if exact else _MOST_EXACT)
+
+
+def holm(ps: Floats) -> Floats:
+    """Return p-values adjusted for testing all of `ps`, NaN kept; never smaller than before.
+
+    Source: Holm (1979).
+    """
+    adjusted = np.full(len(ps), np.nan)
+    known = np.flatnonzero(~np.isnan(ps))
+    worst = 0.0
+    for rank, index in enumerate(known[np.argsort(ps[known], kind="stable")]):
+        worst = max(worst, min(1.0, float(ps[index]) * (len(known) - rank)))
+        adjusted[index] = worst
+    return adjusted
+
+
+@dataclass(frozen=True, slots=True)
+class Regression:
+    """ΔP_t = α + β x_{t-1} + ε by least squares.
+
+    Attributes:
+        standard_error: of β, classical.
+        p: two-sided, of β = 0.
+        observations: pairs used.
+        reason: why it is not defined.
+    """
+
+    alpha: float
+    beta: float
+    standard_error: float
+    p: float
+    r2: float
+    observations: int
+    reason: str = ""
+
+
+def imbalance_regression(prices: Floats, bids: Floats, offers: Floats) -> Regression:
+    """Regress the change of price on the excess bids of the round before.
+
+    ΔP_t = α + β (B_{t-1} - O_{t-1}) + ε; β in cash per share for each excess bid.
+
+    Args:
+        prices, bids, offers: by round, as many; NaN where not known. Bids and offers as counted by the
+            caller: numbers of orders in the source, or shares.
+
+    Source: Smith, Suchanek, Williams (1988).
+    """
+    change, excess = np.diff(prices), (bids - offers)[:-1]
+    known = ~np.isnan(change) & ~np.isnan(excess)
+    xs, ys = excess[known], change[known]
+    if len(xs) < 3:
+        return _no_regression(len(xs), "fewer than three changes of price")
+    if np.ptp(xs) == 0:
+        return _no_regression(len(xs), "excess bids do not vary")
+    from scipy.stats import linregress
+
+    fit = linregress(xs, ys)
+    r2 = float(fit.rvalue**2) if np.ptp(ys) > 0 else np.nan
+    numbers = (float(fit.intercept), float(fit.slope), float(fit.stderr), float(fit.pvalue))
+    return Regression(*numbers, r2, len(xs))
+
+
+def _no_regression(observations: int, reason: str) -> Regression:
+    return Regression(np.nan, np.nan, np.nan, np.nan, np.nan, observations, reason)

@@ -1,0 +1,110 @@
+"""What a run's models used: requests, tokens and cost, by model, from the journal's events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from bots.domain.errors import FailureKind
+from bots.domain.records import DecisionNotMade, Event, ModelAsked, ModelReplied, ModelUse
+
+
+@dataclass(slots=True)
+class _Tally:
+    requests: int = 0
+    unanswered: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    uncounted: int = 0
+    cost_usd: Decimal = Decimal(0)
+    unpriced: int = 0
+    seconds: float = 0.0
+    served: set[str] = field(default_factory=set)
+
+    def add(self, event: ModelReplied) -> None:
+        if event.reply is None:
+            self.unanswered += 1
+            return
+        usage = event.usage
+        self.input_tokens += usage.input_tokens or 0
+        self.output_tokens += usage.output_tokens or 0
+        self.cached_tokens += usage.cached_tokens or 0
+        self.reasoning_tokens += usage.reasoning_tokens or 0
+        self.uncounted += usage.input_tokens is None or usage.output_tokens is None
+        self.cost_usd += usage.cost_usd or 0
+        self.unpriced += usage.cost_usd is None
+        self.seconds += event.seconds
+        if event.served_model:
+            self.served.add(event.served_model)
+
+    def of(self, model: str) -> ModelUse:
+        replies = self.requests - self.unanswered
+        return ModelUse(
+            model=model,
+            served=tuple(sorted(self.served)),
+            requests=self.requests,
+            unanswered=self.unanswered,
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+            cached_tokens=self.cached_tokens,
+            reasoning_tokens=self.reasoning_tokens,
+            uncounted=self.uncounted,
+            cost_usd=None if replies and self.unpriced == replies else self.cost_usd,
+            unpriced=self.unpriced,
+            seconds=round(self.seconds, 3),
+        )
+
+
+class ModelMeter:
+    """Counts what models use as a run's events come.
+
+    Attributes:
+        over_budget: decisions that the run's limit of money or tokens left to the fallback.
+    """
+
+    def __init__(self, events: Iterable[Event] = ()) -> None:
+        self.over_budget = 0
+        self._tallies: dict[str, _Tally] = {}
+        self._open: dict[int, str] = {}  # by seat, the model asked last
+        for event in events:
+            self.listen(event)
+
+    def listen(self, event: Event) -> None:
+        """Take in one event of the run."""
+        match event:
+            case ModelAsked():
+                self._open[event.seat] = event.model
+                self._tallies.setdefault(event.model, _Tally()).requests += 1
+            case ModelReplied() if event.seat in self._open:
+                self._tallies[self._open[event.seat]].add(event)
+            case DecisionNotMade(kind=FailureKind.OVER_BUDGET):
+                self.over_budget += 1
+            case _:
+                pass
+
+    @property
+    def uses(self) -> tuple[ModelUse, ...]:
+        """One entry a model, by name."""
+        return tuple(self._tallies[model].of(model) for model in sorted(self._tallies))
+
+    def line(self) -> str:
+        """Return what was used in a few words; empty where no model was asked."""
+        if not self._tallies:
+            return ""
+        tokens = sum(tally.input_tokens + tally.output_tokens for tally in self._tallies.values())
+        return f"{tokens:,} tokens · {cost_text(self.uses)}"
+
+
+def cost_text(uses: Iterable[ModelUse]) -> str:
+    """Return the cost of all, and how many replies have no known price; never 0 for what is not known."""
+    uses = tuple(uses)
+    known = sum((one.cost_usd for one in uses if one.cost_usd is not None), Decimal(0))
+    unpriced = sum(one.unpriced for one in uses)
+    if not unpriced:
+        return f"{known:.4f} USD"
+    if all(one.cost_usd is None for one in uses):
+        return "cost unknown"
+    return f"{known:.4f} USD and {unpriced} replies of unknown price"

@@ -1,0 +1,254 @@
+"""One run, or many, → one HTML file that needs nothing else: no script, no network, light, dark and paper.
+
+Text of pages, models and people is escaped by the template engine, and the page forbids scripts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from bots.analysis.behaviour import Behaviour, behaviour, forecast_accuracy, gini
+from bots.analysis.charts import (
+    Chart,
+    book_chart,
+    forecast_chart,
+    inline_svg,
+    price_chart,
+    wealth_chart,
+    write_charts,
+)
+from bots.analysis.endowments import expected_wealth, is_reference_design
+from bots.analysis.guide import checklist
+from bots.analysis.inference import Regression, imbalance_regression
+from bots.analysis.measures import MEASURES
+from bots.analysis.panel import Measure
+from bots.analysis.runs import Run
+from bots.analysis.schedules import Schedule, schedules
+from bots.analysis.timeline import readings
+
+_FIGURES = "figures"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A chart drawn for wide and for narrow screens."""
+
+    title: str
+    wide: str
+    narrow: str
+
+
+@dataclass(frozen=True, slots=True)
+class MarketPart:
+    """What a report says of one market."""
+
+    number: int
+    price: Picture
+    book: Picture
+    forecasts: Picture | None
+    wealth: Picture | None
+    schedules: Sequence[Schedule]
+    accuracy: Sequence[Any]
+    regression: Regression
+    measures: Sequence[Mapping[str, Any]]
+    traders: Sequence[Mapping[str, Any]]
+    expected_wealth: float | None
+    gini: Measure
+
+
+def write_report(runs: Sequence[Run], out: Path, *, figures: bool = True) -> tuple[Path, ...]:
+    """Write the report of one run, or the comparison of many; its figures beside it as SVG and PDF.
+
+    Args:
+        runs: at least one.
+        out: the HTML file.
+        figures: write `figures/` (for several runs `OUT-figures/`) beside `out`.
+
+    Returns:
+        The files written, the report first.
+    """
+    if len(runs) > 1:
+        from bots.analysis.comparison import comparison_page
+
+        html, charts = comparison_page(runs)
+        folder = out.with_name(f"{out.stem}-{_FIGURES}")
+    else:
+        html, charts = run_page(runs[0])
+        folder = out.with_name(_FIGURES)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(html, encoding="utf-8", errors="replace")
+    return (out, *(write_charts(charts, folder) if figures else ()))
+
+
+def run_page(run: Run) -> tuple[str, list[Chart]]:
+    """Return the page of one run and the charts on it."""
+    parts, charts = [], []
+    for market in run.played.markets:
+        part, drawn = _market(run, market)
+        if part is not None:
+            parts.append(part)
+            charts += drawn
+    traders = run.traders
+    page = render(
+        "run.html",
+        run=run,
+        manifest=run.manifest,
+        rules=run.rules,
+        parts=parts,
+        headline=_headline(run, parts),
+        comparable=run.rules is not None and is_reference_design(run.rules),
+        people=traders.filter(~pl.col("is_bot")).height,
+        failures=run.decisions.filter(pl.col("failure").is_not_null()).to_dicts(),
+        refusals=run.orders.filter(pl.col("status").is_in(["refused", "unanswered"])).to_dicts(),
+        usage=_usage(run),
+        readings=readings(run.played),
+        checklist=checklist([run.played]),
+    )
+    return page, charts
+
+
+def _market(run: Run, market: int) -> tuple[MarketPart | None, list[Chart]]:
+    here = pl.col("market") == market
+    prices, orders = run.prices.filter(here), run.orders.filter(here)
+    forecasts, rounds = run.forecasts.filter(here), run.trader_rounds.filter(here)
+    if not prices.height or run.rules is None:
+        return None, []
+    suffix = f"-market-{market}" if len(run.played.markets) > 1 else ""
+    human = is_reference_design(run.rules)
+    paid = prices.filter(pl.col("phase") == "paid").sort("round")
+    price, book = price_chart(prices, human=human), book_chart(prices)
+    scored = forecast_chart(forecasts, prices) if paid.height and _has_paid(forecasts) else None
+    wealth = wealth_chart(rounds, _expected_path(rounds, paid.height, run)) if _has_paid(rounds) else None
+    charts = [chart for chart in (price, book, scored, wealth) if chart is not None]
+    traders = run.traders.filter(here)
+    known = traders["final_wealth"].drop_nulls().to_list()
+    expected = traders["expected_wealth"].drop_nulls()
+    part = MarketPart(
+        number=market,
+        price=picture(price),
+        book=picture(book),
+        forecasts=picture(scored) if scored else None,
+        wealth=picture(wealth) if wealth else None,
+        schedules=schedules(prices, orders),
+        accuracy=forecast_accuracy(forecasts),
+        regression=imbalance_regression(*(_numbers(paid, name) for name in ("price", "bids", "offers"))),
+        measures=run.measures.filter(here).to_dicts(),
+        traders=_traders(traders, rounds, orders, forecasts, prices),
+        expected_wealth=float(expected.to_numpy().mean()) if len(expected) else None,
+        gini=gini(known),
+    )
+    named = [Chart(f"{one.name}{suffix}", one.title, one.draw, one.aspect) for one in charts]
+    return part, named
+
+
+def _has_paid(frame: pl.DataFrame) -> bool:
+    return frame.filter(pl.col("phase") == "paid").height > 0
+
+
+def _numbers(frame: pl.DataFrame, name: str) -> Any:
+    return frame[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+
+
+def _expected_path(rounds: pl.DataFrame, count: int, run: Run) -> list[float]:
+    """Return the expected wealth of the bots' endowment after each paid round, if it is the same for all."""
+    rules = run.rules
+    ends = {expected_wealth(seat.rules) for seat in run.played.seats.values() if seat.rules}
+    if rules is None or len(ends) != 1 or not rounds.height:
+        return []
+    growth = 1 + float(rules.interest_rate)
+    return [ends.copy().pop() / growth ** (rules.paid_rounds - number) for number in range(1, count + 1)]
+
+
+def picture(chart: Chart) -> Picture:
+    """Draw a chart for wide and for narrow screens."""
+    return Picture(chart.title, inline_svg(chart), inline_svg(chart, narrow=True))
+
+
+def _traders(
+    traders: pl.DataFrame,
+    rounds: pl.DataFrame,
+    orders: pl.DataFrame,
+    forecasts: pl.DataFrame,
+    prices: pl.DataFrame,
+) -> list[dict[str, Any]]:
+    rows = []
+    for row in traders.to_dicts():
+        own = pl.col("participant") == row["participant"]
+        acted: Behaviour = behaviour(rounds.filter(own), orders.filter(own), forecasts.filter(own), prices)
+        rows.append({**row, "behaviour": acted})
+    return rows
+
+
+def _headline(run: Run, parts: Sequence[MarketPart]) -> list[tuple[str, str]]:
+    """Return the few numbers a reader wants first."""
+    numbers: list[tuple[str, str]] = []
+    if parts:
+        by_name = {row["measure"]: row["value"] for row in parts[0].measures}
+        numbers += [(MEASURES[name].label, written(by_name[name])) for name in ("rad", "rd", "turnover")]
+    traders = run.traders.filter(pl.col("is_bot"))
+    cost = traders["cost_usd"].drop_nulls()
+    finished = (traders["outcome"] == "finished").sum()
+    numbers += [
+        ("Seats finished", f"{finished} of {traders.height}"),
+        ("Orders placed", str(traders["orders"].sum())),
+        ("Fallback decisions", str(traders["fallbacks"].sum())),
+    ]
+    return [*numbers, ("Cost", f"${cost.sum():.4f}")] if len(cost) else numbers
+
+
+def _usage(run: Run) -> list[dict[str, Any]]:
+    """Return requests, failures, tokens and cost by trader name."""
+    calls = run.model_calls
+    return (
+        calls.group_by("trader")
+        .agg(
+            pl.len().alias("calls"),
+            pl.col("error").is_not_null().sum().alias("errors"),
+            pl.col("served_model").drop_nulls().unique().sort().str.join(", ").first().alias("served"),
+            pl.col("seconds").median().alias("seconds"),
+            pl.col("input_tokens").sum().alias("input_tokens"),
+            pl.col("output_tokens").sum().alias("output_tokens"),
+            pl.col("cost_usd").sum().alias("cost_usd"),
+            pl.col("cost_usd").is_null().sum().alias("cost_unknown"),
+        )
+        .sort("trader")
+        .to_dicts()
+    )
+
+
+def render(template: str, **context: Any) -> str:
+    """Fill a template of this package; text in `context` is escaped."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).with_name("templates")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": written, "cash": cash, "percent": percent}
+    return environment.get_template(template).render(**context)
+
+
+def written(value: float | None) -> str:
+    """Return a measure as tables show it; an en dash where it is not defined."""
+    if value is None or math.isnan(value):
+        return "–"
+    return f"{value:,.4f}" if abs(value) < 1000 else f"{value:,.1f}"
+
+
+def cash(value: float | None) -> str:
+    """Return an amount with two decimals; an en dash where it is not known."""
+    return "–" if value is None or math.isnan(value) else f"{value:,.2f}"
+
+
+def percent(value: float | None) -> str:
+    """Return a share as a percentage."""
+    return "–" if value is None or math.isnan(value) else f"{100 * value:.0f} %"

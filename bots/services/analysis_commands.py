@@ -1,0 +1,134 @@
+"""The verbs that read runs and prices: measures, report, export, show, codebook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from bots.domain.errors import UserMustMend
+
+
+class Reference(StrEnum):
+    """Price paths to compare with."""
+
+    HUMAN = "human"  # mean path of 19 human markets in the reference design
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the console script."""
+    for verb in (measures, report, export, show, codebook):
+        app.command()(verb)
+
+
+def measures(
+    file: Annotated[Path, typer.Argument(help="CSV with the columns market, period, price.")],
+    fundamental: Annotated[
+        float | None, typer.Option(help="Constant fundamental value; goes before the file's column.")
+    ] = None,
+    reference: Annotated[
+        Reference | None, typer.Option(help="Compare with the published mean path of 19 human markets.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap over markets.")] = 1,
+) -> None:
+    """Measure mispricing, bubbles and trading in any prices, for each market and pooled over markets.
+
+    The file has one row a market and period: market, period, price, and optionally volume, fundamental and
+    shares (outstanding). An empty cell means not known.
+    """
+    from bots.analysis.benchmark import HUMAN_MEAN_PATH
+    from bots.analysis.inference import pool
+    from bots.analysis.measures import measure_all
+    from bots.analysis.price_files import read_prices
+    from bots.services.measure_tables import as_json, print_measures
+
+    path = HUMAN_MEAN_PATH if reference is Reference.HUMAN else ()
+    panel = read_prices(file, fundamental=fundamental, reference=path)
+    results = measure_all(panel)
+    pooled = pool(results, seed=seed)
+    if json:
+        typer.echo(as_json(panel, results, pooled, seed))
+    else:
+        print_measures(Console(), panel, results, pooled)
+
+
+Runs = Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")]
+
+
+def report(
+    runs: Runs,
+    out: Annotated[
+        Path | None, typer.Option(help="The HTML file.  [default: report.html in the run; of many, here]")
+    ] = None,
+    figures: Annotated[bool, typer.Option(help="Write the figures beside it as SVG and PDF.")] = True,
+) -> None:
+    """Write one HTML file: the report of one run, or the comparison of many by the model they ran with."""
+    from bots.analysis.report import write_report
+    from bots.analysis.runs import open_run
+
+    opened = [open_run(folder) for folder in runs]
+    target = out or (runs[0] / "report.html" if len(runs) == 1 else Path("report.html"))
+    with writable(target):
+        files = write_report(opened, target, figures=figures)
+    typer.echo(f"Report:  {files[0]}")
+    if figures:
+        typer.echo(f"Figures: {files[1].parent if len(files) > 1 else 'none'}")
+
+
+def export(
+    runs: Runs,
+    out: Annotated[Path, typer.Option(help="Folder of the tables.")] = Path("tables"),
+) -> None:
+    """Write the tables of any number of runs, joined, as Parquet and CSV, with their codebook."""
+    from bots.analysis.runs import export as export_runs
+
+    with writable(out):
+        files = export_runs(runs, out)
+    typer.echo(f"{len(files)} files in {out}")
+
+
+def show(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    seat: Annotated[int | None, typer.Option(help="Only this seat's decisions.")] = None,
+    round_: Annotated[
+        int | None, typer.Option("--round", help="Only this round, practice included from 1.")
+    ] = None,
+) -> None:
+    """Show a run in the terminal: its traders and prices, or decisions with prompt, reply, act and answer."""
+    from bots.analysis.runs import open_run
+    from bots.services.show_run import show_decisions, show_run
+
+    console, opened = Console(), open_run(run)
+    if seat is None and round_ is None:
+        show_run(console, opened)
+    else:
+        show_decisions(console, opened, seat, round_)
+
+
+def codebook(
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV in the place of Markdown.")] = False,
+) -> None:
+    """Print what every column of every table means."""
+    from bots.analysis.codebook import codebook as as_table
+    from bots.analysis.codebook import codebook_markdown
+
+    typer.echo(as_table().write_csv() if csv else codebook_markdown(), nl=False)
+
+
+@contextmanager
+def writable(target: Path) -> Iterator[None]:
+    """Turn a place that cannot be written to into what the user must mend."""
+    try:
+        yield
+    except OSError as error:
+        raise UserMustMend(
+            f"it cannot be written ({error.strerror or error})",
+            where=str(target),
+            mend="Name another place with --out.",
+        ) from error

@@ -1,0 +1,60 @@
+"""The verbs about models: replay a run from its recording, check before a run that all is there."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the console script."""
+    app.command()(replay)
+    app.command()(doctor)
+
+
+def replay(
+    run: Annotated[Path, typer.Argument(help="A run folder, such as bot-data/debug-runs/run-1.")],
+) -> None:
+    """Play a run again from its recording, without server, provider or key, and compare byte for byte.
+
+    Exit code 0: every prompt, decision and act is as recorded. 5: something differs; the first differences
+    are shown.
+    """
+    from bots.services.replay import run_replay
+
+    raise typer.Exit(asyncio.run(run_replay(run, Console())))
+
+
+def doctor(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[MODEL]...", help="Models to check.  [default: each provider whose key is set]"
+        ),
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(help="A SessionStartLinks page or links file that has to answer.")
+    ] = None,
+    data_dir: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("bot-data"),
+    browser: Annotated[bool, typer.Option(help="Start the browser once.")] = True,
+    plain: Annotated[bool, typer.Option(help="No table, no colours: one line a check.")] = False,
+) -> None:
+    """Check before a run that keys, providers, browser, server and disk are there; spends nothing.
+
+    Exit code 0: nothing has to be mended. 2: something has; it says how.
+    """
+    from bots.services.configuration import environment
+    from bots.services.doctor import Grade, Visit, examine, say_plainly, show
+
+    visit = Visit(models or (), url, data_dir, browser)
+    findings = asyncio.run(examine(visit, environment()))
+    if plain:
+        for line in say_plainly(findings):
+            typer.echo(line)
+    else:
+        show(Console(), findings)
+    raise typer.Exit(2 if any(one.grade is Grade.MEND for one in findings) else 0)

@@ -1,0 +1,237 @@
+"""One cell of a study: a market in this process, played by the agents that trade on a server."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bots.adapters.clock import SystemClock
+from bots.adapters.in_process import InProcessMarket
+from bots.adapters.run_folder import (
+    FanOut,
+    JournalWriter,
+    append_metadata,
+    create_run_folder,
+    write_manifest,
+)
+from bots.agents.memory import Memory
+from bots.agents.past import Past
+from bots.agents.strategies import STRATEGIES
+from bots.agents.trading_agents import Table, TradingAgent
+from bots.domain.errors import SessionLost
+from bots.domain.experiment import RunEnd, Seat, run_experiment
+from bots.domain.ports import Clock, DecisionMaker
+from bots.domain.records import Event, RunManifest, RunOutcome, SeatOutcome, SeatRecord
+from bots.domain.study import Cell
+from bots.services.study_plan import seats_of
+from bots.services.traders import TraderSpec, make_fallback
+
+IN_PROCESS = "in process"
+
+Build = Callable[[TraderSpec, int], DecisionMaker]
+Listen = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class StudyFacts:
+    """What every run of a study records beside its cell.
+
+    Attributes:
+        runs: the study's folder, in which run folders are made.
+        about: packages, git, machine and command, as fields of a manifest.
+    """
+
+    runs: Path
+    name: str
+    hash: str
+    timeout_minutes: float
+    about: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CellJob:
+    """All that playing one cell needs; can be sent to another process."""
+
+    cell: Cell
+    specs: tuple[TraderSpec, ...]  # by seat
+    study: StudyFacts
+
+
+@dataclass(frozen=True, slots=True)
+class CellDone:
+    """Where a cell is kept, and how it ended."""
+
+    treatment: str
+    repetition: int
+    run: Path
+    outcome: RunOutcome
+    reason: str
+
+
+def play_strategies(job: CellJob) -> CellDone:
+    """Play a cell in which only strategies trade, to its end; for processes of their own."""
+
+    async def play() -> CellDone:
+        return await play_cell(job, build_strategy, stop=asyncio.Event())
+
+    return asyncio.run(play())
+
+
+def build_strategy(spec: TraderSpec, seed: int) -> DecisionMaker:
+    """Return the strategy of one seat."""
+    return STRATEGIES[spec.name].make(seed)
+
+
+async def play_cell(
+    job: CellJob, build: Build, *, stop: asyncio.Event, listen: Listen | None = None
+) -> CellDone:
+    """Play one cell and keep it as `run-N` in the study's folder.
+
+    Args:
+        build: makes the decision maker of a seat.
+        stop: set from outside to interrupt the cell; it is then played anew another time.
+        listen: is told every event.
+
+    Raises:
+        UserMustMend: the study's folder cannot be written.
+    """
+    clock = SystemClock()
+    number, folder = create_run_folder(job.study.runs)
+    manifest = _manifest(job, number, clock)
+    write_manifest(folder, manifest)
+    append_metadata(job.study.runs, manifest)
+    end = RunEnd(RunOutcome.INTERRUPTED, {}, "ended before the traders had played")
+    try:
+        with JournalWriter(folder / "journal.jsonl", durable=False) as journal:
+            table = _table(FanOut(journal, listen) if listen else FanOut(journal), clock, manifest)
+            end = await play_market(job.cell, job.specs, build, table, stop)
+    except Exception as error:
+        end = RunEnd(RunOutcome.FAILED, {}, f"{type(error).__name__}: {error}")
+        raise
+    finally:
+        write_manifest(folder, _ended(manifest, end, clock))
+    return CellDone(*job.cell.key, folder, end.outcome, end.reason)
+
+
+def _table(store: FanOut, clock: Clock, manifest: RunManifest) -> Table:
+    return Table(store, clock, clock.monotonic() + 60 * manifest.timeout_minutes, manifest.run_id)
+
+
+async def play_market(
+    cell: Cell, specs: Sequence[TraderSpec], build: Build, table: Table, stop: asyncio.Event
+) -> RunEnd:
+    """Play a cell's market and return how it ended.
+
+    A market without timers waits for everybody, so where one trader cannot go on nobody can.
+    """
+    settings = cell.settings
+    market = InProcessMarket(
+        settings.parameters, settings.traders, seed=cell.dividend_seed, timed=settings.timed
+    )
+    window = None if settings.memory_window == "all" else settings.memory_window
+    seats = seats_of(cell, specs)
+    by_seat = dict(zip(seats, specs, strict=True))
+    stuck = asyncio.Event()
+
+    async def play(seat: Seat) -> None:
+        session = market.session(seat.number)
+        agent = TradingAgent(
+            seat,
+            session,
+            maker=build(by_seat[seat], seat.seed),
+            fallback=make_fallback(settings.fallback, seat.seed),
+            table=table,
+            past=Past(memory=Memory(window=window)),
+        )
+        try:
+            await (agent.play() if settings.timed else _unless_stuck(agent.play(), stuck))
+        finally:
+            await session.close()
+
+    return await run_experiment(
+        seats, play, store=table.store, clock=table.clock, until=table.until, stop=stop
+    )
+
+
+async def _unless_stuck(playing: Coroutine[Any, Any, None], stuck: asyncio.Event) -> None:
+    """Play on until another trader of the market cannot; tell the others where this one cannot.
+
+    Raises:
+        SessionLost: another trader could not go on.
+    """
+    play, lost = asyncio.create_task(playing), asyncio.create_task(stuck.wait())
+    try:
+        await asyncio.wait({play, lost}, return_when=asyncio.FIRST_COMPLETED)
+        if not play.done():
+            raise SessionLost("another trader could not go on, and a market without timers waits for all")
+        if play.exception() is not None:
+            stuck.set()
+        play.result()
+    finally:
+        play.cancel()
+        lost.cancel()
+        await asyncio.wait({play, lost})
+
+
+def _manifest(job: CellJob, number: int, clock: Clock) -> RunManifest:
+    cell, settings, study = job.cell, job.cell.settings, job.study
+    return RunManifest(
+        run=number,
+        run_id=uuid.uuid4().hex[:12],
+        production=False,
+        notes=f"study {study.name}, {cell.treatment}, repetition {cell.repetition}",
+        url=IN_PROCESS,
+        model=settings.seats,
+        started=clock.now(),
+        subjects=settings.traders,
+        bots=settings.traders,
+        timeout_minutes=study.timeout_minutes,
+        fallback=settings.fallback,
+        seed=cell.sampling_seed,
+        seats=tuple(
+            SeatRecord(
+                seat=seat.number,
+                participant=seat.participant,
+                trader=seat.trader,
+                asked=spec.asked,
+                parameters=dict(spec.parameters),
+                seed=seat.seed,
+            )
+            for seat, spec in zip(seats_of(cell, job.specs), job.specs, strict=True)
+        ),
+        configuration=_configuration(job),
+        **study.about,
+    )
+
+
+def _configuration(job: CellJob) -> dict[str, Any]:
+    cell, settings = job.cell, job.cell.settings
+    return {
+        "study": {
+            "name": job.study.name,
+            "hash": job.study.hash,
+            "treatment": cell.treatment,
+            "repetition": cell.repetition,
+        },
+        "market": dict(settings.config),
+        "dividend_seed": settings.parameters.dividend_seed or cell.dividend_seed,
+        "seating_seed": cell.seating_seed,
+        "shuffle": settings.shuffle,
+        "memory_window": settings.memory_window,
+        "timed": settings.timed,
+    }
+
+
+def _ended(manifest: RunManifest, end: RunEnd, clock: Clock) -> RunManifest:
+    unplayed = SeatOutcome.INTERRUPTED if end.outcome is RunOutcome.INTERRUPTED else SeatOutcome.FAILED
+    seats = []
+    for seat in manifest.seats:
+        how = end.seats.get(seat.seat)
+        told = (how.outcome, how.reason) if how else (unplayed, end.reason)
+        seats.append(seat.model_copy(update={"outcome": told[0], "reason": told[1]}))
+    update = {"ended": clock.now(), "outcome": end.outcome, "reason": end.reason, "seats": tuple(seats)}
+    return manifest.model_copy(update=update)

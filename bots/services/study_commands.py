@@ -1,0 +1,144 @@
+"""The verbs about studies: `bots study new | show | run | report`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bots.domain.errors import UserMustMend
+from bots.domain.study import Cell
+
+Plan = Annotated[Path, typer.Argument(metavar="PLAN", help="A plan; `bots study new` writes one.")]
+Data = Annotated[Path, typer.Option(help="Folder of all runs; studies are kept in it.")]
+_DATA = Path("bot-data")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the console script."""
+    study = typer.Typer(
+        help="Plan, run and compare many markets: treatments × repetitions.", no_args_is_help=True
+    )
+    for verb in (new, show, run, report):
+        study.command()(verb)
+    app.add_typer(study, name="study")
+
+
+def new(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it.")] = Path("study.toml"),
+) -> None:
+    """Write a commented plan to start from."""
+    from bots.services.study_plan import TEMPLATE
+
+    try:
+        with file.open("x", encoding="utf-8") as stream:
+            stream.write(TEMPLATE.read_text(encoding="utf-8"))
+    except FileExistsError:
+        raise UserMustMend(
+            "is there already", where=str(file), mend="Name another file, or move it away."
+        ) from None
+    except OSError as error:
+        raise UserMustMend(
+            f"cannot be written ({error.strerror})", where=str(file), mend="Name another place."
+        ) from error
+    typer.echo(f"{file} is written. Check it with: bots study show {file}")
+
+
+def show(
+    plan: Plan,
+    data_dir: Data = _DATA,
+    cells: Annotated[bool, typer.Option("--cells", help="List every market with its seeds.")] = False,
+) -> None:
+    """Check a plan and print its treatments and markets; nothing starts."""
+    from bots.services.study_folder import cell_runs, study_folder
+    from bots.services.study_run import load_study
+
+    study, console = load_study(plan), Console()
+    folder = study_folder(data_dir, study)
+    runs = cell_runs(folder) if folder.exists() else {}
+    finished = Counter(treatment for (treatment, _), run in runs.items() if run.finished)
+    table = Table(box=None, pad_edge=False)
+    for name in ("Treatment", "Traders", "Seats", "Changes", "Markets", "Done"):
+        table.add_column(name, justify="right" if name in ("Traders", "Markets", "Done") else "left")
+    for name, treatment in study.plan.treatments.items():
+        settings = study.plan.settings(name)
+        changes = treatment.model_dump(exclude_none=True, exclude={"seats", "traders", "market"})
+        told = ", ".join(f"{key} = {value}" for key, value in {**treatment.market, **changes}.items())
+        numbers = (str(study.plan.repetitions), str(finished[name]))
+        table.add_row(
+            escape(name), str(settings.traders), escape(settings.seats), escape(told) or "–", *numbers
+        )
+    console.print(table)
+    console.print()
+    if cells:
+        console.print(
+            _cells(study.cells, {key: run.folder.name for key, run in runs.items() if run.finished})
+        )
+        console.print()
+    console.print(
+        f"{len(study.cells)} markets, hash {study.hash}, kept in {folder}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _cells(cells: Sequence[Cell], runs: Mapping[tuple[str, int], str]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in ("Treatment", "Repetition", "Dividends", "Seating seed", "Sampling seed", "Run"):
+        table.add_column(name, justify="left" if name in ("Treatment", "Dividends", "Run") else "right")
+    for cell in cells:
+        dividends = cell.settings.parameters.dividend_seed or cell.dividend_seed
+        seeds = (str(cell.seating_seed), str(cell.sampling_seed))
+        where = runs.get(cell.key, "–")
+        table.add_row(escape(cell.treatment), str(cell.repetition), escape(dividends), *seeds, where)
+    return table
+
+
+def run(
+    plan: Plan,
+    data_dir: Data = _DATA,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            "-j",
+            min=1,
+            help="Markets at a time.  [default: one a processor, 8 where models trade]",
+        ),
+    ] = None,
+) -> None:
+    """Play every market of a plan that is not finished yet; stop it and start it again as you like.
+
+    Exit code 0: all markets are done. 3: some failed, or the limit is reached. 130: interrupted.
+    """
+    from bots.services.cli import _in_loop
+    from bots.services.study_run import run_study
+
+    _in_loop(lambda room: run_study(plan, data_dir, jobs, room))
+
+
+def report(
+    plan: Plan,
+    data_dir: Data = _DATA,
+    measure: Annotated[
+        list[str] | None,
+        typer.Option(help="A measure to compare; may be given often.  [default: rad rd amplitude turnover]"),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap over markets.")] = 1,
+    html: Annotated[bool, typer.Option("--html", help="Write report.html with every measure, too.")] = False,
+) -> None:
+    """Compare the treatments of a study, with the market as the unit."""
+    from bots.services.study_report import DEFAULT_MEASURES, report_study, write_html
+    from bots.services.study_run import load_study
+
+    console, study = Console(), load_study(plan)
+    files = report_study(study, data_dir, measure or DEFAULT_MEASURES, seed, console)
+    for file in (*files, *([write_html(study, data_dir)] if html else [])):
+        console.print(f"Written: {file}", highlight=False, markup=False, soft_wrap=True)

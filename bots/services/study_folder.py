@@ -1,0 +1,111 @@
+"""A study's folder: what was planned, and a run folder for every market that was begun.
+
+bot-data/studies/NAME-HASH/
+    study.json              the resolved plan that HASH is of
+    plan.toml               the file it came from, as it was when the study was begun
+    runs.metadata           one line a run
+    run-1/ run-2/ …         ordinary run folders; each manifest names its treatment and repetition
+
+A market that failed or was cut short keeps its folder, for what it cost and what it shows, and is played anew
+in another one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from bots.adapters.models.limits import Spent, tokens_of
+from bots.adapters.run_folder import read_manifest, replace_file
+from bots.domain.errors import UserMustMend
+from bots.domain.records import EVENTS, ModelReplied, RunManifest, RunOutcome
+from bots.services.study_plan import Study
+
+CellKey = tuple[str, int]  # treatment, repetition
+
+_REPLIED = '"event":"model_replied"'
+
+
+@dataclass(frozen=True, slots=True)
+class CellRun:
+    """The run that stands for a cell: the finished one, else the latest."""
+
+    folder: Path
+    manifest: RunManifest
+
+    @property
+    def finished(self) -> bool:
+        """Whether the cell is done."""
+        return self.manifest.outcome is RunOutcome.FINISHED
+
+
+def study_folder(data: Path, study: Study) -> Path:
+    """Return where a study is kept."""
+    return data / "studies" / study.folder_name
+
+
+def open_study_folder(data: Path, study: Study) -> Path:
+    """Return the study's folder, made and described where it is new.
+
+    Raises:
+        UserMustMend: the folder cannot be written.
+    """
+    folder = study_folder(data, study)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / "study.json").exists():
+            replace_file(folder / "plan.toml", study.where.read_text(encoding="utf-8"))
+            told = {"hash": study.hash, **study.resolved}
+            replace_file(folder / "study.json", json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise UserMustMend(
+            f"no study folder can be made ({error.strerror})",
+            where=str(folder),
+            mend="Free space there, make it writable, or name another place with --data-dir.",
+        ) from error
+    return folder
+
+
+def cell_runs(folder: Path) -> Mapping[CellKey, CellRun]:
+    """Return the run that stands for each cell that was begun.
+
+    Raises:
+        UserMustMend: a manifest is there and cannot be read.
+    """
+    found: dict[CellKey, CellRun] = {}
+    for run in _runs(folder):
+        about = run.manifest.configuration.get("study", {})
+        key = (str(about.get("treatment")), int(about.get("repetition", 0)))
+        if key not in found or not found[key].finished:
+            found[key] = run
+    return found
+
+
+def _runs(folder: Path) -> Iterator[CellRun]:
+    """Yield the runs in the order they were begun; a folder whose run was killed at once has no manifest."""
+    folders = (path.parent for path in folder.glob("run-*/manifest.json"))
+    for run in sorted(folders, key=lambda path: int(path.name.removeprefix("run-"))):
+        yield CellRun(run, read_manifest(run))
+
+
+def spent_so_far(folder: Path) -> Spent:
+    """Return what all runs of a study have used of models, failed ones included, as their journals tell."""
+    spent = Spent()
+    for journal in folder.glob("run-*/journal.jsonl"):
+        for replied in _replies(journal):
+            spent.tokens += tokens_of(replied.usage)
+            spent.cost_usd += replied.usage.cost_usd or Decimal(0)
+            spent.unpriced += replied.usage.cost_usd is None and replied.reply is not None
+    return spent
+
+
+def _replies(journal: Path) -> Iterator[ModelReplied]:
+    with journal.open(encoding="utf-8") as lines:
+        for line in lines:
+            if _REPLIED in line and line.endswith("\n"):
+                event = EVENTS.validate_json(line)
+                if isinstance(event, ModelReplied):
+                    yield event

@@ -1,0 +1,258 @@
+"""A plan's file → a study that can be run: every key, name and number checked before anything starts.
+
+plan = read_plan(Path("study.toml"))         the file, valid by itself
+study = resolve_study(plan, path, catalogue) its cells, its traders known, its hash
+"""
+
+from __future__ import annotations
+
+import difflib
+import random
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from bots.adapters.models.catalogue import Catalogue
+from bots.agents.fallbacks import FALLBACKS
+from bots.agents.prompts import texts_hash
+from bots.domain.errors import UserMustMend
+from bots.domain.experiment import Seat
+from bots.domain.study import (
+    MOST_REPETITIONS,
+    MOST_TRADERS,
+    Cell,
+    Limits,
+    PlanFault,
+    Seeds,
+    Settings,
+    StudyPlan,
+    Treatment,
+    resolved_hash,
+)
+from bots.services.configuration import CONFIG
+from bots.services.traders import TraderSpec, assign
+
+PLAN_VERSION = 1
+TEMPLATE = CONFIG / "study.toml.example"
+
+_TABLES: Mapping[str, type[BaseModel]] = {"seeds": Seeds, "limits": Limits, "treatments": Treatment}
+_SEED = "a whole number of at least 0"
+_FLAG = "true or false"
+_ALLOWED: Mapping[str, str] = {
+    "repetitions": f"a whole number from 1 to {MOST_REPETITIONS}",
+    "traders": f"a whole number from 2 to {MOST_TRADERS}",
+    "seats": 'a text such as "fundamentalist" or "4 x fundamentalist, 2 x gpt-4o"',
+    "shuffle": _FLAG,
+    "timed": _FLAG,
+    "fallback": 'a text such as "hold"',
+    "memory_window": 'a whole number of rounds from 0 to 1000, or "all"',
+    "timeout_minutes": "a number of minutes above 0 and below 43200",
+    "dividends": _SEED,
+    "seating": _SEED,
+    "sampling": _SEED,
+    "max_tokens": "a whole number above 0",
+    "max_cost_usd": 'an amount above 0 in quotes, such as "25.00"',
+}
+
+
+@dataclass(frozen=True)
+class Study:
+    """A plan that can be run.
+
+    Attributes:
+        where: the plan's file.
+        cells: repetition by repetition.
+        catalogue: the names it was resolved with.
+        resolved: everything that decides what its markets do, as JSON data.
+    """
+
+    where: Path
+    plan: StudyPlan
+    cells: Sequence[Cell]
+    catalogue: Catalogue
+    resolved: Mapping[str, Any]
+
+    @cached_property
+    def hash(self) -> str:
+        """Of the resolved plan: it changes where a result could, and not with notes, limits or layout."""
+        return resolved_hash(self.resolved)
+
+    @property
+    def folder_name(self) -> str:
+        """What the study's folder is called."""
+        return f"{self.plan.name}-{self.hash}"
+
+    def seated(self, cell: Cell) -> tuple[TraderSpec, ...]:
+        """Return who sits at each seat of a cell."""
+        return seated(cell, self.catalogue)
+
+    @property
+    def traders(self) -> Iterator[TraderSpec]:
+        """Everybody who trades in the first repetition; later ones have the same."""
+        for cell in self.cells[: len(self.plan.treatments)]:
+            yield from self.seated(cell)
+
+
+def read_plan(path: Path) -> StudyPlan:
+    """Read a plan's file.
+
+    Raises:
+        UserMustMend: names file, table and key.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserMustMend(
+            f"cannot be read ({error.strerror})",
+            where=str(path),
+            mend="Name a plan; `bots study new` writes one.",
+        ) from error
+    except ValueError as error:
+        raise UserMustMend(
+            f"is no TOML file: {error}", where=str(path), mend="Mend the line it names."
+        ) from error
+    try:
+        return StudyPlan.model_validate(raw)
+    except ValidationError as error:
+        raise _unusable(error, path) from None
+
+
+def resolve_study(plan: StudyPlan, path: Path, catalogue: Catalogue) -> Study:
+    """Return the study a plan stands for.
+
+    Raises:
+        UserMustMend: a name nobody has, counts that do not add up, a market that cannot be: names file, table
+            and key.
+    """
+    treatments = {name: _resolve_treatment(plan, name, path, catalogue) for name in plan.treatments}
+    resolved = {
+        "version": PLAN_VERSION,
+        "name": plan.name,
+        "repetitions": plan.repetitions,
+        "seeds": plan.seeds.model_dump(),
+        "treatments": treatments,
+    }
+    return Study(path, plan, plan.cells(), catalogue, resolved)
+
+
+def seated(cell: Cell, catalogue: Catalogue) -> tuple[TraderSpec, ...]:
+    """Return who sits at each seat of a cell, seat 1 first."""
+    specs = list(_assigned(cell.settings, cell.seating_seed, catalogue))
+    if cell.settings.shuffle:
+        random.Random(f"seats of {cell.seating_seed}").shuffle(specs)
+    return tuple(specs)
+
+
+def seats_of(cell: Cell, specs: Sequence[TraderSpec]) -> tuple[Seat, ...]:
+    """Return the seats of a cell, each with a seed of its own."""
+    draw = random.Random(f"seats of {cell.sampling_seed}")
+    return tuple(
+        Seat(number, f"trader{number}", "", spec.name, draw.getrandbits(32))
+        for number, spec in enumerate(specs, start=1)
+    )
+
+
+def _assigned(settings: Settings, seed: int, catalogue: Catalogue) -> tuple[TraderSpec, ...]:
+    return assign(settings.seats, settings.traders, seed, catalogue)
+
+
+def _resolve_treatment(plan: StudyPlan, name: str, path: Path, catalogue: Catalogue) -> dict[str, Any]:
+    """Return all that decides what a treatment's markets do, as JSON data."""
+    try:
+        settings = plan.settings(name)
+    except PlanFault as fault:
+        raise UserMustMend(fault.what, where=_where(path, fault.table, fault.key), mend=fault.mend) from None
+    changed = plan.treatments[name]
+    specs = _known(settings, _where(path, _table(name, changed.seats), "seats"), catalogue)
+    if settings.fallback not in FALLBACKS:
+        raise UserMustMend(
+            f"{settings.fallback!r} cannot act where a decision fails",
+            where=_where(path, _table(name, changed.fallback), "fallback"),
+            mend=f"Name one of {', '.join(sorted(FALLBACKS))}.",
+        )
+    asks_models = any(spec.model is not None for spec in specs)
+    return {
+        "market": dict(settings.config),
+        "seats": [{"trader": spec.name, "parameters": dict(spec.parameters)} for spec in specs],
+        "shuffle": settings.shuffle,
+        "fallback": settings.fallback,
+        "memory_window": settings.memory_window,
+        "timed": settings.timed,
+        **({"prompts": texts_hash()} if asks_models else {}),
+    }
+
+
+def _known(settings: Settings, where: str, catalogue: Catalogue) -> tuple[TraderSpec, ...]:
+    """Return who trades.
+
+    Raises:
+        UserMustMend: at `where`, not at the option of the documented command.
+    """
+    try:
+        return _assigned(settings, 0, catalogue)
+    except UserMustMend as error:
+        raise UserMustMend(
+            error.what, where=where, mend=error.mend.replace("--num-bots", "traders")
+        ) from None
+
+
+def _table(treatment: str, changed: object) -> str:
+    return "" if changed is None else f"treatments.{treatment}"
+
+
+def _where(path: Path, table: str, key: str) -> str:
+    return f"{path}, table [{table}], key {key}" if table else f"{path}, key {key}"
+
+
+def _unusable(error: ValidationError, path: Path) -> UserMustMend:
+    faults = {_place(fault["loc"]): fault for fault in reversed(error.errors(include_url=False))}
+    (table, key), fault = next(reversed(faults.items()))
+    others = [_where(path, *place).removeprefix(f"{path}, ") for place in reversed(faults)][1:]
+    mend = _mend(fault, table, key) + (f" Then mend: {'; '.join(others)}." if others else "")
+    where = _where(path, table, key) if key else str(path)
+    return UserMustMend(_what(fault, key), where=where, mend=mend)
+
+
+def _place(location: tuple[int | str, ...]) -> tuple[str, str]:
+    """Return table and key of a fault; parts that only validation knows are left out."""
+    parts = [str(part) for part in location]
+    depth = {"treatments": 2, "seeds": 1, "limits": 1, "market": 1}.get(parts[0], 0) if parts else 0
+    if depth == 2 and parts[2:3] == ["market"]:
+        depth = 3
+    if len(parts) <= depth:
+        return ".".join(parts[:-1]), parts[-1] if parts else ""
+    return ".".join(parts[:depth]), parts[depth]
+
+
+def _what(fault: Mapping[str, Any], key: str) -> str:
+    match fault["type"]:
+        case "extra_forbidden":
+            return "is no setting that is known here"
+        case "missing":
+            return "is missing"
+        case "value_error":
+            return str(fault["msg"]).removeprefix("Value error, ")
+        case _:
+            told = str(fault["msg"])
+            allowed = _ALLOWED.get(key)
+            return f"must be {allowed}, was {_short(fault['input'])}" if allowed else told
+
+
+def _mend(fault: Mapping[str, Any], table: str, key: str) -> str:
+    if fault["type"] == "extra_forbidden":
+        model = _TABLES.get(table.partition(".")[0], StudyPlan)
+        near = difflib.get_close_matches(key, model.model_fields, n=2, cutoff=0.5)
+        return f"Did you mean {' or '.join(near)}?" if near else f"Known are {', '.join(model.model_fields)}."
+    if fault["type"] == "missing":
+        return f"Add {key} = …, {_ALLOWED.get(key, 'a name for the study')}."
+    return "Write what is allowed, or take it out."
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "…"

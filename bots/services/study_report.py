@@ -1,0 +1,283 @@
+"""A study's markets → measures of each treatment, compared with the market as the unit.
+
+Every number comes from the journals of finished markets; `report.md` and `measures.csv` in the study's folder
+are made anew each time.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from bots.adapters.run_folder import replace_file
+from bots.analysis.endowments import panel_of
+from bots.analysis.inference import CONFIDENCE, RESAMPLES, Difference, Pooled, holm, permutation_test, pool
+from bots.analysis.measures import MEASURES, measure_all
+from bots.analysis.panel import Floats, Measured
+from bots.analysis.played import PlayedRun, played
+from bots.domain.errors import UserMustMend
+from bots.domain.records import EVENTS, RunManifest
+from bots.services.measure_tables import interval, written
+from bots.services.study_folder import CellRun, cell_runs, study_folder
+from bots.services.study_plan import Study
+
+DEFAULT_MEASURES = ("rad", "rd", "amplitude", "turnover")
+
+# A phase's last page holds every round of it; the other pages are most of a journal and need not be read.
+_PAGE = '"event":"page_seen"'
+_LAST_PAGE = '"page":"final"'
+_SEATS = ('"event":"seat_opened"', '"event":"seat_ended"')
+
+
+@dataclass(frozen=True)
+class Treated:
+    """One treatment's finished markets.
+
+    Attributes:
+        repetitions: of each market.
+        runs: name of each market's run folder.
+        results: by measure, over these markets.
+        planned: how many markets the plan has.
+    """
+
+    name: str
+    repetitions: tuple[int, ...]
+    runs: tuple[str, ...]
+    results: Mapping[str, Measured]
+    planned: int
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Two treatments in one measure; `adjusted` is p after Holm over all pairs of the measure."""
+
+    measure: str
+    first: str
+    second: str
+    difference: Difference
+    adjusted: float
+
+
+def report_study(
+    study: Study, data: Path, measures: Sequence[str], seed: int, console: Console
+) -> tuple[Path, ...]:
+    """Print a study's report and write it into its folder; return the files.
+
+    Raises:
+        UserMustMend: nothing is finished yet, or there is no measure of a name.
+    """
+    _check(measures)
+    folder = study_folder(data, study)
+    treated = read_treatments(study, folder)
+    if not any(map(len, treated)):
+        raise UserMustMend(
+            "no market of this study is finished yet",
+            where=str(folder),
+            mend=f"Play them with: bots study run {study.where}",
+        )
+    tables = [*_tables(study, treated, measures, seed)]
+    for table in tables:
+        console.print(table.for_terminal())
+        console.print()
+    files = (folder / "report.md", folder / "measures.csv")
+    replace_file(files[0], _markdown(study, tables))
+    replace_file(files[1], _csv(treated))
+    return files
+
+
+def _check(measures: Sequence[str]) -> None:
+    for name in measures:
+        if name not in MEASURES:
+            raise UserMustMend(
+                f"there is no measure {name!r}",
+                where="--measure",
+                mend=f"Name some of {', '.join(MEASURES)}.",
+            )
+
+
+def read_treatments(study: Study, folder: Path) -> tuple[Treated, ...]:
+    """Return each treatment's finished markets, in the plan's order."""
+    runs = cell_runs(folder) if folder.exists() else {}
+    done: dict[str, list[tuple[int, CellRun]]] = {name: [] for name in study.plan.treatments}
+    for cell in study.cells:
+        run = runs.get(cell.key)
+        if run is not None and run.finished:
+            done[cell.treatment].append((cell.repetition, run))
+    return tuple(_treated(name, markets, study.plan.repetitions) for name, markets in done.items())
+
+
+def _treated(name: str, markets: Sequence[tuple[int, CellRun]], planned: int) -> Treated:
+    results = measure_all(panel_of([read_market(run.folder, run.manifest) for _, run in markets]))
+    return Treated(
+        name,
+        tuple(repetition for repetition, _ in markets),
+        tuple(run.folder.name for _, run in markets),
+        results if markets else {},
+        planned,
+    )
+
+
+def read_market(folder: Path, manifest: RunManifest, *, acts: bool = False) -> PlayedRun:
+    """Read of a run what its traders saw at the end of each phase, which is all the market's history.
+
+    Args:
+        acts: read what they decided, sent and asked, too.
+    """
+    with (folder / "journal.jsonl").open(encoding="utf-8") as lines:
+        return played(folder, manifest, [EVENTS.validate_json(line) for line in lines if _tells(line, acts)])
+
+
+def _tells(line: str, acts: bool) -> bool:
+    if _PAGE in line:
+        return _LAST_PAGE in line
+    return acts or any(mark in line for mark in _SEATS)
+
+
+def write_html(study: Study, data: Path) -> Path:
+    """Write the page that compares the finished markets, treatment by treatment, and return its file."""
+    from bots.analysis.comparison import comparison_page
+    from bots.analysis.runs import Run
+
+    folder = study_folder(data, study)
+    done = {key: run for key, run in cell_runs(folder).items() if run.finished}
+    runs = []
+    for treatment in study.plan.treatments:
+        for repetition in range(1, study.plan.repetitions + 1):
+            if run := done.get((treatment, repetition)):
+                named = run.manifest.model_copy(update={"model": treatment})
+                runs.append(Run(read_market(run.folder, named, acts=True)))
+    page, _ = comparison_page(runs)
+    replace_file(folder / "report.html", page)
+    return folder / "report.html"
+
+
+def compare(treated: Sequence[Treated], measure: str, seed: int) -> tuple[Compared, ...]:
+    """Compare every pair of treatments in one measure; a market is one observation."""
+    pairs = [(a, b) for a, b in combinations(treated, 2) if len(a) and len(b)]
+    tests = [permutation_test(_values(a, measure), _values(b, measure), seed=seed) for a, b in pairs]
+    adjusted = holm(np.array([test.p for test in tests]))
+    return tuple(
+        Compared(measure, a.name, b.name, test, float(p))
+        for (a, b), test, p in zip(pairs, tests, adjusted, strict=True)
+    )
+
+
+def _values(treated: Treated, measure: str) -> Floats:
+    return treated.results[measure].values
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """A table that can be printed and written; all but the first `left` columns are numbers."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    left: int
+    notes: tuple[str, ...] = ()
+
+    def for_terminal(self) -> Table:
+        caption = "\n".join(self.notes) or None
+        table = Table(
+            title=self.title,
+            title_justify="left",
+            caption=caption,
+            caption_justify="left",
+            box=None,
+            pad_edge=False,
+        )
+        for number, name in enumerate(self.columns):
+            table.add_column(name, justify="left" if number < self.left else "right")
+        for row in self.rows:
+            table.add_row(*row)
+        return table
+
+    def as_markdown(self) -> str:
+        rule = ["---" if number < self.left else "---:" for number in range(len(self.columns))]
+        lines = [self.columns, rule, *self.rows]
+        body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        notes = "".join(f"\n{note}\n" for note in self.notes)
+        return f"## {self.title}\n\n{body}\n{notes}"
+
+
+def _tables(
+    study: Study, treated: Sequence[Treated], measures: Sequence[str], seed: int
+) -> Iterator[_Report]:
+    yield _measured(treated, measures, seed)
+    if len(study.plan.treatments) > 1:
+        yield _compared(treated, measures, seed)
+
+
+def _measured(treated: Sequence[Treated], measures: Sequence[str], seed: int) -> _Report:
+    rows = []
+    for one in treated:
+        pooled = pool({name: one.results[name] for name in measures}, seed=seed) if len(one) else {}
+        cells = [_cell(pooled[name]) if name in pooled else "–" for name in measures]
+        rows.append((one.name, f"{len(one)} of {one.planned}", *cells))
+    labels = [MEASURES[name].label for name in measures]
+    meanings = [
+        f"{MEASURES[name].label}: {MEASURES[name].formula}, {MEASURES[name].unit}" for name in measures
+    ]
+    note = (
+        f"Means over markets with {CONFIDENCE:.0%} percentile bootstrap intervals "
+        f"({RESAMPLES} resamples of whole markets, seed {seed})."
+    )
+    return _Report(
+        "Treatments", ("Treatment", "Markets", *labels), tuple(rows), 1, (note, "; ".join(meanings) + ".")
+    )
+
+
+def _cell(pooled: Pooled) -> str:
+    return f"{written(pooled.mean)} {interval(pooled)}"
+
+
+def _compared(treated: Sequence[Treated], measures: Sequence[str], seed: int) -> _Report:
+    rows, sampled = [], False
+    for measure in measures:
+        for one in compare(treated, measure, seed):
+            test = one.difference
+            sampled |= not test.exact
+            splits = f"{test.splits:,}" if test.exact else f"{test.splits:,} random"
+            names = (MEASURES[measure].label, one.first, one.second)
+            rows.append((*names, written(test.difference), _p(test.p), _p(one.adjusted), splits))
+    columns = ("Measure", "First", "Second", "First − second", "p", "p, Holm", "Splits")
+    kind = "Exact where all splits are counted" if sampled else "Exact"
+    notes = (
+        f"{kind} two-sided permutation tests of the difference of means; a market is one observation.",
+        "Holm adjusts for all pairs of one measure, not for the number of measures.",
+        "Repetition k has the same dividends in every treatment; the tests make no use of it.",
+    )
+    return _Report("Comparisons", columns, tuple(rows), 3, notes)
+
+
+def _p(value: float) -> str:
+    return "–" if np.isnan(value) else ("< 0.0001" if value < 0.0001 else f"{value:.4f}")
+
+
+def _markdown(study: Study, tables: Sequence[_Report]) -> str:
+    plan = study.plan
+    head = f"# Study {plan.name}\n\nPlan {study.where.name}, hash {study.hash}.\n"
+    notes = f"\n{plan.notes}\n" if plan.notes else ""
+    return "\n".join((head + notes, *(table.as_markdown() for table in tables)))
+
+
+def _csv(treated: Sequence[Treated]) -> str:
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(("treatment", "repetition", "run", *MEASURES))
+    for one in treated:
+        for row, (repetition, run) in enumerate(zip(one.repetitions, one.runs, strict=True)):
+            values = [float(one.results[name].values[row]) for name in MEASURES]
+            writer.writerow((one.name, repetition, run, *("" if np.isnan(v) else repr(v) for v in values)))
+    return out.getvalue()

@@ -1,0 +1,99 @@
+"""The comprehension quiz: questions, answers and explanations, from the session's own parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from markets.accounts import Account
+from markets.money import readable, shown
+from markets.parameters import MarketParameters
+
+from .instructions import counted
+
+FIELDS = ["quiz_interest", "quiz_dividends", "quiz_buy_back", "quiz_price"]
+
+MOST_ATTEMPTS = 3
+"""After so many the quiz lets everybody pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """`answer` is one of `choices`; `why` explains it."""
+
+    text: str
+    choices: tuple[str, ...]
+    answer: str
+    why: str
+
+
+def questions(parameters: MarketParameters) -> dict[str, Question]:
+    """Return the quiz by form field."""
+    asked = (_interest(parameters), _dividends(parameters), _buy_back(parameters), _price(parameters))
+    return dict(zip(FIELDS, asked, strict=True))
+
+
+def _interest(parameters: MarketParameters) -> Question:
+    cash = parameters.endowment_cash or Fraction(100)
+    interest, held = Account(cash, 0).interest(parameters.interest_rate), _cash(cash, parameters)
+    return _question(
+        f"You hold {held} after the trading of a round. How much interest do you receive?",
+        interest,
+        (2 * interest, cash + interest, cash / 2, cash),
+        f"All cash you hold after trading earns {readable(parameters.interest_rate * 100)} %: "
+        f"{held} earn {_cash(interest, parameters)}.",
+        parameters,
+    )
+
+
+def _dividends(parameters: MarketParameters) -> Question:
+    shares, dividend = 3, max(outcome.amount for outcome in parameters.dividends.outcomes)
+    paid = Account(Fraction(0), shares).dividends(dividend)
+    held, each = counted(shares, "share"), _cash(dividend, parameters)
+    return _question(
+        f"You hold {held} after trading, and the dividend is {each} per share. What do your shares pay you?",
+        paid,
+        (dividend, paid + dividend, 2 * paid, paid + 1),
+        f"Each share pays the dividend: {held} pay 3 times {each}, which is {_cash(paid, parameters)}.",
+        parameters,
+    )
+
+
+def _buy_back(parameters: MarketParameters) -> Question:
+    value = parameters.buy_back
+    return _question(
+        "What is each of your shares bought back for after the last round?",
+        value,
+        (Fraction(0), 2 * value, value + parameters.initial_price, parameters.initial_price),
+        f"After the last round each share is bought back for {_cash(value, parameters)}, "
+        "whatever its price in the market was.",
+        parameters,
+    )
+
+
+def _price(parameters: MarketParameters) -> Question:
+    tick = parameters.tick
+    price = max(1, int(parameters.initial_price / tick)) * tick
+    bid = price + max(1, int(price / tick) // 10) * tick
+    return _question(
+        f"You bid {_cash(bid, parameters)} for a share, it trades, and the market price of the round is "
+        f"{_cash(price, parameters)}. What do you pay?",
+        price,
+        (bid, (bid + price) / 2, Fraction(0)),
+        f"Everybody trades at the one price of the round, {_cash(price, parameters)}; what you bid is the "
+        "most you would have paid.",
+        parameters,
+    )
+
+
+def _question(
+    text: str, answer: Fraction, wrong: Iterable[Fraction], why: str, parameters: MarketParameters
+) -> Question:
+    """Return a question whose choices stand by size, each once."""
+    told = {_cash(amount, parameters): amount for amount in (*wrong, answer)}
+    return Question(text, tuple(sorted(told, key=told.__getitem__)), _cash(answer, parameters), why)
+
+
+def _cash(amount: Fraction, parameters: MarketParameters) -> str:
+    return f"{shown(amount, parameters.decimals)} cash"

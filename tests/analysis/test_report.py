@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from selectolax.lexbor import LexborHTMLParser
+
+import bots
+from bots.analysis.behaviour import entropy, gini
+from bots.analysis.report import write_report
+from tests.analysis.played_runs import MODEL, NASTY, play_run
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return play_run(tmp_path_factory.mktemp("runs") / "run-1", seed=5)
+
+
+@pytest.fixture(scope="module")
+def html(folder: Path) -> str:
+    file, *figures = write_report([bots.open_run(folder)], folder / "report.html")
+    assert {one.suffix for one in figures} == {".svg", ".pdf"}
+    assert all(one.stat().st_size > 1000 for one in figures)
+    return file.read_text(encoding="utf-8")
+
+
+def test_report_needs_nothing_else_and_runs_no_script(html: str) -> None:
+    page = LexborHTMLParser(html)
+    assert not page.css("script, link, iframe, img[src^=http], object")
+    assert "default-src 'none'" in html
+    assert not re.search(r"url\(\s*['\"]?https?:|@import", html)
+
+
+def test_what_models_and_people_wrote_stands_there_as_text(html: str) -> None:
+    assert "<script>" not in html
+    assert any(NASTY in one.text() for one in LexborHTMLParser(html).css("header"))
+
+
+def test_every_decision_is_two_clicks_away_and_failures_link_to_theirs(html: str, folder: Path) -> None:
+    page, run = LexborHTMLParser(html), bots.open_run(folder)
+    assert len(page.css("details.seat")) == 6
+    anchors = {one.attributes["id"] for one in page.css("details.seat > details.moment[id]")}
+    assert anchors == {f"d-{name}" for name in run.decisions["decision"]}
+    for link in page.css("#failures ~ .scroll a"):
+        assert (link.attributes["href"] or "").removeprefix("#") in anchors
+    assert all(page.css_first(a.attributes["href"] or "") for a in page.css("nav a"))
+
+
+def test_prompt_and_reply_of_a_model_are_there(html: str) -> None:
+    assert f"Request 1 to {MODEL}, served as parrot-1-2026-01-01" in html
+    assert "TRADE PAGE: paid round 1 of 4" in html
+
+
+def test_the_same_run_gives_the_same_report(html: str, folder: Path, tmp_path: Path) -> None:
+    again = write_report([bots.open_run(folder)], tmp_path / "again.html", figures=False)[0]
+    assert again.read_text(encoding="utf-8") == html
+
+
+def test_a_run_without_a_finished_round_has_a_report_too(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_bytes((folder / "manifest.json").read_bytes())
+    (tmp_path / "journal.jsonl").write_text("")
+    file = write_report([bots.open_run(tmp_path)], tmp_path / "report.html")[0]
+    assert "No round of the shipped market was finished" in file.read_text()
+
+
+def test_many_runs_are_compared_by_treatment_with_exact_tests(tmp_path: Path) -> None:
+    runs = [
+        play_run(tmp_path / f"run-{number}", [trader] * 3, seed=number, practice_rounds=0)
+        for number, trader in enumerate(["zero-intelligence"] * 3 + ["fundamentalist"] * 3, start=1)
+    ]
+    file = write_report([bots.open_run(one) for one in runs], tmp_path / "all.html")[0]
+    page = LexborHTMLParser(file.read_text(encoding="utf-8"))
+    assert "20, exact" in page.text()
+    assert (tmp_path / "all-figures" / "prices-by-treatment.pdf").exists()
+
+
+def test_gini_and_entropy_are_derived_by_hand() -> None:
+    # 1, 3: the two pairs differ by 2 each: 4 / (2 · 4 · 2)
+    assert gini([1, 3]).value == pytest.approx(0.25)
+    assert gini([5, 5, 5]).value == 0
+    assert gini([]).reason
+    assert entropy([1, 1, 1, 1]).value == pytest.approx(2)
+    assert entropy([4, 0, 0, 0]).value == 0
+    assert entropy([2, 1, 1, 0]).value == pytest.approx(1.5)

@@ -1,0 +1,169 @@
+"""What holds in a double auction whatever is sent to it, in whatever sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from markets.accounts import Account
+from markets.double_auction import DoubleAuction, DoubleAuctionRules
+from markets.induced import InducedSchedule, allocative_efficiency, maximum_surplus, realised_surplus
+from markets.orders import OrderRules, Side, reserved_cash, reserved_shares
+from markets.trade_events import Event, Placed, Refused, Traded
+from tests.markets.books import TICK, json_values
+from tests.markets.slow_double_auction import Outcome, SlowMarket
+
+TRADERS = (1, 2, 3, 4)
+ORDERS = OrderRules(TICK, max_price=Fraction(50), max_quantity=9, max_open_orders=3)
+ROLES = InducedSchedule(
+    values={1: (Fraction(20), Fraction(14), Fraction(13)), 2: (Fraction(15), Fraction(14))},
+    costs={3: (Fraction(9), Fraction(13), Fraction(14)), 4: (Fraction(14),)},
+)
+
+accounts = st.fixed_dictionaries(
+    {
+        trader: st.builds(Account, st.fractions(0, 120, max_denominator=300), st.integers(0, 8))
+        for trader in TRADERS
+    }
+)
+rules = st.builds(
+    DoubleAuctionRules, st.just(ORDERS), must_improve=st.booleans(), clears_after_trade=st.booleans()
+)
+schedules = st.sampled_from([None, None, ROLES])
+orders = st.tuples(
+    st.just("place"),
+    st.sampled_from(TRADERS),
+    st.sampled_from(["buy", "sell"]),
+    st.integers(1, 5),
+    st.sampled_from(["13.00", "13.50", "13.99", "14", "14.01", "15"]),
+)
+cancels = st.tuples(st.just("cancel"), st.sampled_from(TRADERS), st.integers(1, 12))
+flows = st.lists(orders | orders | orders | cancels, max_size=30).flatmap(
+    lambda flow: st.integers(0, 4 * len(flow)).map(lambda at: [*flow[:at], ("close",), *flow[at:]])
+)
+
+
+@dataclass
+class Run:
+    """A market, the slow one beside it, and the calls that both are sent one by one."""
+
+    accounts: dict[int, Account]
+    rules: DoubleAuctionRules
+    schedule: InducedSchedule | None
+    flow: list[Any]
+
+    def __post_init__(self) -> None:
+        self.market = DoubleAuction(self.accounts, self.rules, schedule=self.schedule)
+        self.slow = SlowMarket(self.accounts, self.rules, self.schedule)
+        self.log: list[Event] = []
+
+    def steps(self) -> Iterator[tuple[tuple[Event, ...], Outcome]]:
+        for name, *arguments in self.flow:
+            events = getattr(self.market, name)(*arguments)
+            self.log += events
+            yield events, getattr(self.slow, name)(*arguments)
+
+
+runs = st.builds(Run, accounts, rules, schedules, flows)
+
+
+@settings(max_examples=400, deadline=None)
+@given(runs)
+def test_the_fast_market_does_what_the_plain_rules_say(run: Run) -> None:
+    """Price, time and role, refusals and all: event by event and state by state."""
+    for events, expected in run.steps():
+        if isinstance(expected, list):
+            (refused,) = events
+            assert isinstance(refused, Refused)
+            assert [reason.code for reason in refused.reasons] == expected
+        else:
+            assert events == expected
+        assert run.market.snapshot() == run.slow.snapshot()
+
+
+@settings(max_examples=150, deadline=None)
+@given(runs)
+def test_cash_and_shares_are_conserved_and_never_owed(run: Run) -> None:
+    cash = sum(account.cash for account in run.accounts.values())
+    shares = sum(account.shares for account in run.accounts.values())
+    for _ in run.steps():
+        held = run.market.accounts()
+        assert sum(account.cash for account in held.values()) == cash
+        assert sum(account.shares for account in held.values()) == shares
+        for trader, account in held.items():
+            own = run.market.open_orders(trader)
+            assert 0 <= reserved_cash(own, TICK) <= account.cash
+            assert 0 <= reserved_shares(own) <= account.shares
+            assert len(own) <= ORDERS.max_open_orders
+
+
+@settings(max_examples=150, deadline=None)
+@given(runs)
+def test_the_book_never_crosses_and_is_empty_once_closed(run: Run) -> None:
+    for _ in run.steps():
+        bid, offer = run.market.best(Side.BUY), run.market.best(Side.SELL)
+        assert bid is None or offer is None or bid < offer
+        if run.market.closed:
+            assert (bid, offer) == (None, None)
+
+
+@settings(max_examples=150, deadline=None)
+@given(runs)
+def test_nobody_trades_worse_than_their_limit_or_with_themselves(run: Run) -> None:
+    limits: dict[int, int] = {}
+    for events, _ in run.steps():
+        for event in events:
+            if isinstance(event, Placed):
+                limits[event.order.order_id] = event.order.limit
+            if isinstance(event, Traded):
+                assert limits[event.offer_id] <= event.price <= limits[event.bid_id]
+                assert event.buyer != event.seller
+                waiting = event.offer_id if event.resting is Side.SELL else event.bid_id
+                assert event.price == limits[waiting]
+                assert waiting == min(event.bid_id, event.offer_id)
+
+
+@settings(max_examples=150, deadline=None)
+@given(runs)
+def test_the_event_log_rebuilds_the_market_after_every_call(run: Run) -> None:
+    for _ in run.steps():
+        rebuilt = DoubleAuction.replayed(run.log, run.accounts, run.rules, schedule=run.schedule)
+        assert rebuilt.snapshot() == run.market.snapshot()
+    again = ("place", 1, "buy", 1, "14")
+    assert rebuilt.place(*again[1:]) == run.market.place(*again[1:])
+
+
+@settings(max_examples=150, deadline=None)
+@given(runs)
+def test_a_ladder_kept_by_deltas_is_the_book(run: Run) -> None:
+    ladder: dict[tuple[Side, int], int] = {}
+    for events, _ in run.steps():
+        for level in run.market.changed_levels(events):
+            ladder[level.side, level.limit] = level.quantity
+        for side in Side:
+            depth = {level.limit: level.quantity for level in run.market.depth(side)}
+            assert depth == {at: shares for (one, at), shares in ladder.items() if one is side and shares}
+            assert list(depth) == sorted(depth, reverse=side is Side.BUY)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.builds(Run, accounts, rules, st.just(ROLES), flows))
+def test_no_trading_earns_more_than_the_maximum_surplus(run: Run) -> None:
+    for _ in run.steps():
+        pass
+    realised = realised_surplus(ROLES, run.log)
+    assert realised <= maximum_surplus(ROLES)
+    assert allocative_efficiency(ROLES, run.log) == realised / maximum_surplus(ROLES)
+
+
+@given(json_values, json_values, json_values, json_values)
+def test_no_json_makes_the_market_raise(side: Any, quantity: Any, limit: Any, order_id: Any) -> None:
+    market = DoubleAuction({1: Account(Fraction(100), 4)}, DoubleAuctionRules(ORDERS))
+    for known in (side, "buy", "sell"):
+        assert isinstance(market.place(1, known, quantity, limit)[0], Placed | Refused)
+    assert market.cancel(1, order_id)

@@ -1,0 +1,139 @@
+"""The documented command with models: in Chromium, against a local server that speaks their protocols."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bots.adapters.otree_server import OTreeServer
+from bots.domain.records import DecisionMade, DecisionNotMade, ModelReplied
+from tests.end_to_end.command import ROOT, Ended, run
+from tests.standins.model_server import SERVED_MODEL, Fault, ModelServer
+
+pytestmark = [pytest.mark.browser, pytest.mark.server]
+
+KEY = "sk-stand-in-0123456789abcdef"
+NAMES = "1 x gpt-4o, 1 x claude-sonnet-4-6, 1 x mistral-large, 1 x gemini-2.5-flash, 1 x grok-4, 1 x hold"
+_AT_DEBUG_LEVEL = (
+    "import logging, sys; logging.basicConfig(level=logging.DEBUG, filename='debug.log'); "
+    "from bots.services.cli import run_main; sys.exit(run_main())"
+)
+_BOTS = "import sys; from bots.services.cli import main; sys.exit(main())"
+
+
+@pytest.fixture
+async def models() -> AsyncIterator[ModelServer]:
+    async with ModelServer() as server:
+        yield server
+
+
+async def session_url(server: OTreeServer, participants: int) -> str:
+    config = {"practice_rounds": 0, "paid_rounds": 2}
+    session = await server.rest.create_session("demo", participants, modified=config)
+    return f"{server.url}/SessionStartLinks/{session['code']}"
+
+
+async def run_at_debug_level(folder: Path, *arguments: str, environment: dict[str, str]) -> Ended:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", _AT_DEBUG_LEVEL, *arguments),
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "140", **environment},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), 120)
+    assert process.returncode is not None
+    return Ended(process.returncode, output.decode(), folder)
+
+
+async def test_five_providers_with_faults_trade_in_chromium_and_no_key_is_written_anywhere(
+    market_server: OTreeServer, models: ModelServer, tmp_path: Path
+) -> None:
+    models.script = [Fault.BROKEN, Fault.KEY_REFUSED, Fault.PROSE, Fault.LATER, Fault.CUT, Fault.HUGE]
+    url = await session_url(market_server, 6)
+    ended = await run_at_debug_level(tmp_path, url, NAMES, environment=models.environment(KEY))
+
+    assert ended.code == 0, ended.output
+    assert any(KEY in str(asked.headers) for asked in models.asked)
+    assert (tmp_path / "debug.log").stat().st_size > 1000
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert [path for path in written if KEY.encode() in path.read_bytes()] == []
+    assert KEY not in ended.output
+    assert any("[key]" in str(event.error) for event in ended.events if isinstance(event, ModelReplied))
+    assert sum(isinstance(event, DecisionMade) for event in ended.events) == 6 * 2 * 2
+
+    uses = ended.manifest.models
+    assert len(uses) == 5
+    assert {name for use in uses for name in use.served} == {SERVED_MODEL}
+    assert sum(use.requests for use in uses) == len(models.asked)
+    assert ended.manifest.prices.startswith("genai-prices ")
+    assert len(ended.manifest.prompts) == 64
+    assert " USD" in ended.output
+
+    replayed = await replay(ended.run)
+    assert replayed.code == 0, replayed.output
+    assert "Identical to the recording." in replayed.output
+
+
+async def replay(folder: Path) -> Ended:
+    """Replay in an environment without keys, in which no address of a provider answers."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", _BOTS, "replay", str(folder)),
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "140"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode is not None
+    return Ended(process.returncode, output.decode(), folder)
+
+
+async def test_run_at_its_limit_falls_back_and_says_so(
+    market_server: OTreeServer, models: ModelServer, tmp_path: Path
+) -> None:
+    url = await session_url(market_server, 2)
+    arguments = (url, "gpt-4o", "--max-tokens", "9000", "--fallback", "last-plan")
+    ended = await run(tmp_path, *arguments, environment=models.environment(KEY))
+
+    assert ended.code == 0, ended.output
+    failed = [event for event in ended.events if isinstance(event, DecisionNotMade)]
+    assert {event.kind for event in failed} == {"over-budget"}
+    assert "The limit of 9,000 tokens was reached: last-plan made" in ended.output
+    (use,) = ended.manifest.models
+    assert 0 < use.input_tokens + use.output_tokens <= 9000
+    assert (ended.manifest.max_tokens, ended.manifest.over_budget) == (9000, len(failed))
+    assert (await replay(ended.run)).code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--max-cost", "much"], "--max-cost: 'much' is no amount above 0"),
+        (["--max-cost", "0"], "--max-cost"),
+        (["--max-cost", "NaN"], "--max-cost"),
+        (["--max-tokens", "0"], "--max-tokens"),
+        (["--max-tokens", "many"], "--max-tokens"),
+        (["--fallback", "gpt-4o"], "--fallback: 'gpt-4o' cannot act"),
+    ],
+)
+async def test_limits_that_are_none_are_told(
+    market_server: OTreeServer, tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    url = await session_url(market_server, 2)
+    ended = await run(tmp_path, url, "gpt-4o", *arguments, environment={"OPENAI_API_KEY": "k"})
+    assert ended.code == 2
+    assert said in ended.output
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_limit_of_money_needs_a_known_price(market_server: OTreeServer, tmp_path: Path) -> None:
+    url = await session_url(market_server, 2)
+    arguments = (url, "openai:gpt-unheard-of", "--max-cost", "1")
+    ended = await run(tmp_path, *arguments, environment={"OPENAI_API_KEY": "k"})
+    assert ended.code == 2
+    assert "no price is known for openai:gpt-unheard-of" in ended.output

@@ -1,0 +1,77 @@
+"""Runs of a market in this process, kept as a run would keep them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bots.adapters.clock import SystemClock
+from bots.adapters.in_memory import MemoryStore
+from bots.adapters.in_process import InProcessMarket
+from bots.agents.trading_agents import Pace, Table, TradingAgent
+from bots.domain.experiment import RunEnd, Seat, run_experiment
+from bots.domain.ports import DecisionMaker
+from bots.domain.records import Event, RunManifest, SeatRecord
+from bots.services.traders import make_fallback
+
+RUN_ID = "0123456789ab"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A run's end, its journal's events and its manifest."""
+
+    end: RunEnd
+    events: tuple[Event, ...]
+    manifest: RunManifest
+
+
+async def record(
+    market: InProcessMarket,
+    makers: Sequence[DecisionMaker],
+    *,
+    fallback: str = "hold",
+    pace: Pace | None = None,
+    seconds: float = 30,
+) -> Recorded:
+    """Let one maker a seat play a session; a seat's seed is its number."""
+    clock, store = SystemClock(), MemoryStore()
+    seats = [
+        Seat(number, f"p{number}", "", maker.name, number) for number, maker in enumerate(makers, start=1)
+    ]
+    table = Table(store, clock, time.monotonic() + seconds, RUN_ID, pace or Pace())
+    started = clock.now()
+
+    async def sit(seat: Seat) -> None:
+        await TradingAgent(
+            seat,
+            market.session(seat.number),
+            maker=makers[seat.number - 1],
+            fallback=make_fallback(fallback, seat.seed),
+            table=table,
+        ).play()
+
+    end = await run_experiment(seats, sit, store=store, clock=clock, until=table.until, stop=asyncio.Event())
+    manifest = RunManifest(
+        run=1,
+        run_id=RUN_ID,
+        production=False,
+        notes="",
+        url="",
+        model="",
+        command=(),
+        started=started,
+        outcome=end.outcome,
+        subjects=len(seats),
+        bots=len(seats),
+        timeout_minutes=seconds / 60,
+        fallback=fallback,
+        seed=1,
+        seats=tuple(
+            SeatRecord(seat=seat.number, participant=seat.participant, trader=seat.trader, seed=seat.seed)
+            for seat in seats
+        ),
+    )
+    return Recorded(end, tuple(store.events), manifest)

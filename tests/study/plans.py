@@ -1,0 +1,76 @@
+"""Plans of small studies, and what became of them."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+
+from bots.adapters.models.catalogue import load_catalogue
+from bots.domain.records import RunManifest
+from bots.services.configuration import CONFIG
+from bots.services.interrupt import Interrupt
+from bots.services.room import Room
+from bots.services.study_folder import cell_runs
+from bots.services.study_plan import Study, read_plan, resolve_study
+from bots.services.study_report import read_market
+from bots.services.study_run import run_study
+
+SMALL = """
+name = "small"
+repetitions = 2
+traders = 3
+seats = "zero-intelligence"
+
+[market]
+practice_rounds = 1
+paid_rounds = 3
+
+[treatments.alone]
+[treatments.mixed]
+seats = "2 x zero-intelligence, 1 x fundamentalist"
+"""
+
+Prices = Mapping[tuple[str, int], tuple[str, ...]]
+
+
+def plan_file(folder: Path, text: str = SMALL) -> Path:
+    """Write a plan."""
+    path = folder / "study.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def study_of(path: Path) -> Study:
+    """Read and resolve a plan."""
+    return resolve_study(read_plan(path), path, load_catalogue(CONFIG / "models.toml"))
+
+
+def the_folder(data: Path) -> Path:
+    """Return the folder of the only study there is."""
+    (folder,) = (data / "studies").iterdir()
+    return folder
+
+
+async def play(
+    plan: Path, data: Path, *, jobs: int = 1, environment: Mapping[str, str] | None = None
+) -> tuple[int, str]:
+    """Do `bots study run PLAN` in this process; return the exit code and what it printed."""
+    out = io.StringIO()
+    task = asyncio.current_task()
+    assert task is not None
+    room = Room(environment or {}, Console(file=out, width=200), Interrupt(task))
+    return await run_study(plan, data, jobs, room), out.getvalue()
+
+
+def prices(folder: Path) -> Prices:
+    """Return every finished market's prices and volumes, round by round."""
+    return {key: _path(run.folder, run.manifest) for key, run in cell_runs(folder).items() if run.finished}
+
+
+def _path(folder: Path, manifest: RunManifest) -> tuple[str, ...]:
+    history = read_market(folder, manifest).history(1)
+    return tuple(f"{past.phase} {past.number}: {past.volume} at {past.price}" for past in history.values())

@@ -1,0 +1,121 @@
+"""A study that is killed anywhere goes on where it was, leaves nothing running, and gives the same result."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import sys
+from asyncio.subprocess import PIPE, STDOUT, Process
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bots.adapters.run_folder import read_manifest
+from bots.domain.records import RunOutcome
+from bots.services.study_folder import cell_runs
+from tests.study.plans import plan_file, play, prices, the_folder
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = Path(__file__).with_name("study_program.py")
+PLAN = """
+name = "killed"
+repetitions = 6
+traders = 4
+seats = "zero-intelligence"
+market = { practice_rounds = 1, paid_rounds = 12 }
+[treatments.alone]
+[treatments.mixed]
+seats = "2 x zero-intelligence, 2 x speculator"
+"""
+CELLS = 12
+
+
+async def start(plan: Path, data: Path, jobs: int) -> Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, str(PROGRAM), "study", "run", str(plan), "--data-dir", str(data), "-j", str(jobs)),
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=PIPE,
+        stderr=STDOUT,
+        start_new_session=True,
+    )
+
+
+async def end(process: Process) -> tuple[int, str]:
+    output, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode is not None
+    return process.returncode, output.decode()
+
+
+async def begun(data: Path, run: int) -> None:
+    """Wait until the study has begun its `run`-th market."""
+    async with asyncio.timeout(30):
+        while not [*data.glob(f"studies/*/run-{run}/journal.jsonl")]:  # noqa: ASYNC110 - of another process
+            await asyncio.sleep(0.005)
+
+
+async def gone(processes: list[psutil.Process]) -> bool:
+    _, alive = await asyncio.to_thread(psutil.wait_procs, processes, timeout=10)
+    return not alive
+
+
+async def whole(folder: Path) -> tuple[Path, object]:
+    """Play the plan without a break; return the plan and its prices."""
+    plan = plan_file(folder, PLAN)
+    assert (await play(plan, folder / "whole"))[0] == 0
+    return plan, prices(the_folder(folder / "whole"))
+
+
+@pytest.mark.parametrize(("number", "jobs"), [(1, 1), (2, 2), (3, 2)])
+async def test_a_study_killed_at_random_and_resumed_has_the_same_result(
+    tmp_path: Path, number: int, jobs: int
+) -> None:
+    plan, expected = await whole(tmp_path)
+    draw, data = random.Random(number), tmp_path / "killed"
+    process = await start(plan, data, jobs)
+    await begun(data, draw.randint(1, CELLS - 2))
+    await asyncio.sleep(draw.uniform(0, 0.1))
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    await process.wait()
+
+    assert await gone(children)
+    finished = {key: run.folder for key, run in cell_runs(the_folder(data)).items() if run.finished}
+    assert len(finished) < CELLS
+    code, said = await end(await start(plan, data, jobs))
+    assert code == 0, said
+    after = cell_runs(the_folder(data))
+    assert prices(the_folder(data)) == expected
+    assert {key: after[key].folder for key in finished} == finished
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+async def test_ctrl_c_ends_a_study_in_order(tmp_path: Path, jobs: int) -> None:
+    plan, expected = await whole(tmp_path)
+    data = tmp_path / "stopped"
+    process = await start(plan, data, jobs)
+    await begun(data, 3)
+    children = psutil.Process(process.pid).children(recursive=True)
+    os.killpg(process.pid, signal.SIGINT)
+    code, said = await end(process)
+
+    assert (code, "Go on with" in said) == (130, True), said
+    assert "Traceback" not in said
+    assert await gone(children)
+    outcomes = {read_manifest(run).outcome for run in the_folder(data).glob("run-*")}
+    assert outcomes <= {RunOutcome.FINISHED, RunOutcome.INTERRUPTED}
+    assert (await play(plan, data))[0] == 0
+    assert prices(the_folder(data)) == expected
+
+
+async def test_of_two_runs_of_one_study_the_second_is_told(tmp_path: Path) -> None:
+    plan, data = plan_file(tmp_path, PLAN), tmp_path / "data"
+    first = await start(plan, data, 1)
+    await begun(data, 1)
+    code, said = await end(await start(plan, data, 1))
+
+    assert (code, "another process" in said) == (2, True), said
+    assert (await end(first))[0] == 0
+    assert len(prices(the_folder(data))) == CELLS

@@ -1,0 +1,215 @@
+"""A study plays what is missing and only that; every market is an ordinary run."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bots
+from bots.adapters.in_memory import MemoryStore
+from bots.adapters.run_folder import read_manifest, run_locked, write_manifest
+from bots.agents.strategies import Hold
+from bots.domain.errors import UserMustMend
+from bots.domain.market import Decision
+from bots.domain.ports import DecisionMaker, Record, Situation
+from bots.domain.records import ActSent, ModelAsked, RunOutcome, SeatOutcome, parse_journal
+from bots.services.replay import read_recording, replay
+from bots.services.study_cell import CellJob, StudyFacts, build_strategy, play_cell
+from bots.services.traders import TraderSpec
+from tests.standins.model_server import ModelServer
+from tests.study.plans import SMALL, plan_file, play, prices, study_of, the_folder
+
+MODELS = (
+    SMALL.replace("practice_rounds = 1", "practice_rounds = 0")
+    .replace("paid_rounds = 3", 'paid_rounds = 2\nforecast_horizons = ""')
+    .replace('"2 x zero-intelligence, 1 x fundamentalist"', '"2 x local, 1 x fundamentalist"')
+)
+
+
+async def test_every_cell_is_an_ordinary_run_that_names_its_treatment(tmp_path: Path) -> None:
+    plan = plan_file(tmp_path)
+    code, said = await play(plan, tmp_path)
+
+    folder = the_folder(tmp_path)
+    study = study_of(plan)
+    assert code == 0, said
+    assert folder.name == f"small-{study.hash}"
+    assert len((folder / "runs.metadata").read_text().splitlines()) == 4
+    manifest = read_manifest(folder / "run-2")
+    assert manifest.outcome is RunOutcome.FINISHED
+    assert manifest.configuration["study"] == {
+        "name": "small",
+        "hash": study.hash,
+        "treatment": "mixed",
+        "repetition": 1,
+    }
+    assert manifest.configuration["market"]["paid_rounds"] == 3
+    assert sorted(seat.trader for seat in manifest.seats) == ["fundamentalist", *["zero-intelligence"] * 2]
+    assert bots.open_run(folder / "run-2").prices.height == 4
+
+
+async def test_a_cell_replays_from_its_journal(tmp_path: Path) -> None:
+    await play(plan_file(tmp_path), tmp_path)
+    manifest, journal = read_recording(the_folder(tmp_path) / "run-2")
+
+    assert (await replay(journal.events, manifest)).identical
+
+
+async def test_the_same_plan_gives_the_same_prices_in_any_number_of_processes(tmp_path: Path) -> None:
+    plan = plan_file(tmp_path)
+    for jobs, data in ((1, "one"), (3, "many")):
+        assert (await play(plan, tmp_path / data, jobs=jobs))[0] == 0
+
+    once = prices(the_folder(tmp_path / "one"))
+    assert len(once) == 4
+    assert once == prices(the_folder(tmp_path / "many"))
+    assert len(set(once.values())) == 4
+
+
+async def test_a_finished_cell_is_never_done_again(tmp_path: Path) -> None:
+    plan = plan_file(tmp_path)
+    await play(plan, tmp_path)
+    before = prices(the_folder(tmp_path))
+    code, said = await play(plan, tmp_path)
+
+    assert (code, "All 4 markets are done" in said) == (0, True)
+    assert len([*the_folder(tmp_path).glob("run-*")]) == 4
+    assert prices(the_folder(tmp_path)) == before
+
+
+@pytest.mark.parametrize(
+    "outcome", [RunOutcome.RUNNING, RunOutcome.INTERRUPTED, RunOutcome.FAILED, RunOutcome.SEATS_FAILED]
+)
+async def test_a_cell_that_did_not_finish_is_done_anew_in_a_run_of_its_own(
+    tmp_path: Path, outcome: RunOutcome
+) -> None:
+    plan = plan_file(tmp_path)
+    await play(plan, tmp_path)
+    folder = the_folder(tmp_path)
+    before = prices(folder)
+    manifest = read_manifest(folder / "run-3")
+    write_manifest(folder / "run-3", manifest.model_copy(update={"outcome": outcome}))
+    code, _ = await play(plan, tmp_path)
+
+    assert code == 0
+    assert read_manifest(folder / "run-5").configuration == manifest.configuration
+    assert read_manifest(folder / "run-3").outcome is outcome
+    assert len([*folder.glob("run-*")]) == 5
+    assert prices(folder) == before
+
+
+async def test_more_repetitions_are_another_study(tmp_path: Path) -> None:
+    await play(plan_file(tmp_path), tmp_path)
+    await play(plan_file(tmp_path, SMALL.replace("repetitions = 2", "repetitions = 3")), tmp_path)
+
+    assert len([*(tmp_path / "studies").iterdir()]) == 2
+
+
+async def test_a_second_run_of_one_study_is_told(tmp_path: Path) -> None:
+    plan = plan_file(tmp_path)
+    await play(plan, tmp_path)
+
+    with run_locked(the_folder(tmp_path)), pytest.raises(UserMustMend, match="another process"):
+        await play(plan, tmp_path)
+
+
+async def test_a_missing_key_is_told_before_anything_is_written(tmp_path: Path) -> None:
+    plan = plan_file(tmp_path, SMALL.replace("2 x zero-intelligence, 1", "2 x gpt-4o, 1"))
+
+    with pytest.raises(UserMustMend, match="OPENAI_API_KEY"):
+        await play(plan, tmp_path)
+    assert not (tmp_path / "studies").exists()
+
+
+async def test_models_trade_in_one_process_and_remember_as_far_as_the_treatment_lets_them(
+    tmp_path: Path,
+) -> None:
+    text = MODELS + 'memory_window = 0\n[treatments.remembers]\nseats = "3 x local"\nmemory_window = "all"\n'
+    async with ModelServer() as server:
+        environment = server.environment("sk-key")
+        code, said = await play(plan_file(tmp_path, text), tmp_path, jobs=4, environment=environment)
+
+    assert code == 0, said
+    assert "tokens" in said
+    told: dict[str, bool] = {}
+    for run in the_folder(tmp_path).glob("run-*"):
+        treatment = read_manifest(run).configuration["study"]["treatment"]
+        asked = [
+            e for e in parse_journal((run / "journal.jsonl").read_text()).events if isinstance(e, ModelAsked)
+        ]
+        told[treatment] = any("Trade a share a round." in event.prompt for event in asked)
+    assert told == {"alone": False, "mixed": False, "remembers": True}
+
+
+async def test_a_study_stops_at_its_limit_and_goes_on_when_it_is_raised(tmp_path: Path) -> None:
+    limited = MODELS + "[limits]\nmax_tokens = 8_000\n"
+    async with ModelServer() as server:
+        environment = server.environment("sk-key")
+        code, said = await play(plan_file(tmp_path, limited), tmp_path, environment=environment)
+        assert (code, "Raise them" in said) == (3, True)
+        asked = len(server.asked)
+        again, _ = await play(plan_file(tmp_path, limited), tmp_path, environment=environment)
+        assert again == 3
+        assert len(server.asked) <= asked + 1
+        code, said = await play(plan_file(tmp_path, MODELS), tmp_path, environment=environment)
+
+    assert code == 0, said
+    assert len([*(tmp_path / "studies").iterdir()]) == 1
+    assert len(prices(the_folder(tmp_path))) == 4
+
+
+class Stumbles(Hold):
+    """A strategy with a bug that shows on its third page."""
+
+    pages = 0
+
+    async def decide(self, situation: Situation, deadline: float, record: Record) -> Decision:
+        self.pages += 1
+        if self.pages == 3:
+            raise ZeroDivisionError("a bug")
+        return await super().decide(situation, deadline, record)
+
+
+async def test_a_trader_that_cannot_go_on_ends_its_market_and_the_others_do_not_wait(tmp_path: Path) -> None:
+    study = study_of(plan_file(tmp_path))
+    cell = study.cells[1]
+
+    def build(spec: TraderSpec, seed: int) -> DecisionMaker:
+        return Stumbles(seed) if spec.name == "fundamentalist" else build_strategy(spec, seed)
+
+    job = CellJob(cell, study.seated(cell), StudyFacts(tmp_path, "small", study.hash, 1.0, _ABOUT))
+    done = await asyncio.wait_for(play_cell(job, build, stop=asyncio.Event()), 20)
+
+    assert done.outcome is RunOutcome.SEATS_FAILED
+    seats = read_manifest(done.run).seats
+    assert {seat.outcome for seat in seats} == {SeatOutcome.FAILED}
+    assert sum("a bug" in seat.reason for seat in seats) == 1
+
+
+async def test_a_market_that_is_stopped_is_kept_as_interrupted(tmp_path: Path) -> None:
+    study, stop, store = study_of(plan_file(tmp_path)), asyncio.Event(), MemoryStore()
+    cell = study.cells[0]
+
+    def listen(event: Any) -> None:
+        store.append(event)
+        if sum(isinstance(one, ActSent) for one in store.events) == 7:
+            stop.set()
+
+    job = CellJob(cell, study.seated(cell), StudyFacts(tmp_path, "small", study.hash, 1.0, _ABOUT))
+    done = await play_cell(job, build_strategy, stop=stop, listen=listen)
+
+    assert done.outcome is RunOutcome.INTERRUPTED
+    assert read_manifest(done.run).outcome is RunOutcome.INTERRUPTED
+
+
+_ABOUT: dict[str, Any] = {"command": ("bots",), "packages": {}, "git": {}, "machine": {}}
+
+
+def test_the_limit_is_exact_money(tmp_path: Path) -> None:
+    plan = study_of(plan_file(tmp_path, SMALL + '[limits]\nmax_cost_usd = "0.10"')).plan
+
+    assert plan.limits.max_cost_usd == Decimal("0.10")
