@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -76,7 +76,19 @@ def print_measures(console: Console, panel: Panel, results: Results, pooled: Map
 def _print_side_by_side(
     console: Console, panel: Panel, results: Results, pooled: Mapping[str, Pooled]
 ) -> None:
-    table = _table("Measure", "Formula", "Unit", left=3)
+    """Print measures down, markets across, and as much of formula and unit as there is room for."""
+    unlimited = console.options.update(max_width=10_000)
+    for details in (("Formula", "Unit"), ("Unit",), ()):
+        table = _side_by_side(panel, results, pooled, details)
+        if console.measure(table, options=unlimited).maximum <= console.width:
+            break
+    console.print(table)
+
+
+def _side_by_side(
+    panel: Panel, results: Results, pooled: Mapping[str, Pooled], details: Sequence[str]
+) -> Table:
+    table = _table("Measure", *details, left=1 + len(details))
     for name in panel.names:
         table.add_column(escape(name), justify="right")
     if len(panel) > 1:
@@ -84,12 +96,13 @@ def _print_side_by_side(
         table.add_column("95 % interval", justify="right")
     for name, one in results.items():
         described = MEASURES[name]
-        cells = [described.label, described.formula, described.unit]
+        about = {"Formula": described.formula, "Unit": described.unit}
+        cells = [described.label, *(about[detail] for detail in details)]
         cells += [written(value) for value in one.values.tolist()]
         if len(panel) > 1:
             cells += [written(pooled[name].mean), interval(pooled[name])]
         table.add_row(*map(escape, cells))
-    console.print(table)
+    return table
 
 
 def _print_rows(console: Console, panel: Panel, results: Results) -> None:
