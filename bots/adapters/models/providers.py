@@ -151,8 +151,8 @@ class ProviderModel:
             return ModelRequestParameters(output_mode="tool", output_tools=[tool], allow_text_output=False)
         if self._output == "prompted":
             return ModelRequestParameters(output_mode="text")
-        # OpenAI's strict mode knows no limits of length or value, and its library cuts them out of the schema;
-        # a local model's grammar is made from them.
+        # OpenAI's strict mode knows no limits of length or value, and its library cuts them out of the
+        # schema; a local model's grammar is made from them.
         strict = self._line.entry.kind != "local"
         form = OutputObjectDefinition(json_schema=dict(schema), name=_TOOL, strict=strict)
         return ModelRequestParameters(output_mode="native", output_object=form)
