@@ -188,7 +188,9 @@ class InProcessMarket:
 
     def _desk(self, seat: _Seat) -> Desk:
         account = self._open[seat.overall].accounts[seat.trader]
-        return Desk(seat.trader, account, self.parameters.order_rules, seat.orders, seat.answers)
+        return Desk(
+            seat.trader, account, self.parameters.order_rules, seat.orders, seat.answers, seat.overall
+        )
 
     def _keep(self, seat: _Seat, reaction: Reaction) -> None:
         if reaction.placed:

@@ -180,7 +180,7 @@ class TradingAgent:
     async def _trade(self, page: Page, view: MarketView) -> Page:
         begun = self._begun(view)
         decision = begun.decision if begun else await self._decide(page, view)
-        for position, (message, order) in enumerate(_messages(decision)):
+        for position, (message, order) in enumerate(_messages(view, decision)):
             if begun is None or position >= len(begun.sent):
                 answer = await self._live(page, message)
             elif begun.sent[position].ref in begun.answered:
@@ -328,14 +328,24 @@ class TradingAgent:
         return answer
 
 
-def _messages(decision: Decision) -> list[tuple[Mapping[str, Any], OrderIntent | None]]:
-    """Return a decision's live messages in the order of sending, each with the order it places, if any."""
+def _messages(view: MarketView, decision: Decision) -> list[tuple[Mapping[str, Any], OrderIntent | None]]:
+    """Return a decision's live messages in the order of sending, each with the order it places, if any.
+
+    Each names its round, so that the server can refuse one that comes too late for it.
+    """
+    where = {"round": overall_round(view)}
     cancels: list[tuple[Mapping[str, Any], OrderIntent | None]] = [
-        ({"type": "cancel", "order_id": order_id}, None) for order_id in decision.cancel
+        ({"type": "cancel", "order_id": order_id, **where}, None) for order_id in decision.cancel
     ]
     return cancels + [
         (
-            {"type": "place", "side": one.side.value, "quantity": one.quantity, "limit": f"{one.limit:f}"},
+            {
+                "type": "place",
+                "side": one.side.value,
+                "quantity": one.quantity,
+                "limit": f"{one.limit:f}",
+                **where,
+            },
             one,
         )
         for one in decision.orders

@@ -102,6 +102,7 @@ async def test_a_trader_places_its_orders_then_leaves_the_page() -> None:
         "side": "buy",
         "quantity": 2,
         "limit": "13.50",
+        "round": 2,
         "ref": "r1-s1-1",
     }
 
