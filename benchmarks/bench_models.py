@@ -3,8 +3,8 @@
     python benchmarks/bench_models.py [--traders 100] [--each 20]
 
 A stand-in server in a process of its own answers each request after 50 ms. The bare client posts the same
-request bodies and reads the replies; the layer renders the prompt, keeps to limits and budget, records, parses
-and validates. Then 100 traders play timed rounds of a market in this process, with 20 s a page.
+request bodies and reads the replies; the layer renders the prompt, keeps to limits and budget, records,
+parses and validates. Then 100 traders play timed rounds of a market in this process, with 20 s a page.
 
 Goals: at most 20 ms of CPU a decision, and every decision of 100 traders in time on a 20 s page.
 """

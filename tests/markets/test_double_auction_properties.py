@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,32 +21,32 @@ from tests.markets.books import TICK, json_values
 from tests.markets.slow_double_auction import Outcome, SlowMarket
 
 TRADERS = (1, 2, 3, 4)
-ORDERS = OrderRules(TICK, max_price=Fraction(50), max_quantity=9, max_open_orders=3)
+ORDERS = OrderRules(TICK, max_price=Fraction(50), max_quantity=9, max_open_orders=5)
 ROLES = InducedSchedule(
     values={1: (Fraction(20), Fraction(14), Fraction(13)), 2: (Fraction(15), Fraction(14))},
     costs={3: (Fraction(9), Fraction(13), Fraction(14)), 4: (Fraction(14),)},
 )
 
+# Most of the rich and most of the flows trade; some of the poor are refused all they ask for.
+cash = st.sampled_from([Fraction(900), Fraction(1000, 3), Fraction(500), Fraction(100), Fraction("28.005")])
 accounts = st.fixed_dictionaries(
-    {
-        trader: st.builds(Account, st.fractions(0, 120, max_denominator=300), st.integers(0, 8))
-        for trader in TRADERS
-    }
+    {trader: st.builds(Account, cash, st.sampled_from([40, 20, 8, 3])) for trader in TRADERS}
 )
-rules = st.builds(
-    DoubleAuctionRules, st.just(ORDERS), must_improve=st.booleans(), clears_after_trade=st.booleans()
-)
-schedules = st.sampled_from([None, None, ROLES])
-orders = st.tuples(
-    st.just("place"),
+seldom = st.sampled_from([False, False, False, True])
+rules = st.builds(DoubleAuctionRules, st.just(ORDERS), must_improve=seldom, clears_after_trade=seldom)
+schedules = st.sampled_from([None, None, None, ROLES])
+calls = st.builds(
+    lambda name, trader, *order: (name, trader, *order),
+    st.sampled_from(["place", "place", "place", "place", "cancel"]),
     st.sampled_from(TRADERS),
     st.sampled_from(["buy", "sell"]),
-    st.integers(1, 5),
-    st.sampled_from(["13.00", "13.50", "13.99", "14", "14.01", "15"]),
+    st.sampled_from([1, 2, 3, 6]),
+    st.sampled_from(["13.00", "13.99", "14", "14.01", "15"]),
 )
-cancels = st.tuples(st.just("cancel"), st.sampled_from(TRADERS), st.integers(1, 12))
-flows = st.lists(orders | orders | orders | cancels, max_size=30).flatmap(
-    lambda flow: st.integers(0, 4 * len(flow)).map(lambda at: [*flow[:at], ("close",), *flow[at:]])
+flows = st.builds(
+    lambda before, late: [*before, ("close",), *late],
+    st.lists(calls, min_size=10, max_size=40),
+    st.lists(calls | st.just(("close",)), max_size=3),
 )
 
 
@@ -64,9 +66,15 @@ class Run:
 
     def steps(self) -> Iterator[tuple[tuple[Event, ...], Outcome]]:
         for name, *arguments in self.flow:
-            events = getattr(self.market, name)(*arguments)
+            sent = self.to_cancel(*arguments) if name == "cancel" else arguments
+            events = getattr(self.market, name)(*sent)
             self.log += events
-            yield events, getattr(self.slow, name)(*arguments)
+            yield events, getattr(self.slow, name)(*sent)
+
+    def to_cancel(self, trader: int, _side: str, at: int, _limit: str) -> list[int]:
+        """Pick one of the trader's open orders, or by its number one that is somebody else's or nobody's."""
+        own = self.market.open_orders(trader)
+        return [trader, own[at % len(own)].order_id if own and at < 6 else at]
 
 
 runs = st.builds(Run, accounts, rules, schedules, flows)
@@ -84,6 +92,35 @@ def test_the_fast_market_does_what_the_plain_rules_say(run: Run) -> None:
         else:
             assert events == expected
         assert run.market.snapshot() == run.slow.snapshot()
+
+
+@pytest.mark.parametrize("must_improve", [False, True])
+@pytest.mark.parametrize("clears_after_trade", [False, True])
+@pytest.mark.parametrize("schedule", [None, ROLES])
+def test_a_long_day_is_the_same_by_the_fast_market_the_plain_rules_and_the_log(
+    must_improve: bool, clears_after_trade: bool, schedule: InducedSchedule | None
+) -> None:
+    """Random calls by the hundred, so that there is no doubt that much is traded."""
+    generator = random.Random(7)
+    flow = [
+        (
+            generator.choice(["place", "place", "place", "cancel"]),
+            generator.choice(TRADERS),
+            generator.choice(["buy", "sell"]),
+            generator.choice([1, 1, 2, 6]),
+            f"{generator.randint(1300, 1500) / 100:.2f}",
+        )
+        for _ in range(600)
+    ]
+    rules = DoubleAuctionRules(ORDERS, must_improve, clears_after_trade)
+    run = Run(dict.fromkeys(TRADERS, Account(Fraction(10**5, 3), 500)), rules, schedule, [*flow, ("close",)])
+    for events, expected in run.steps():
+        assert isinstance(expected, list) == isinstance(events[0], Refused)
+        assert isinstance(expected, list) or events == expected
+        assert run.market.snapshot() == run.slow.snapshot()
+    rebuilt = DoubleAuction.replayed(run.log, run.accounts, rules, schedule=schedule)
+    assert rebuilt.snapshot() == run.market.snapshot()
+    assert sum(isinstance(event, Traded) for event in run.log) >= (4 if schedule else 60)
 
 
 @settings(max_examples=150, deadline=None)
