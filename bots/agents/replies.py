@@ -25,7 +25,7 @@ _LONGEST_NUMBER = 40
 _MOST_FAULTS = 12  # told to the model at once
 _WORDS = ("reasoning", "insight", "plan")
 _SHORT_TEXT = 120  # characters of a small model's text
-_FEW_ORDERS = 2
+_FEW_ORDERS = 1
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _FENCED = re.compile(r"```(?:json)?\s*(.*?)```", re.DOTALL)
 
@@ -64,7 +64,7 @@ def reply_schema(view: MarketView, numbers: NumberForm = "number") -> Schema:
 
 
 def _small_schema(view: MarketView) -> Schema:
-    """The same for small models: whole numbers, few orders, short texts, each within its limits.
+    """The same for small models: whole numbers, at most one order, short texts, each within its limits.
 
     Such models answer under a grammar made from the schema, which keeps them to it.
     """

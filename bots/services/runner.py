@@ -46,6 +46,7 @@ from bots.services.traders import (
     Traders,
     TraderSpec,
     assign,
+    check_parameters,
     check_priced,
     check_ready,
     make_fallback,
@@ -88,6 +89,7 @@ async def prepare(plan: RunPlan, environment: Mapping[str, str]) -> Prepared:
     specs = assign(plan.model, len(chosen), plan.seed, catalogue)
     make_fallback(plan.fallback, plan.seed)
     check_ready(specs, catalogue, environment)
+    await check_parameters(specs, catalogue)
     if plan.max_cost_usd is not None:
         check_priced(specs, catalogue)
     draw = random.Random(f"seats of {plan.seed}")

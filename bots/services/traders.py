@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from bots.adapters.clock import SystemClock
 from bots.adapters.models.catalogue import (
     Catalogue,
     ModelEntry,
@@ -38,6 +39,7 @@ __all__ = [
     "TraderSpec",
     "Traders",
     "assign",
+    "check_parameters",
     "check_priced",
     "check_ready",
     "load_catalogue",
@@ -165,6 +167,29 @@ def check_priced(specs: Iterable[TraderSpec], catalogue: Catalogue) -> None:
                 where="--max-cost",
                 mend=f'Add price = {{ input = "2.50", output = "10.00" }} to it in {catalogue.where}, '
                 "or set --max-tokens instead.",
+            )
+
+
+async def check_parameters(specs: Iterable[TraderSpec], catalogue: Catalogue) -> None:
+    """Check that each model would be sent the parameters its entry sets.
+
+    Only entries that set some are looked at: looking loads the provider's library.
+
+    Raises:
+        UserMustMend: names the entry and the parameter.
+    """
+    from bots.adapters.models.parameters import check_parameters as check
+
+    for spec in set(specs):
+        entry = spec.model
+        if entry is None or catalogue.providers[entry.provider].kind == "scripted":
+            continue
+        if any(
+            value is not None
+            for value in (entry.temperature, entry.top_p, entry.seed, entry.reasoning_effort)
+        ):
+            await check(
+                spec.asked, entry, catalogue.providers[entry.provider], SystemClock(), catalogue.where
             )
 
 

@@ -30,7 +30,7 @@ async def test_two_local_traders_and_four_strategies_finish_a_market_of_three_ro
     url = f"{market_server.url}/SessionStartLinks/{session['code']}"
     names = "2 x local, 1 x fundamentalist, 1 x speculator, 2 x zero-intelligence"
     process = await start(tmp_path, url, names, environment={"LOCAL_BASE_URL": ""})
-    ended = await end(process, tmp_path, seconds=500)
+    ended = await end(process, tmp_path, seconds=400)
 
     assert ended.code == 0, ended.output
     assert ended.manifest.outcome is RunOutcome.FINISHED

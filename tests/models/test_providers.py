@@ -11,9 +11,11 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from pydantic_ai import exceptions as failures
 
 from bots.adapters.clock import SystemClock
 from bots.adapters.models.catalogue import Catalogue, load_catalogue
+from bots.adapters.models.providers import _judge
 from bots.domain.errors import DecisionFailed, FailureKind
 from bots.domain.market import Decision
 from bots.domain.records import EVENTS, Event, ModelAsked, ModelReplied
@@ -151,6 +153,19 @@ async def test_used_up_credit_is_not_waited_for(
     assert isinstance(failed, DecisionFailed)
     assert failed.kind is FailureKind.REJECTED
     assert len(events) == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Your credit balance is too low to access the Anthropic API.",
+        "Your team has either used all available credits or reached its monthly spending limit.",
+        "Insufficient credits. Add more at the console.",
+    ],
+)
+async def test_used_up_account_is_known_by_its_words(words: str) -> None:
+    error = failures.ModelHTTPError(429, "m", {"error": {"message": words}})
+    assert _judge(error) == (FailureKind.REJECTED, None)
 
 
 @pytest.mark.parametrize("model", ONE_A_PROVIDER)

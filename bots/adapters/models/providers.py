@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx2
 from pydantic import SecretStr
@@ -43,6 +44,13 @@ _TOOL = "decide"
 _NO_KEY = "no-key"  # sent to servers that need none, and no secret
 _CHARS_A_TOKEN = 2  # fewer than any tokenizer in use needs for this text, so estimates are upper bounds
 _LONGEST_REASON = 300
+_COMPATIBLE = ("openai-compatible", "local")
+# How providers that send no code of their own say that an account is used up; waiting does not help.
+_NO_CREDIT = re.compile(
+    r"credit balance is too low|insufficient (credits?|balance|funds)|used all available credits|"
+    r"out of credits|spending limit|payment required",
+    re.IGNORECASE,
+)
 _UNBILLED = (FailureKind.UNAVAILABLE, FailureKind.REJECTED)
 
 
@@ -137,7 +145,16 @@ class ProviderModel:
             settings["seed"] = entry.seed
         if entry.reasoning_effort is not None:
             settings["thinking"] = entry.reasoning_effort
-        return settings
+        return settings if self._line.entry.kind not in _COMPATIBLE else self._compatible(settings)
+
+    def _compatible(self, settings: ModelSettings) -> ModelSettings:
+        """What a compatible server's model takes is not known, so the effort is sent as it stands."""
+        effort = settings.pop("thinking", None)
+        return (
+            settings
+            if effort is None
+            else cast(ModelSettings, {**settings, "openai_reasoning_effort": effort})
+        )
 
     def _form(self, schema: Mapping[str, Any]) -> ModelRequestParameters:
         """How the reply's form is asked for: a native schema, a tool's arguments, or the prompt alone."""
@@ -278,7 +295,9 @@ def _judge(error: Exception) -> tuple[FailureKind, float | None]:
     """What kind of failure this is, and after how many seconds the same request may succeed (None: never)."""
     if _cause(error, ReplyTooLarge) is not None:
         return FailureKind.BAD_REPLY, None
-    if isinstance(error, failures.ModelAPIError) and error.provider_error_code == "insufficient_quota":
+    if getattr(error, "provider_error_code", None) == "insufficient_quota" or _NO_CREDIT.search(
+        _words(error)
+    ):
         return FailureKind.REJECTED, None
     match error:
         case failures.ContentFilterError():

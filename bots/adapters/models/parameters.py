@@ -1,0 +1,114 @@
+"""Whether a model is really sent the parameters its entry sets: told before a run, by looking at a request.
+
+Client libraries leave out, silently, what they believe a model does not take. A run whose temperature was
+never sent is not the run that was asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import httpx2
+from pydantic import SecretStr
+
+from bots.adapters.models.catalogue import ModelEntry, ProviderEntry
+from bots.adapters.models.limits import Budget, Pace
+from bots.adapters.models.providers import Line, ProviderModel
+from bots.domain.chat import Message, ModelFailed
+from bots.domain.errors import UserMustMend
+from bots.domain.ports import Clock
+
+_NOWHERE = "http://127.0.0.1:9/v1"  # never reached: the request is looked at and answered here
+_TEXTS = {"messages", "contents", "system", "systemInstruction", "tools", "response_format"}
+_SENT_AS: Mapping[str, frozenset[str]] = {
+    "temperature": frozenset({"temperature"}),
+    "top_p": frozenset({"top_p", "topP"}),
+    "seed": frozenset({"seed", "random_seed"}),
+    "max_tokens": frozenset({"max_tokens", "max_completion_tokens", "maxOutputTokens"}),
+    "reasoning_effort": frozenset(
+        {"reasoning_effort", "effort", "budget_tokens", "thinking_budget", "thinking_level"}
+    ),
+}
+_SCHEMA = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
+
+
+async def check_parameters(
+    asked: str, entry: ModelEntry, provider: ProviderEntry, clock: Clock, where: str
+) -> None:
+    """Check a model's parameters against a request as it would be sent; nothing leaves this process.
+
+    Args:
+        asked: the model's name as the user gave it, for the message.
+        where: models.toml, for the message.
+
+    Raises:
+        UserMustMend: a parameter would not be sent, or leaves no room for an answer.
+    """
+    body = await _request_body(entry, provider, clock)
+    sent = dict(_settings(body))
+    for parameter, names in _SENT_AS.items():
+        wanted = getattr(entry, parameter)
+        if wanted is not None and not any(
+            name in sent and _same(parameter, wanted, sent[name]) for name in names
+        ):
+            raise UserMustMend(
+                f"{parameter} = {wanted!r} would not be sent: "
+                f"{entry.provider}:{entry.model} is known not to take it",
+                where=f'{where}, table [models."{asked}"]',
+                mend="Take it out, or use a model that takes it.",
+            )
+    budget = sent.get("budget_tokens", sent.get("thinking_budget"))
+    if isinstance(budget, int) and budget >= entry.max_tokens:
+        raise UserMustMend(
+            f"reasoning_effort = {entry.reasoning_effort!r} lets the model think for {budget} tokens, "
+            f"and max_tokens = {entry.max_tokens} leaves none for an answer",
+            where=f'{where}, table [models."{asked}"]',
+            mend=f"Set max_tokens to {budget + 2048} or more, or a lower reasoning_effort.",
+        )
+
+
+def _same(parameter: str, wanted: object, sent: object) -> bool:
+    """Efforts are sent in each provider's own words; numbers have to be the same."""
+    if parameter == "reasoning_effort":
+        return sent is not None
+    return isinstance(wanted, int | float) and isinstance(sent, int | float) and math.isclose(wanted, sent)
+
+
+async def _request_body(entry: ModelEntry, provider: ProviderEntry, clock: Clock) -> Any:
+    seen: list[Any] = []
+
+    def look(request: httpx2.Request) -> httpx2.Response:
+        seen.append(json.loads(request.content))
+        return httpx2.Response(400, json={"error": {"message": "looked at"}})
+
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(look), timeout=None) as client:
+        pace = Pace(clock, requests_per_minute=None, tokens_per_minute=None, concurrency=1)
+        line = Line(entry.provider, provider, _NOWHERE, SecretStr("no-key"), client, pace)
+        model = ProviderModel(line, entry, clock, Budget())
+        messages = (Message("system", "-"), Message("user", "-"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                await model.complete(messages, _SCHEMA, time.monotonic() + 60)
+            except ModelFailed as failed:
+                if not seen:
+                    raise UserMustMend(
+                        f"no request can be made: {failed.reason}",
+                        where=f"{entry.provider}:{entry.model}",
+                        mend="Change the model's entry in models.toml.",
+                    ) from None
+    return seen[0]
+
+
+def _settings(body: Any) -> Iterator[tuple[str, Any]]:
+    """Every key of a request's body with its value, at any depth, outside the texts."""
+    if isinstance(body, dict):
+        for key, value in body.items():
+            if key not in _TEXTS:
+                yield key, value
+                yield from _settings(value)
