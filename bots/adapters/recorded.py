@@ -36,6 +36,10 @@ class RecordingOver(SeatError):
     """The recording holds nothing that could follow what the trader just did."""
 
 
+class _NoTimeLeft(Exception):
+    """The recording's time was over before this request."""
+
+
 class SeatRecording:
     """One sitting of a seat, as each part of its replay asks for it.
 
@@ -82,6 +86,10 @@ class SeatRecording:
     def reply(self, decision: str, attempt: int) -> ModelReplied | None:
         """Return what came back on a request; None where nothing did."""
         return self._replied.get((decision, attempt))
+
+    def was_asked(self, decision: str, attempt: int) -> bool:
+        """Tell whether a request was made."""
+        return (decision, attempt) in self._asked
 
     def asked_again(self, decision: str, attempt: int) -> bool:
         """Tell whether another request of the decision follows this one."""
@@ -230,15 +238,20 @@ class RecordedMaker:
 
     Args:
         maker: what decides; its model, if it asks one, is `model`.
+        live: the pages are those of another session, which does not wait: a decision that the recording does
+            not hold fails at once.
 
     Attributes:
         stuck: set while a decision can come no further: its page goes now, or the recording ends.
     """
 
-    def __init__(self, recording: SeatRecording, maker: DecisionMaker, model: RecordedModel) -> None:
+    def __init__(
+        self, recording: SeatRecording, maker: DecisionMaker, model: RecordedModel, *, live: bool = False
+    ) -> None:
         self._recording = recording
         self._maker = maker
         self._model = model
+        self._live = live
         self.stuck = asyncio.Event()
 
     @property
@@ -254,7 +267,9 @@ class RecordedMaker:
         self.stuck.clear()
         self._model.begin(situation.decision)
         recorded = self._recording.outcome(situation.decision)
-        decision, failed = await self._anew(situation, deadline, record)
+        decision, failed = await self._anew(situation, deadline, self._while_there_was_time(recorded, record))
+        if recorded is None and self._live:
+            raise DecisionFailed(FailureKind.UNAVAILABLE, "the recording holds no decision here")
         if recorded is None:
             self.stuck.set()
             await asyncio.Event().wait()
@@ -262,7 +277,25 @@ class RecordedMaker:
             raise DecisionFailed(recorded.kind, recorded.reason)
         if decision is not None:
             return decision
-        raise failed or RecordingOver(f"the recording has no reply for {situation.decision}")
+        no_reply = f"the recording has no reply for {situation.decision}"
+        if self._live:
+            raise failed or DecisionFailed(FailureKind.UNAVAILABLE, no_reply)
+        raise failed or RecordingOver(no_reply)
+
+    def _while_there_was_time(
+        self, recorded: DecisionMade | DecisionNotMade | None, record: Record
+    ) -> Record:
+        """Return a record that ends a decision before a request for which the recording had no time left."""
+        timed_out = isinstance(recorded, DecisionNotMade) and recorded.kind is FailureKind.TIMEOUT
+        if recorded is not None and not timed_out:
+            return record
+
+        def until_then(event: Event) -> None:
+            if isinstance(event, ModelAsked) and not self._recording.was_asked(event.decision, event.attempt):
+                raise _NoTimeLeft
+            record(event)
+
+        return until_then
 
     async def _anew(
         self, situation: Situation, deadline: float, record: Record
@@ -280,8 +313,8 @@ class RecordedMaker:
         if deciding.cancelled():
             return None, None
         error = deciding.exception()
-        if isinstance(error, DecisionFailed):
-            return None, error
+        if isinstance(error, DecisionFailed | _NoTimeLeft):
+            return None, error if isinstance(error, DecisionFailed) else None
         return deciding.result(), None
 
     def _by_the_world(

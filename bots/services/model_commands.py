@@ -18,12 +18,22 @@ def register(app: typer.Typer) -> None:
 
 def replay(
     run: Annotated[Path, typer.Argument(help="A run folder, such as bot-data/debug-runs/run-1.")],
+    url: Annotated[
+        str | None,
+        typer.Option(help="Play it on this oTree session, as a new run, with the recorded replies."),
+    ] = None,
+    data_dir: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("bot-data"),
 ) -> None:
     """Play a run again from its recording, without server, provider or key, and compare byte for byte.
 
     Exit code 0: every prompt, decision and act is as recorded. 5: something differs; the first differences
     are shown.
     """
+    if url is not None:
+        from bots.services.cli import _in_loop
+        from bots.services.replay_on_server import replay_on_server
+
+        _in_loop(lambda room: replay_on_server(run, url, data_dir, room))
     from bots.services.replay import run_replay
 
     raise typer.Exit(asyncio.run(run_replay(run, Console())))

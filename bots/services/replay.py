@@ -197,13 +197,14 @@ def _compare(recording: SeatRecording, again: Sequence[Event]) -> Iterator[Diffe
             if not _cut_short(recording):
                 yield Difference(seat, recorded, replayed)
             return
-        if _bytes(recorded) != _bytes(replayed):
+        if as_bytes(recorded) != as_bytes(replayed):
             yield Difference(seat, recorded, replayed)
             if recorded.event != replayed.event:
                 return
 
 
-def _bytes(event: Event) -> bytes:
+def as_bytes(event: Event) -> bytes:
+    """Return what of an event has to be the same again: all but times."""
     return event.model_dump_json(exclude=_OF_THE_CLOCK).encode()
 
 
@@ -228,24 +229,33 @@ def _as_lines(event: Event | None) -> list[str]:
 def show(console: Console, found: Replay, folder: Path) -> None:
     """Print what was replayed, and the first differences."""
 
-    def say(text: str, style: str = "") -> None:
-        console.print(Text(text, style=style), soft_wrap=True)
-
-    say(
+    _say(
+        console,
         f"{folder}: {found.seats} seats, {found.prompts} prompts, {found.decisions} decisions, "
-        f"{found.acts} acts replayed"
+        f"{found.acts} acts replayed",
     )
     if found.cut_short:
-        say(f"The recording of {_counted(len(found.cut_short), 'seat')} ends before the session did.")
-    if found.identical:
-        say("Identical to the recording.")
+        _say(
+            console, f"The recording of {_counted(len(found.cut_short), 'seat')} ends before the session did."
+        )
+    show_differences(console, found.differences)
+
+
+def show_differences(console: Console, differences: Sequence[Difference]) -> None:
+    """Print the first differences as unified diffs, recorded to replayed, or that there are none."""
+    if not differences:
+        _say(console, "Identical to the recording.")
         return
-    say(f"{_counted(len(found.differences), 'difference')} from the recording:", "bold")
-    for difference in found.differences[:_MOST_SHOWN]:
+    _say(console, f"{_counted(len(differences), 'difference')} from the recording:", "bold")
+    for difference in differences[:_MOST_SHOWN]:
         for line in difference.lines():
-            say(line, {"+": "green", "-": "red"}.get(line[:1], ""))
-    if len(found.differences) > _MOST_SHOWN:
-        say(f"… and {len(found.differences) - _MOST_SHOWN} more.")
+            _say(console, line, {"+": "green", "-": "red"}.get(line[:1], ""))
+    if len(differences) > _MOST_SHOWN:
+        _say(console, f"… and {len(differences) - _MOST_SHOWN} more.")
+
+
+def _say(console: Console, text: str, style: str = "") -> None:
+    console.print(Text(text, style=style), soft_wrap=True)
 
 
 def _counted(count: int, noun: str) -> str:

@@ -33,7 +33,7 @@ from bots.agents.prompts import texts_hash
 from bots.agents.trading_agents import Table, TradingAgent
 from bots.analysis.model_use import ModelMeter
 from bots.domain.experiment import RunEnd, Seat, SeatEnd, run_experiment
-from bots.domain.ports import Clock
+from bots.domain.ports import Clock, DecisionMaker
 from bots.domain.records import Event, RunManifest, RunOutcome, SeatOutcome, SeatRecord
 from bots.services.configuration import CONFIG
 from bots.services.local_model import with_local_model
@@ -67,6 +67,9 @@ class Prepared:
     browser: BrowserSettings | None  # None: no browser is needed
     pasts: Mapping[int, Past] = field(default_factory=dict)  # by seat number; of a run that goes on
     earlier: Sequence[Event] = ()  # of a run that goes on
+    makers: Mapping[int, DecisionMaker] = field(
+        default_factory=dict
+    )  # by seat number; in place of the spec's
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,12 @@ async def run(plan: RunPlan, room: Room) -> RunReport:
         UserMustMend: something has to be mended first; nothing was written unless the browser did not start.
         asyncio.CancelledError: the user ended it before or after the traders played.
     """
-    prepared = await prepare(plan, room.environment)
+    return await run_prepared(await prepare(plan, room.environment), room)
+
+
+async def run_prepared(prepared: Prepared, room: Room) -> RunReport:
+    """Make the run's folder and play."""
+    plan = prepared.plan
     runs = runs_folder(plan.data, production=plan.production)
     number, folder = create_run_folder(runs)
     clock = SystemClock()
@@ -183,7 +191,7 @@ async def _play_seat(
 ) -> None:
     session = await entrance.open_session(seat.link)
     try:
-        maker = traders.build(prepared.specs[seat.number], seat.seed)
+        maker = prepared.makers.get(seat.number) or traders.build(prepared.specs[seat.number], seat.seed)
         fallback = make_fallback(prepared.plan.fallback, seat.seed)
         past = prepared.pasts.get(seat.number)
         await TradingAgent(seat, session, maker=maker, fallback=fallback, table=table, past=past).play()

@@ -12,7 +12,7 @@ from bots.adapters.clock import SystemClock
 from bots.adapters.in_memory import MemoryStore
 from bots.adapters.in_process import InProcessMarket
 from bots.adapters.models.catalogue import load_catalogue
-from bots.agents.trading_agents import Table, TradingAgent
+from bots.agents.trading_agents import Pace, Table, TradingAgent
 from bots.domain.experiment import RunEnd, Seat, run_experiment
 from bots.domain.records import (
     ActAnswered,
@@ -24,8 +24,10 @@ from bots.domain.records import (
     PageSeen,
     RunOutcome,
 )
-from bots.services.traders import Traders, assign
+from bots.services.replay import replay
+from bots.services.traders import Traders, assign, resolve
 from tests.market_pages import parameters
+from tests.replay.recording import record
 from tests.standins.model_server import Fault, ModelServer, Step
 
 ROUNDS = 4  # one practice round and three paid ones
@@ -78,6 +80,33 @@ async def test_notes_of_earlier_rounds_reach_the_model_again() -> None:
     last = server.asked[-1].page
     assert "plan: Trade a share a round." in last
     assert "orders: " in last
+
+
+ONE_A_PROVIDER = ["gpt-4o", "claude-sonnet-4-6", "mistral-large", "gemini-2.5-pro", "grok-4"]
+
+
+@pytest.mark.parametrize("fault", [one for one in Fault if one is not Fault.SOON], ids=lambda one: one.name)
+async def test_round_goes_on_while_every_provider_fails_in_the_same_way(fault: Fault) -> None:
+    """Five models that fail and one strategy: one decision each a page, none late; it replays."""
+    catalogue, market = load_catalogue(Path("bots/config/models.toml")), InProcessMarket(parameters(), 6)
+    async with (
+        ModelServer(script=[fault] * 2000) as server,
+        Traders(catalogue, server.environment(), SystemClock()) as traders,
+    ):
+        specs = [
+            *(resolve(name, catalogue) for name in ONE_A_PROVIDER),
+            resolve("zero-intelligence", catalogue),
+        ]
+        makers = [traders.build(spec, seat) for seat, spec in enumerate(specs, start=1)]
+        recorded = await record(market, makers, pace=Pace(untimed_seconds=0.3))
+    assert recorded.end.outcome is RunOutcome.FINISHED
+    made = [event for event in recorded.events if isinstance(event, DecisionMade)]
+    failed = [event for event in recorded.events if isinstance(event, DecisionNotMade)]
+    assert len(made) == 6 * 2 * ROUNDS
+    answered = {Fault.REFUSAL: {3}}.get(fault, set())  # Mistral's protocol has no word for a refusal
+    assert {event.seat for event in failed} | answered == {1, 2, 3, 4, 5}
+    assert max(event.seconds for event in made) < 1.5
+    assert (await replay(recorded.events, recorded.manifest)).differences == ()
 
 
 @pytest.mark.parametrize(

@@ -32,8 +32,8 @@ async def models() -> AsyncIterator[ModelServer]:
         yield server
 
 
-async def session_url(server: OTreeServer, participants: int) -> str:
-    config = {"practice_rounds": 0, "paid_rounds": 2}
+async def session_url(server: OTreeServer, participants: int, **more: str) -> str:
+    config = {"practice_rounds": 0, "paid_rounds": 2, **more}
     session = await server.rest.create_session("demo", participants, modified=config)
     return f"{server.url}/SessionStartLinks/{session['code']}"
 
@@ -80,10 +80,10 @@ async def test_five_providers_with_faults_trade_in_chromium_and_no_key_is_writte
     assert "Identical to the recording." in replayed.output
 
 
-async def replay(folder: Path) -> Ended:
+async def replay(folder: Path, *options: str) -> Ended:
     """Replay in an environment without keys, in which no address of a provider answers."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", _BOTS, "replay", str(folder)),
+        *(sys.executable, "-c", _BOTS, "replay", str(folder), *options),
         env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "140"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -108,6 +108,32 @@ async def test_run_at_its_limit_falls_back_and_says_so(
     assert 0 < use.input_tokens + use.output_tokens <= 9000
     assert (ended.manifest.max_tokens, ended.manifest.over_budget) == (9000, len(failed))
     assert (await replay(ended.run)).code == 0
+
+
+async def test_recorded_replies_are_played_on_another_session_and_changed_prompts_are_shown(
+    market_server: OTreeServer, models: ModelServer, tmp_path: Path
+) -> None:
+    models.script = [Fault.PROSE, Fault.KEY_REFUSED]
+    names = "1 x gpt-4o, 2 x hold"  # one who trades: order ids follow the order of arrival
+    first = await session_url(market_server, 3, dividend_seed="7")
+    ended = await run(tmp_path, first, names, environment=models.environment(KEY))
+    assert ended.code == 0, ended.output
+    asked = len(models.asked)
+
+    same = await session_url(market_server, 3, dividend_seed="7")
+    again = await replay(ended.run, "--url", same, "--data-dir", str(tmp_path / "again"))
+    assert again.code == 0, again.output
+    assert "Identical to the recording." in again.output
+    other = await session_url(market_server, 3, dividend_seed="7", interest_rate="0.10")
+    differs = await replay(ended.run, "--url", other, "--data-dir", str(tmp_path / "again"))
+    assert differs.code == 5, differs.output
+    assert (
+        "-- Interest: after the trading of each round, the cash you hold earns 5 percent." in differs.output
+    )
+    assert (
+        "+- Interest: after the trading of each round, the cash you hold earns 10 percent." in differs.output
+    )
+    assert len(models.asked) == asked
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from bots.adapters.clock import SystemClock
 from bots.adapters.in_memory import MemoryStore
 from bots.adapters.in_process import InProcessMarket
+from bots.agents.past import Past
 from bots.agents.trading_agents import Pace, Table, TradingAgent
 from bots.domain.experiment import RunEnd, Seat, run_experiment
 from bots.domain.ports import DecisionMaker
@@ -35,8 +36,9 @@ async def record(
     fallback: str = "hold",
     pace: Pace | None = None,
     seconds: float = 30,
+    earlier: Sequence[Event] = (),
 ) -> Recorded:
-    """Let one maker a seat play a session; a seat's seed is its number."""
+    """Let one maker a seat play a session, or the rest of one; a seat's seed is its number."""
     clock, store = SystemClock(), MemoryStore()
     seats = [
         Seat(number, f"p{number}", "", maker.name, number) for number, maker in enumerate(makers, start=1)
@@ -51,6 +53,7 @@ async def record(
             maker=makers[seat.number - 1],
             fallback=make_fallback(fallback, seat.seed),
             table=table,
+            past=Past.of_seat(earlier, seat.number),
         ).play()
 
     end = await run_experiment(seats, sit, store=store, clock=clock, until=table.until, stop=asyncio.Event())
@@ -74,4 +77,4 @@ async def record(
             for seat in seats
         ),
     )
-    return Recorded(end, tuple(store.events), manifest)
+    return Recorded(end, (*earlier, *store.events), manifest)

@@ -176,6 +176,21 @@ async def test_page_that_went_before_the_decision_goes_again() -> None:
     assert found.decisions == _count(recorded, DecisionMade) == 7
 
 
+async def test_resumed_run_replays_in_its_parts() -> None:
+    """The run's time ends while a model is silent; what is left is played afterwards, with its memory."""
+    market = InProcessMarket(parameters(paid_rounds=2), 2, seed="7")
+    strategy = STRATEGIES["zero-intelligence"]
+    first = await record(market, [trader([BUY, "smallest", None], 1), strategy.make(2)], seconds=0.5)
+    assert first.end.outcome is RunOutcome.TIMED_OUT
+    assert (await replay(first.events, first.manifest)).differences == ()
+    whole = await record(market, [trader([SELL], 1), strategy.make(2)], earlier=first.events)
+    assert whole.end.outcome is RunOutcome.FINISHED
+    found = await replay(whole.events, whole.manifest)
+    assert found.differences == ()
+    assert (found.seats, len(found.cut_short)) == (2, 2)
+    assert found.decisions == _count(whole, DecisionMade)
+
+
 async def test_changed_prompt_is_shown_as_a_difference(tmp_path: Path, capsys: Any) -> None:
     recorded = await a_short_run()
     events = tuple(
