@@ -15,6 +15,7 @@ budget. On forecast pages every strategy answers every input.
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
@@ -65,7 +66,7 @@ class Sight:
         return given[-1] if given else None
 
 
-class Strategy:
+class Strategy(ABC):
     """A decision maker that needs no model. Subclasses say what to trade and what to forecast."""
 
     name: str
@@ -90,13 +91,13 @@ class Strategy:
 
     requotes = True  # takes its open orders back before it places new ones
 
+    @abstractmethod
     def orders(self, sight: Sight) -> Iterable[OrderIntent | None]:
         """Orders in the order of placing, prices already on the tick."""
-        raise NotImplementedError
 
+    @abstractmethod
     def forecast(self, sight: Sight, wanted: ForecastInput) -> Decimal:
         """The price this trader expects in round `wanted.round`."""
-        raise NotImplementedError
 
 
 class Hold(Strategy):

@@ -9,10 +9,19 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from bots.domain.errors import SeatError
 from bots.domain.ports import Clock, RunStore
-from bots.domain.records import RunEnded, RunOutcome, RunStarted, SeatEnded, SeatOutcome
+from bots.domain.records import (
+    RunEnded,
+    RunManifest,
+    RunOutcome,
+    RunStarted,
+    SeatEnded,
+    SeatOutcome,
+    SeatRecord,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -138,3 +147,23 @@ def _run_end(ends: Mapping[int, SeatEnd]) -> RunEnd:
             count = outcomes.count(seat_outcome)
             return RunEnd(run_outcome, ends, f"{count} of {len(outcomes)} seats {seat_outcome.value}")
     return RunEnd(RunOutcome.FINISHED, ends)
+
+
+def manifest_at_end(manifest: RunManifest, end: RunEnd, at: datetime) -> RunManifest:
+    """Return a run's manifest once it has ended; seats that ended in an earlier part stay as they were."""
+    unplayed = SeatOutcome.INTERRUPTED if end.outcome is RunOutcome.INTERRUPTED else SeatOutcome.FAILED
+
+    def ended(seat: SeatRecord) -> SeatRecord:
+        if seat.outcome is not SeatOutcome.RUNNING:
+            return seat
+        how = end.seats.get(seat.seat, SeatEnd(unplayed, end.reason))
+        return seat.model_copy(update={"outcome": how.outcome, "reason": how.reason})
+
+    return manifest.model_copy(
+        update={
+            "ended": at,
+            "outcome": end.outcome,
+            "reason": end.reason,
+            "seats": tuple(map(ended, manifest.seats)),
+        }
+    )

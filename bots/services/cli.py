@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from bots.domain.errors import BotsError, UserMustMend
 from bots.domain.records import RunOutcome
 from bots.services import analysis_commands, model_commands, study_commands
-from bots.services.configuration import environment, readable_by_others
-from bots.services.interrupt import interruptible
+from bots.services.loop import EXIT_INTERRUPTED, in_loop
 from bots.services.plan import DEFAULT_TIMEOUT_MINUTES, RunPlan, Transport, usd
 from bots.services.room import Room
 
 EXIT_MEND = 2
-EXIT_INTERRUPTED = 130
 EXIT_CODES = {
     RunOutcome.FINISHED: 0,
     RunOutcome.FAILED: 1,
@@ -101,7 +97,7 @@ def run(
         headed=headed,
         transport=transport,
     )
-    _in_loop(lambda room: _run(plan, room))
+    in_loop(lambda room: _run(plan, room))
 
 
 async def _run(plan: RunPlan, room: Room) -> int:
@@ -122,7 +118,7 @@ def resume(
     headed: Annotated[bool, typer.Option(help="Show the browser.")] = False,
 ) -> None:
     """Go on with a run that was killed, interrupted or timed out; nothing is sent twice."""
-    _in_loop(lambda room: _resume(run_folder, room, timeout_minutes, headed))
+    in_loop(lambda room: _resume(run_folder, room, timeout_minutes, headed))
 
 
 async def _resume(folder: Path, room: Room, timeout_minutes: float | None, headed: bool) -> int:
@@ -152,7 +148,7 @@ def demo(
     from bots.services.demo import Demo, run_demo
 
     plan = Demo(model_name, participants, practice_rounds, paid_rounds, data_dir, headed)
-    _in_loop(lambda room: run_demo(plan, room))
+    in_loop(lambda room: run_demo(plan, room))
 
 
 @app.command()
@@ -168,25 +164,7 @@ def serve(
     """Serve the shipped oTree project on an embedded PostgreSQL until Ctrl-C."""
     from bots.services.demo import serve_until_interrupted
 
-    _in_loop(lambda room: serve_until_interrupted(host, port, data_dir, room))
-
-
-def _in_loop(work: Callable[[Room], Coroutine[Any, Any, int]]) -> None:
-    """Run `work` in an event loop, with settings read and signals handled; leave with its exit code."""
-    console = Console()
-    if readable_by_others():
-        console.print("Warning: other users can read bots/config/.env. Mend: chmod 600 bots/config/.env")
-
-    async def guarded() -> int:
-        with interruptible() as interrupt:
-            try:
-                return await work(Room(environment(), console, interrupt))
-            except asyncio.CancelledError:
-                if not interrupt.happened:
-                    raise
-                return EXIT_INTERRUPTED
-
-    raise typer.Exit(asyncio.run(guarded()))
+    in_loop(lambda room: serve_until_interrupted(host, port, data_dir, room))
 
 
 analysis_commands.register(app)

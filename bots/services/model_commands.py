@@ -30,10 +30,10 @@ def replay(
     are shown.
     """
     if url is not None:
-        from bots.services.cli import _in_loop
+        from bots.services.loop import in_loop
         from bots.services.replay_on_server import replay_on_server
 
-        _in_loop(lambda room: replay_on_server(run, url, data_dir, room))
+        in_loop(lambda room: replay_on_server(run, url, data_dir, room))
     from bots.services.replay import run_replay
 
     raise typer.Exit(asyncio.run(run_replay(run, Console())))

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from rich.console import Console, RenderableType
-from rich.live import Live
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -27,7 +24,6 @@ from bots.domain.records import (
     SeatEnded,
 )
 
-_PLAIN_EVERY = 5.0  # seconds between lines where there is no terminal
 _MARKS = {"finished": "green", "failed": "red", "timed-out": "yellow", "interrupted": "yellow"}
 
 
@@ -52,7 +48,6 @@ class Progress:
     seats: Sequence[Seat]
     until: float
     clock: Clock
-    console: Console
     title: str
     meter: ModelMeter = field(default_factory=ModelMeter)
     state: dict[int, SeatState] = field(init=False)
@@ -137,30 +132,6 @@ class Progress:
         said = f" · {last.trader}: {last.decision}" if last else ""
         used = f" · {self.meter.line()}" if self.meter.line() else ""
         return f"{where}{said}{used} · {left} left"
-
-    @asynccontextmanager
-    async def shown(self) -> AsyncIterator[None]:
-        """Show the progress while the body runs."""
-        if self.console.is_terminal:
-            with Live(get_renderable=self.render, console=self.console, refresh_per_second=4):
-                yield
-            return
-        lines = asyncio.create_task(self._lines())
-        try:
-            yield
-        finally:
-            lines.cancel()
-            with suppress(asyncio.CancelledError):
-                await lines
-            self.console.print(self.line(), highlight=False, markup=False)
-
-    async def _lines(self) -> None:
-        said = ""
-        while True:
-            if (line := self.line()) != said:
-                self.console.print(line, highlight=False, markup=False, soft_wrap=True)
-                said = line
-            await asyncio.sleep(_PLAIN_EVERY)
 
 
 def _round(ref: RoundRef) -> str:

@@ -32,10 +32,11 @@ from bots.agents.past import Past
 from bots.agents.prompts import texts_hash
 from bots.agents.trading_agents import Table, TradingAgent
 from bots.analysis.model_use import ModelMeter
-from bots.domain.experiment import RunEnd, Seat, SeatEnd, run_experiment
+from bots.domain.experiment import RunEnd, Seat, manifest_at_end, run_experiment
 from bots.domain.ports import Clock, DecisionMaker
-from bots.domain.records import Event, RunManifest, RunOutcome, SeatOutcome, SeatRecord
+from bots.domain.records import Event, RunManifest, RunOutcome, SeatRecord
 from bots.services.configuration import CONFIG
+from bots.services.live_view import shown
 from bots.services.local_model import with_local_model
 from bots.services.plan import RunPlan, links_for_bots
 from bots.services.progress import Progress
@@ -147,7 +148,7 @@ async def play_to_the_end(
         end = RunEnd(RunOutcome.FAILED, {}, f"{type(error).__name__}: {error}")
         raise
     finally:
-        manifest = _ended(manifest, end, clock)
+        manifest = manifest_at_end(manifest, end, clock.now())
         used = {"models": meter.uses, "over_budget": meter.over_budget}
         write_manifest(folder, manifest.model_copy(update=used))
     return RunReport(folder, end)
@@ -156,7 +157,7 @@ async def play_to_the_end(
 def end_of_all_seats(manifest: RunManifest, folder: Path, clock: Clock) -> RunReport:
     """Write that a run is finished whose seats all are."""
     end = RunEnd(RunOutcome.FINISHED, {})
-    write_manifest(folder, _ended(manifest, end, clock))
+    write_manifest(folder, manifest_at_end(manifest, end, clock.now()))
     return RunReport(folder, end)
 
 
@@ -165,7 +166,7 @@ async def _play(
 ) -> RunEnd:
     plan, title = prepared.plan, f"Run {manifest.run}: {manifest.model}"
     until = clock.monotonic() + 60 * prepared.plan.timeout_minutes
-    progress = Progress(prepared.seats, until, clock, room.console, title, meter)
+    progress = Progress(prepared.seats, until, clock, title, meter)
     budget = Budget(plan.max_tokens, plan.max_cost_usd, spent_on(meter.uses))
     with JournalWriter(folder / "journal.jsonl") as journal:
         table = Table(FanOut(journal, progress.listen), clock, until, manifest.run_id)
@@ -174,7 +175,7 @@ async def _play(
             with_local_model(specs, prepared.catalogue, room.environment, log) as environment,
             Traders(prepared.catalogue, environment, clock, budget) as traders,
             open_entrance(plan.transport, prepared.browser) as entrance,
-            progress.shown(),
+            shown(progress, room.console),
         ):
 
             async def play(seat: Seat) -> None:
@@ -238,20 +239,6 @@ def _seat_records(seats: Sequence[Seat], specs: Mapping[int, TraderSpec]) -> tup
             seed=seat.seed,
         )
         for seat in seats
-    )
-
-
-def _ended(manifest: RunManifest, end: RunEnd, clock: Clock) -> RunManifest:
-    unplayed = SeatOutcome.INTERRUPTED if end.outcome is RunOutcome.INTERRUPTED else SeatOutcome.FAILED
-    seats = []
-    for seat in manifest.seats:
-        if seat.outcome is SeatOutcome.RUNNING:
-            how = end.seats.get(seat.seat, SeatEnd(unplayed, end.reason))
-            seats.append(seat.model_copy(update={"outcome": how.outcome, "reason": how.reason}))
-        else:
-            seats.append(seat)
-    return manifest.model_copy(
-        update={"ended": clock.now(), "outcome": end.outcome, "reason": end.reason, "seats": tuple(seats)}
     )
 
 

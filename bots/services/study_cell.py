@@ -23,9 +23,9 @@ from bots.agents.past import Past
 from bots.agents.strategies import STRATEGIES
 from bots.agents.trading_agents import Table, TradingAgent
 from bots.domain.errors import SessionLost
-from bots.domain.experiment import RunEnd, Seat, run_experiment
+from bots.domain.experiment import RunEnd, Seat, manifest_at_end, run_experiment
 from bots.domain.ports import Clock, DecisionMaker
-from bots.domain.records import Event, RunManifest, RunOutcome, SeatOutcome, SeatRecord
+from bots.domain.records import Event, RunManifest, RunOutcome, SeatRecord
 from bots.domain.study import Cell
 from bots.services.study_plan import seats_of
 from bots.services.traders import TraderSpec, make_fallback
@@ -113,7 +113,7 @@ async def play_cell(
         end = RunEnd(RunOutcome.FAILED, {}, f"{type(error).__name__}: {error}")
         raise
     finally:
-        write_manifest(folder, _ended(manifest, end, clock))
+        write_manifest(folder, manifest_at_end(manifest, end, clock.now()))
     return CellDone(*job.cell.key, folder, end.outcome, end.reason)
 
 
@@ -224,14 +224,3 @@ def _configuration(job: CellJob) -> dict[str, Any]:
         "memory_window": settings.memory_window,
         "timed": settings.timed,
     }
-
-
-def _ended(manifest: RunManifest, end: RunEnd, clock: Clock) -> RunManifest:
-    unplayed = SeatOutcome.INTERRUPTED if end.outcome is RunOutcome.INTERRUPTED else SeatOutcome.FAILED
-    seats = []
-    for seat in manifest.seats:
-        how = end.seats.get(seat.seat)
-        told = (how.outcome, how.reason) if how else (unplayed, end.reason)
-        seats.append(seat.model_copy(update={"outcome": told[0], "reason": told[1]}))
-    update = {"ended": clock.now(), "outcome": end.outcome, "reason": end.reason, "seats": tuple(seats)}
-    return manifest.model_copy(update=update)

@@ -118,10 +118,10 @@ def run(
 
     Exit code 0: all markets are done. 3: some failed, or the limit is reached. 130: interrupted.
     """
-    from bots.services.cli import _in_loop
+    from bots.services.loop import in_loop
     from bots.services.study_run import run_study
 
-    _in_loop(lambda room: run_study(plan, data_dir, jobs, room))
+    in_loop(lambda room: run_study(plan, data_dir, jobs, room))
 
 
 def report(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from rich.console import Console, RenderableType
-from rich.live import Live
+from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
@@ -16,8 +15,6 @@ from bots.adapters.models.limits import Spent
 from bots.domain.ports import Clock
 from bots.domain.records import RunOutcome
 from bots.services.study_cell import CellDone
-
-_PLAIN_EVERY = 5.0  # seconds between lines where there is no terminal
 
 
 @dataclass(slots=True)
@@ -47,7 +44,6 @@ class StudyProgress:
 
     title: str
     tallies: Mapping[str, Tally]
-    console: Console
     clock: Clock
     stop: asyncio.Event
     spent: Spent | None = None
@@ -116,30 +112,6 @@ class StudyProgress:
             return ""
         seconds = (self.clock.monotonic() - self._started) / done_now * left
         return f"about {_duration(seconds)} left"
-
-    @asynccontextmanager
-    async def shown(self) -> AsyncIterator[None]:
-        """Show the progress while the body runs."""
-        if self.console.is_terminal:
-            with Live(get_renderable=self.render, console=self.console, refresh_per_second=4):
-                yield
-            return
-        lines = asyncio.create_task(self._lines())
-        try:
-            yield
-        finally:
-            lines.cancel()
-            with suppress(asyncio.CancelledError):
-                await lines
-            self.console.print(self.line(), highlight=False, markup=False, soft_wrap=True)
-
-    async def _lines(self) -> None:
-        said = ""
-        while True:
-            await asyncio.sleep(_PLAIN_EVERY)
-            if (line := self.line()) != said:
-                self.console.print(line, highlight=False, markup=False, soft_wrap=True)
-                said = line
 
 
 def tallies(treatments: Iterable[str], repetitions: int, finished: Iterable[str]) -> dict[str, Tally]:

@@ -23,6 +23,7 @@ from bots.adapters.run_folder import run_locked
 from bots.domain.errors import BotsError, FailureKind
 from bots.domain.records import DecisionNotMade, Event, RunOutcome
 from bots.services.configuration import CONFIG
+from bots.services.live_view import shown
 from bots.services.room import Room
 from bots.services.study_cell import (
     CellDone,
@@ -93,7 +94,7 @@ class _Session:
             spent = budget.spent if with_models else None
             progress = self._progress(left, clock, stop, spent)
             async with (
-                progress.shown(),
+                shown(progress, self.room.console),
                 Traders(self.study.catalogue, self.room.environment, clock, budget) as traders,
             ):
                 lanes = _Lanes(stop, progress, lambda event: self._listen(event, stop))
@@ -111,7 +112,6 @@ class _Session:
                 plan.repetitions,
                 (cell.treatment for cell in self.study.cells if cell.key not in missing),
             ),
-            self.room.console,
             clock,
             stop,
             spent,

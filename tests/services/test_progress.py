@@ -21,6 +21,7 @@ from bots.domain.records import (
     SeatEnded,
     SeatOutcome,
 )
+from bots.services.live_view import shown
 from bots.services.progress import Progress
 from markets.orders import Side
 from tests.market_pages import view
@@ -29,10 +30,9 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 BUY = OrderIntent(side=Side.BUY, quantity=2, limit=Decimal("13.50"))
 
 
-def progress(seats: int, console: Console | None = None) -> Progress:
+def progress(seats: int) -> Progress:
     sitting = [Seat(n, f"c{n}", "link", "openai:gpt-4o-2024-08-06", n) for n in range(1, seats + 1)]
-    console = console or Console(file=io.StringIO(), width=80)
-    return Progress(sitting, time.monotonic() + 600, SystemClock(), console, "Run 7: [bold]mixed[/bold]")
+    return Progress(sitting, time.monotonic() + 600, SystemClock(), "Run 7: [bold]mixed[/bold]")
 
 
 def text(shown: Progress) -> str:
@@ -130,9 +130,10 @@ def test_words_of_servers_and_models_are_never_markup() -> None:
 
 async def test_without_a_terminal_there_are_plain_lines() -> None:
     output = io.StringIO()
-    shown = progress(2, Console(file=output, width=80))
-    async with shown.shown():
+    console = Console(file=output, width=80)
+    seats = progress(2)
+    async with shown(seats, console):
         for seat in (1, 2):
-            shown.listen(page(seat))
+            seats.listen(page(seat))
 
     assert output.getvalue().splitlines()[-1] == "2 × paid 2/3 trade · 9:59 left"
