@@ -67,7 +67,7 @@ clean: ## Remove environments and caches; runs and keys stay
 	@mkdir -p .stamps
 	@echo "Installing the bots' environment …"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -75,7 +75,7 @@ clean: ## Remove environments and caches; runs and keys stay
 	@mkdir -p .stamps
 	@echo "Installing oTree's environment …"
 	@$(PYTHON) -m venv $(OTREE_VENV)
-	@$(OTREE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r otree_project/requirements.lock
+	@$(OTREE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r otree_project/requirements.lock
 	@$(OTREE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e ./markets
 	@touch $@
 
