@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from markets.call_auction import PriceSelection, PriceWithoutTrade, Rationing
 from markets.dividends import DividendOutcome, DividendProcess
+from markets.institution import Institution
 from markets.money import decimal_places, exact_text, parse_decimal
 
 LONGEST_TEXT = 400
@@ -58,6 +59,7 @@ def read_config(config: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, .
     """
     reader = _Reader(config)
     values = {
+        "institution": reader.name("institution", Institution),
         **_read_schedule(reader),
         **_read_asset(reader),
         **_read_book(reader),

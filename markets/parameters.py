@@ -13,6 +13,7 @@ from markets.call_auction import AuctionRules, PriceSelection, PriceWithoutTrade
 from markets.config import SURROUNDINGS, read_config
 from markets.dividends import DividendProcess
 from markets.forecasts import ForecastQuestion, questions
+from markets.institution import Institution
 from markets.orders import OrderRules
 from markets.presets import REFERENCE
 from markets.rounds import Phase, RoundRef
@@ -34,6 +35,7 @@ class MarketParameters:
     `k_double:` in `price_selection`.
     """
 
+    institution: Institution
     practice_rounds: int
     paid_rounds: int
     traders_per_market: int  # 0: everybody in the session is one market

@@ -9,6 +9,7 @@ Config = Mapping[str, str | int | bool]
 
 REFERENCE: Config = MappingProxyType(
     {
+        "institution": "call_market",
         "practice_rounds": 3,
         "paid_rounds": 30,
         "traders_per_market": 0,

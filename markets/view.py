@@ -95,7 +95,7 @@ def market_rules_view(parameters: MarketParameters, traders: int, pay: Pay) -> J
     """Return the session's parameters as every participant may know them."""
     values = parameters.fundamental_values() if parameters.disclose_fundamental else None
     return {
-        "institution": "call_market",
+        "institution": parameters.institution.value,
         "traders": traders,
         "computer_traders": parameters.tells_of_computer_traders,
         "tick": readable(parameters.tick),

@@ -15,6 +15,7 @@ from otree.database import db
 from otree.models import Participant, Session
 from otree.session import CreateSessionInvalidArgs
 
+from markets.institution import Institution
 from markets.money import parse_money, rounded
 from markets.parameters import MarketParameters, ParameterError
 from markets.payoffs import Pay
@@ -61,17 +62,20 @@ def _read_market(session_code: str) -> SessionMarket:
     return SessionMarket(parameters, pay, traders, parameters.dividend_seed or session_code)
 
 
-def refuse_unusable(session: Session) -> None:
+def refuse_unusable(session: Session, institution: Institution) -> None:
     """Let a new session pass, or end its creation with a sentence for each thing that must be mended.
 
     oTree tells the sentences to whoever creates the session: the REST API answers 400 with them, the admin's
     page shows them. It deletes the session there and then, but the admin's page undoes that; so the rows are
     labelled and archived first.
 
+    Args:
+        institution: that the calling app plays; the config has to name it.
+
     Raises:
         CreateSessionInvalidArgs: the session cannot be played.
     """
-    problems = _problems(session)
+    problems = _problems(session, institution)
     if not problems:
         return
     session.label = "not created: its configuration cannot be used"
@@ -80,7 +84,7 @@ def refuse_unusable(session: Session) -> None:
     raise CreateSessionInvalidArgs(" ".join(problems))
 
 
-def _problems(session: Session) -> tuple[str, ...]:
+def _problems(session: Session, institution: Institution) -> tuple[str, ...]:
     rate = session.config["real_world_currency_per_point"]
     if isinstance(rate, bool) or not isinstance(rate, int | float) or not (isfinite(rate) and rate > 0):
         return (f"real_world_currency_per_point must be a number above 0, such as 0.005, was {rate!r}.",)
@@ -88,6 +92,8 @@ def _problems(session: Session) -> tuple[str, ...]:
         parameters = MarketParameters.from_config(session.config)
     except ParameterError as error:
         return error.problems
+    if parameters.institution is not institution:
+        return (f"institution must be {institution} in this session's apps, was {parameters.institution}.",)
     return tuple(_beyond_this_project(parameters, session.num_participants))
 
 

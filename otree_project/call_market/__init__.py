@@ -10,6 +10,7 @@ from typing import Any
 from otree.api import BaseConstants, Page, WaitPage
 from session_market import MAX_ROUNDS, market_of, page_data, refuse_unusable
 
+from markets.institution import Institution
 from markets.money import exact_text
 
 from .exports import (
@@ -55,7 +56,7 @@ class C(BaseConstants):
 def creating_session(subsession: Subsession) -> None:
     """Check the session's config, then make the markets and give the endowments."""
     if subsession.round_number == 1:
-        refuse_unusable(subsession.session)
+        refuse_unusable(subsession.session, Institution.CALL_MARKET)
     players = subsession.get_players()
     parameters = market_of(players[0].participant).parameters
     if subsession.round_number > parameters.rounds:

@@ -79,6 +79,7 @@ def test_all_problems_are_told_at_once() -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
+        ("institution", "auction"),
         ("practice_rounds", -1),
         ("practice_rounds", 2.0),
         ("paid_rounds", True),

@@ -23,6 +23,7 @@ EXPORT = {"app": "call_market", "function_name": "custom_export_traders"}
         ({"dividends": "0.40", "dividend_weights": "1, 1"}, "dividend_weights must be one weight for each"),
         ({"price_selection": "auctioneer"}, "price_selection must be one of midpoint"),
         ({"forecast_horizons": "0, 1, 2, 3, 4, 5, 6, 7, 8"}, "forecast_horizons must be at most 8 numbers"),
+        ({"institution": "double_auction"}, "institution must be call_market in this session's apps"),
         ({"traders_per_market": 2}, "must be a multiple of 2, was 3."),
         (
             {"real_world_currency_per_point": "0.005"},
