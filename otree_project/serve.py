@@ -39,6 +39,7 @@ from typing import Any, NoReturn
 
 import uvicorn
 from embedded_postgres import EmbeddedPostgres, Unusable
+from stalled_clients import ImpatientSocket, WholeRequests
 
 HERE = Path(__file__).resolve().parent
 CLOSE_SECONDS = 1.0  # for requests under way; the sockets of open browsers would never end by themselves
@@ -53,11 +54,13 @@ class Ended(SystemExit):
 
 
 class WebServer(uvicorn.Server):
-    """The web server of `otree prodserver`; it tells when it answers and does not wait for open browsers."""
+    """The web server of `otree prodserver`; it tells when it answers and waits for no client that stalls."""
 
     def __init__(self, on_ready: Callable[[], None]) -> None:
+        from otree.asgi import app
+
         # log_config=None: oTree has set its own. One worker: oTree is one process by design.
-        super().__init__(uvicorn.Config("otree.asgi:app", log_config=None, workers=1, ws="websockets"))
+        super().__init__(uvicorn.Config(WholeRequests(app), log_config=None, workers=1, ws=ImpatientSocket))
         self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
