@@ -20,7 +20,7 @@ from markets.call_auction import Fill, clear
 from markets.forecasts import GivenForecast, ScoredForecast, outstanding, score
 from markets.orders import Order, Side
 from markets.parameters import MarketParameters
-from markets.payoffs import FinalOutcome, Pay, final_outcome
+from markets.payoffs import FinalOutcome, Pay, final_outcome, induced_outcome
 from markets.rounds import OwnRound, PublicRound, RoundRef, last_price
 
 
@@ -65,18 +65,27 @@ def settle_round(
     generator = random.Random(f"{seed}/{ref.phase}/{ref.number}/rationing")
     clearing = clear(orders, rules=parameters.auction_rules, last_price=last, generator=generator)
     dividend = parameters.dividends.draw(seed, ref.phase, ref.number)
+    public = PublicRound(ref.phase, ref.number, clearing.price, clearing.volume, dividend)
     own: dict[int, OwnRound] = {}
-    after: dict[int, Account] = {}
     for trader, account in accounts.items():
         bought, sold = _traded(clearing.fills, trader)
         traded = account.after_trade(bought=bought, sold=sold, price=clearing.price or Fraction(0))
-        interest, dividends = traded.interest(parameters.interest_rate), traded.dividends(dividend)
-        after[trader] = traded.received(interest + dividends)
-        own[trader] = OwnRound(
-            ref.phase, ref.number, bought, sold, interest, dividends, after[trader].cash, after[trader].shares
-        )
-    public = PublicRound(ref.phase, ref.number, clearing.price, clearing.volume, dividend)
-    return RoundOutcome(public, clearing.fills, own, after)
+        own[trader] = own_round(public, traded, bought, sold, parameters)
+    return RoundOutcome(public, clearing.fills, own, accounts_after(own))
+
+
+def own_round(
+    public: PublicRound, traded: Account, bought: int, sold: int, parameters: MarketParameters
+) -> OwnRound:
+    """Pay a trader's interest and dividends on the account it has after trading, and tell the round."""
+    interest, dividends = traded.interest(parameters.interest_rate), traded.dividends(public.dividend)
+    after = traded.received(interest + dividends)
+    return OwnRound(public.phase, public.number, bought, sold, interest, dividends, after.cash, after.shares)
+
+
+def accounts_after(own: Mapping[int, OwnRound]) -> dict[int, Account]:
+    """Return what traders hold once a round is over."""
+    return {trader: Account(one.cash, one.shares) for trader, one in own.items()}
 
 
 def _traded(fills: Sequence[Fill], trader: int) -> tuple[int, int]:
@@ -116,7 +125,7 @@ def open_market(parameters: MarketParameters, traders: Iterable[int], *, overall
     return MarketState(
         overall=overall,
         closed=False,
-        accounts=dict.fromkeys(ids, parameters.endowment),
+        accounts=parameters.accounts_at_start(ids),
         history=(),
         own=dict.fromkeys(ids, ()),
         forecasts=dict.fromkeys(ids, ()),
@@ -149,6 +158,18 @@ def close_round(
     ref = parameters.round_at(state.overall)
     last = last_price(state.history, parameters.initial_price)
     outcome = settle_round(ref, orders, state.accounts, parameters=parameters, last=last, seed=seed)
+    return remember_round(state, outcome, forecasts, parameters=parameters)
+
+
+def remember_round(
+    state: MarketState,
+    outcome: RoundOutcome,
+    forecasts: Mapping[int, Sequence[GivenForecast]],
+    *,
+    parameters: MarketParameters,
+) -> MarketState:
+    """Return the market once its open round has ended so; `forecasts` are those given in it, by trader id."""
+    ref = parameters.round_at(state.overall)
     given = {trader: (*held, *forecasts.get(trader, ())) for trader, held in state.forecasts.items()}
     scored = {
         trader: score(
@@ -188,13 +209,23 @@ def next_round(state: MarketState, parameters: MarketParameters) -> MarketState 
     ref = parameters.round_at(state.overall + 1)
     if ref.is_first:
         return open_market(parameters, state.accounts, overall=ref.overall)
-    return replace(state, overall=ref.overall, closed=False, scored=dict.fromkeys(state.accounts, ()))
+    renewed = parameters.accounts_at_start(state.accounts) if parameters.schedule else state.accounts
+    return replace(
+        state,
+        overall=ref.overall,
+        closed=False,
+        accounts=renewed,
+        scored=dict.fromkeys(state.accounts, ()),
+    )
 
 
 def final_of(state: MarketState, trader: int, *, parameters: MarketParameters, pay: Pay) -> FinalOutcome:
     """Return how the present phase ends for one trader, given its last round is closed."""
+    phase = parameters.round_at(state.overall).phase
+    if parameters.schedule:
+        return induced_outcome(phase, state.own[trader], pay=pay)
     return final_outcome(
-        parameters.round_at(state.overall).phase,
+        phase,
         state.accounts[trader],
         buy_back=parameters.buy_back,
         forecast_earnings=state.forecast_earnings[trader],

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from markets.call_auction import PriceSelection, PriceWithoutTrade, Rationing
 from markets.dividends import DividendOutcome, DividendProcess
+from markets.induced import InducedSchedule
+from markets.induced_config import numbered, read_units
 from markets.institution import Institution
 from markets.money import decimal_places, exact_text, parse_decimal
 
@@ -46,12 +48,17 @@ SURROUNDINGS: Mapping[str, str | int | bool] = MappingProxyType(
 )
 """Keys about what surrounds a market, with what they are where neither design nor session sets them."""
 
+CONTINUOUS: Mapping[str, str | bool] = MappingProxyType(
+    {"must_improve": False, "clears_after_trade": False, "induced_values": "", "induced_costs": ""}
+)
+"""Keys of double auctions alone, with what they are where a session does not set them."""
+
 _T = TypeVar("_T")
 _Name = TypeVar("_Name", bound=Enum)
 
 
 def read_config(config: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Read a config that has every key of the reference design and of `SURROUNDINGS`.
+    """Read a config that has every key of the reference design, of `SURROUNDINGS` and of `CONTINUOUS`.
 
     Returns:
         The fields of `markets.parameters.MarketParameters`, and the problems: one sentence each, of key, what
@@ -67,7 +74,10 @@ def read_config(config: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, .
         "computer_traders": reader.flag("computer_traders"),
         "disclose_fundamental": reader.flag("disclose_fundamental"),
         **_read_surroundings(reader),
+        **_read_continuous(reader),
     }
+    if not reader.problems:
+        _check_institution(reader, values)
     return values, tuple(reader.problems)
 
 
@@ -77,6 +87,9 @@ class _Reader:
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._config = config
         self.problems: list[str] = []
+
+    def value(self, key: str) -> object:
+        return self._config[key]
 
     def problem(self, key: str, allowed: str) -> None:
         self.problems.append(f"{key} must be {allowed}, was {_short(self._config[key])}.")
@@ -241,6 +254,54 @@ def _read_surroundings(reader: _Reader) -> dict[str, Any]:
             "announce_computer_traders is False",
         )
     return values
+
+
+def _read_continuous(reader: _Reader) -> dict[str, Any]:
+    return {
+        "must_improve": reader.flag("must_improve"),
+        "clears_after_trade": reader.flag("clears_after_trade"),
+        "schedule": _read_schedule_of_units(reader),
+    }
+
+
+def _read_schedule_of_units(reader: _Reader) -> InducedSchedule | None:
+    before = len(reader.problems)
+    lists = {}
+    for key in ("induced_values", "induced_costs"):
+        units = read_units(reader.text(key), _amount)
+        if units is None and len(reader.problems) == before:
+            reader.problem(key, 'numbers of at least 0, such as "190, 150; 180, 120", or empty')
+        lists[key] = units or ()
+    if len(reader.problems) > before or not any(lists.values()):
+        return None
+    for key, units in lists.items():
+        if not units:
+            reader.problem(key, "given where the other of induced_values and induced_costs is")
+    try:
+        return numbered(lists["induced_values"], lists["induced_costs"])
+    except ValueError as error:
+        reader.problems.append(f"induced_values and induced_costs cannot be used: {error}")
+        return None
+
+
+def _check_institution(reader: _Reader, values: Mapping[str, Any]) -> None:
+    """Tell what does not go with the institution, of values that are each as they may be."""
+    if values["institution"] is Institution.CALL_MARKET:
+        for key, usual in CONTINUOUS.items():
+            if _text(reader.value(key)).strip().lower() != str(usual).lower():
+                reader.problem(key, f"{'empty' if usual == '' else usual} in a call market")
+        return
+    if values["forecast_horizons"]:
+        reader.problem("forecast_horizons", "empty in a double auction")
+    if values["schedule"] is None:
+        return
+    for key in ("interest_rate", "buy_back", "endowment_shares"):
+        if values[key]:
+            reader.problem(key, "0 where units have induced values and costs")
+    if values["dividends"].expected:
+        reader.problem("dividends", "0 where units have induced values and costs")
+    if values["disclose_fundamental"]:
+        reader.problem("disclose_fundamental", "False where units have induced values and costs")
 
 
 def _text(value: object) -> str:

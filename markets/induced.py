@@ -110,6 +110,19 @@ def realised_surplus(schedule: InducedSchedule, events: Iterable[Event]) -> Frac
     )
 
 
+def earnings(schedule: InducedSchedule, trader: int, units: int, cash: Fraction) -> Fraction:
+    """Return what one trader has earned in a period; all traders' earnings together are the surplus.
+
+    Args:
+        units: how many the trader bought, or sold.
+        cash: that it was paid for them; negative where it paid.
+
+    Raises:
+        KeyError, ValueError: as `realised_surplus`.
+    """
+    return _worth(schedule, trader, schedule.side(trader), units) + cash
+
+
 def allocative_efficiency(schedule: InducedSchedule, events: Iterable[Event]) -> Fraction | None:
     """Return realised / maximum surplus, at most 1; None where there was nothing to gain.
 

@@ -35,7 +35,7 @@ from markets.view import holdings_view, order_view
 LONGEST_REF = 64
 Frame = dict[str, Any]
 
-_OTHER_ROUND = Refusal(
+OTHER_ROUND = Refusal(
     "closed", "This was sent for another round than the present one; load the page again to see it."
 )
 
@@ -85,28 +85,53 @@ def react(message: object, desk: Desk, *, order_id: int) -> Reaction:
         desk: where the sender sits.
         order_id: number that a new order will get, above all earlier ones of the market.
     """
-    if not isinstance(message, dict):
-        return _refused("", _malformed("A message must be an object with a type and a ref."))
-    ref = message.get("ref")
-    if not isinstance(ref, str) or not 1 <= len(ref) <= LONGEST_REF:
-        return _refused("", _malformed(f"A message needs a ref of 1 to {LONGEST_REF} characters."))
+    ref = read_ref(message)
+    if not isinstance(ref, str):
+        return _refused("", ref)
+    assert isinstance(message, dict)  # or it had no ref
     if ref in desk.answers:
         return Reaction(dict(desk.answers[ref]), repeated=True)
     if desk.round is not None and "round" in message and message["round"] != desk.round:
-        return _refused(ref, _OTHER_ROUND)
+        return _refused(ref, OTHER_ROUND)
     if message.get("type") == "place":
         return _place(message, ref, desk, order_id)
     if message.get("type") == "cancel":
         return _cancel(message.get("order_id"), ref, desk)
-    return _refused(ref, _malformed('The type of a message must be "place" or "cancel".'))
+    return _refused(ref, malformed('The type of a message must be "place" or "cancel".'))
+
+
+def read_ref(message: object) -> str | Refusal:
+    """Return the sender's name of a message, or why it is none."""
+    if not isinstance(message, dict):
+        return malformed("A message must be an object with a type and a ref.")
+    ref = message.get("ref")
+    if not isinstance(ref, str) or not 1 <= len(ref) <= LONGEST_REF:
+        return malformed(f"A message needs a ref of 1 to {LONGEST_REF} characters.")
+    return ref
+
+
+def missing_from(order: Mapping[str, object]) -> Refusal | None:
+    """Return what an order lacks; None where it has all that an order needs."""
+    missing = [key for key in ("side", "quantity", "limit") if key not in order]
+    if not missing:
+        return None
+    return malformed(f"An order needs a side, a quantity and a limit; {missing[0]} is missing.")
+
+
+def malformed(message: str) -> Refusal:
+    """Return the refusal of something that is no message of this market."""
+    return Refusal("malformed", message)
+
+
+def refused_frame(ref: str, *reasons: Refusal) -> Frame:
+    """Return the frame that tells a sender why not."""
+    told = [{"code": reason.code, "message": reason.message} for reason in reasons]
+    return {"type": "refused", "ref": ref, "reasons": told}
 
 
 def _place(message: Mapping[str, object], ref: str, desk: Desk, order_id: int) -> Reaction:
-    missing = [key for key in ("side", "quantity", "limit") if key not in message]
-    if missing:
-        return _refused(
-            ref, _malformed(f"An order needs a side, a quantity and a limit; {missing[0]} is missing.")
-        )
+    if (missing := missing_from(message)) is not None:
+        return _refused(ref, missing)
     draft = check_order(
         message["side"],
         message["quantity"],
@@ -134,10 +159,5 @@ def _cancel(wanted: object, ref: str, desk: Desk) -> Reaction:
     return Reaction(frame, cancelled=wanted)
 
 
-def _malformed(message: str) -> Refusal:
-    return Refusal("malformed", message)
-
-
 def _refused(ref: str, *reasons: Refusal) -> Reaction:
-    told = [{"code": reason.code, "message": reason.message} for reason in reasons]
-    return Reaction({"type": "refused", "ref": ref, "reasons": told})
+    return Reaction(refused_frame(ref, *reasons))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -10,11 +10,13 @@ from typing import Any
 from markets import fundamental
 from markets.accounts import Account
 from markets.call_auction import AuctionRules, PriceSelection, PriceWithoutTrade, Rationing
-from markets.config import SURROUNDINGS, read_config
+from markets.config import CONTINUOUS, SURROUNDINGS, read_config
 from markets.dividends import DividendProcess
+from markets.double_auction import DoubleAuctionRules
 from markets.forecasts import ForecastQuestion, questions
+from markets.induced import InducedSchedule
 from markets.institution import Institution
-from markets.orders import OrderRules
+from markets.orders import OrderRules, Side
 from markets.presets import REFERENCE
 from markets.rounds import Phase, RoundRef
 
@@ -66,6 +68,9 @@ class MarketParameters:
     computer_traders: bool
     disclose_fundamental: bool
     dividend_seed: str
+    must_improve: bool = False  # this and the next two: of a double auction
+    clears_after_trade: bool = False
+    schedule: InducedSchedule | None = None  # values and costs by trader; None: an asset is traded
     announce_computer_traders: bool = True
     ethics_reference: str = ""  # of the decision that allows not to announce them
     quiz: bool = False
@@ -76,13 +81,13 @@ class MarketParameters:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> MarketParameters:
-        """Read a session config; keys it lacks are those of the reference design and of
-        `markets.config.SURROUNDINGS`, other keys are left aside.
+        """Read a session config; keys it lacks are those of the reference design, of
+        `markets.config.SURROUNDINGS` and of `markets.config.CONTINUOUS`, other keys are left aside.
 
         Raises:
             ParameterError: with all problems, each a sentence of key, what is wrong and what is allowed.
         """
-        known = {**SURROUNDINGS, **REFERENCE}
+        known = {**SURROUNDINGS, **CONTINUOUS, **REFERENCE}
         values, problems = read_config({**known, **{key: config[key] for key in known if key in config}})
         if problems:
             raise ParameterError(problems)
@@ -92,6 +97,29 @@ class MarketParameters:
     def endowment(self) -> Account:
         """What every trader starts a phase with."""
         return Account(self.endowment_cash, self.endowment_shares)
+
+    def accounts_at_start(self, traders: Iterable[int]) -> dict[int, Account]:
+        """Return what each trader holds when a phase starts; where there are values and costs, every round.
+
+        There all are lent the endowment's cash, and each seller has as many units as costs.
+        """
+        if self.schedule is None:
+            return dict.fromkeys(traders, self.endowment)
+        return {
+            trader: Account(self.endowment_cash, len(self.schedule.costs.get(trader, ())))
+            for trader in traders
+        }
+
+    @property
+    def double_auction_rules(self) -> DoubleAuctionRules:
+        """What a double auction accepts."""
+        return DoubleAuctionRules(self.order_rules, self.must_improve, self.clears_after_trade)
+
+    def units_of(self, trader: int) -> tuple[Side, tuple[Fraction, ...]] | None:
+        """Return which way a trader trades and the values or costs of its units; None without a schedule."""
+        if self.schedule is None:
+            return None
+        return self.schedule.side(trader), self.schedule.units(trader)
 
     @property
     def order_rules(self) -> OrderRules:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from markets.accounts import Account
 from markets.money import rounded
-from markets.rounds import Phase
+from markets.rounds import OwnRound, Phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +63,19 @@ def final_outcome(
     wealth = account.cash + income
     payoff = pay.in_currency(wealth + forecast_earnings) if pay and phase == "paid" else None
     return FinalOutcome(phase, account, income, wealth, forecast_earnings, payoff)
+
+
+def induced_outcome(phase: Phase, rounds: Sequence[OwnRound], pay: Pay | None = None) -> FinalOutcome:
+    """Return the end of a phase in a market of induced values and costs: the earnings of its rounds count.
+
+    What a trader holds at the end was lent for the period and goes back. Losses reach no further than what
+    the trader has earned: the wealth is never below 0.
+
+    Args:
+        rounds: the trader's own, of the phase; at least one.
+        pay: how points become money; None leaves the payoff open.
+    """
+    earned = max(Fraction(0), sum((own.earnings or Fraction(0) for own in rounds), Fraction(0)))
+    payoff = pay.in_currency(earned) if pay and phase == "paid" else None
+    account = Account(rounds[-1].cash, rounds[-1].shares)
+    return FinalOutcome(phase, account, Fraction(0), earned, Fraction(0), payoff)

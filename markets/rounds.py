@@ -43,7 +43,11 @@ class PublicRound:
 
 @dataclass(frozen=True, slots=True)
 class OwnRound:
-    """What happened to one trader in a finished round; cash and shares are those after it."""
+    """What happened to one trader in a finished round; cash and shares are those after it.
+
+    `earnings` is what its units were worth to it in a market of induced values and costs, less what it paid,
+    or what it was paid, less what they cost; None in other markets.
+    """
 
     phase: Phase
     number: int
@@ -53,6 +57,7 @@ class OwnRound:
     dividends: Fraction
     cash: Fraction
     shares: int
+    earnings: Fraction | None = None
 
 
 def last_price(history: Sequence[PublicRound], initial_price: Fraction) -> Fraction:

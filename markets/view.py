@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 from markets.accounts import Account
 from markets.forecasts import ForecastQuestion, GivenForecast, ScoredForecast
+from markets.induced import Units
 from markets.money import readable, shown
-from markets.orders import Order, OrderRules, reserved_cash, reserved_shares
+from markets.orders import Order, OrderRules, Side, reserved_cash, reserved_shares
 from markets.parameters import MarketParameters
 from markets.payoffs import FinalOutcome, Pay
 from markets.rounds import OwnRound, PublicRound, RoundRef
@@ -43,6 +44,8 @@ class PageState:
         show_result: the last round of `history` and `own` is what a results page tells.
         scored: forecasts that this round decided.
         final: on the final page.
+        period: of a double auction, as `markets.trading_period` tells it; on trade and results pages.
+        units: which way the trader trades, and values or costs, in a market that has them.
     """
 
     page: PageName
@@ -60,6 +63,8 @@ class PageState:
     show_result: bool = False
     scored: Sequence[ScoredForecast] = ()
     final: FinalOutcome | None = None
+    period: Json | None = None
+    units: tuple[Side, Units] | None = None
 
 
 def market_view(state: PageState, rules: Json | None = None) -> Json:
@@ -88,6 +93,8 @@ def market_view(state: PageState, rules: Json | None = None) -> Json:
         "forecasts": [forecast_view(given, given.value, parameters) for given in state.forecasts],
         "result": _result_view(state) if state.show_result else None,
         "final": _final_view(state.final, decimals) if state.final else None,
+        "period": state.period,
+        "units": units_view(state.units, decimals) if state.units else None,
     }
 
 
@@ -125,6 +132,12 @@ def market_rules_view(parameters: MarketParameters, traders: int, pay: Pay) -> J
     }
 
 
+def units_view(units: tuple[Side, Units], decimals: int) -> Json:
+    """Return a trader's induced values or costs, in the sequence in which its units trade."""
+    side, worth = units
+    return {"side": side.value, "worth": [shown(unit, decimals) for unit in worth]}
+
+
 def _options_view(parameters: MarketParameters) -> Json:
     return {
         "price_selection": parameters.price_selection.value,
@@ -134,6 +147,9 @@ def _options_view(parameters: MarketParameters) -> Json:
         "forecast_tolerance": readable(parameters.forecast_tolerance),
         "forecast_reward": readable(parameters.forecast_reward),
         "forecast_max": readable(parameters.forecast_max),
+        "must_improve": parameters.must_improve,
+        "clears_after_trade": parameters.clears_after_trade,
+        "induced": parameters.schedule is not None,
     }
 
 
@@ -185,6 +201,7 @@ def own_round_view(own: OwnRound, decimals: int) -> Json:
         "dividends": shown(own.dividends, decimals),
         "cash": shown(own.cash, decimals),
         "shares": own.shares,
+        "earnings": None if own.earnings is None else shown(own.earnings, decimals),
     }
 
 
@@ -212,6 +229,7 @@ def _result_view(state: PageState) -> Json:
         "dividend": readable(public.dividend),
         "dividends": shown(own.dividends, decimals),
         "interest": shown(own.interest, decimals),
+        "earnings": None if own.earnings is None else shown(own.earnings, decimals),
         "forecasts": [_scored_view(one) for one in state.scored],
     }
 

@@ -62,6 +62,9 @@ class MarketRules(Value):
     forecast_tolerance: Decimal
     forecast_reward: Decimal  # cash for each forecast within the tolerance
     forecast_max: Decimal
+    must_improve: bool = False  # double auction: a bid must be above the best bid, an offer below the best
+    clears_after_trade: bool = False  # double auction: each trade empties the book
+    induced: bool = False  # units have a value or a cost to each trader, instead of dividends
     trade_seconds: int | None  # None: no timer
     forecast_seconds: int | None
     results_seconds: int | None
@@ -109,6 +112,7 @@ class OwnRound(Value):
     dividends: Decimal
     cash: Decimal
     shares: int
+    earnings: Decimal | None = None  # with induced values and costs
 
 
 class OpenOrder(Value):
@@ -153,6 +157,7 @@ class RoundResult(Value):
     dividend: Decimal  # cash per share
     dividends: Decimal  # cash received
     interest: Decimal  # cash received
+    earnings: Decimal | None = None  # with induced values and costs
     forecasts: tuple[ScoredForecast, ...]
 
 
@@ -166,6 +171,59 @@ class FinalResult(Value):
     final_wealth: Decimal  # cash + buy-back · shares
     forecast_earnings: Decimal  # cash
     payoff: Decimal | None  # in currency, participation fee included; None in practice
+
+
+class BookLevel(Value):
+    """What waits at one price."""
+
+    limit: Decimal
+    quantity: Shares
+
+
+class PeriodTrade(Value):
+    """The `number`-th trade of a period, `second` whole seconds after its opening."""
+
+    number: int = Field(ge=1)
+    price: Decimal
+    quantity: Shares
+    second: int
+
+
+class OwnTrade(PeriodTrade):
+    """One that this trader made."""
+
+    side: Side
+
+
+class Period(Value):
+    """A period of a double auction as far as this trader knows it.
+
+    `seq` is the last step that is in it; `complete` is False where a step between is missing, so that it must
+    be asked for anew.
+    """
+
+    seq: int = Field(ge=0)
+    open: bool
+    bids: tuple[BookLevel, ...]  # best first, as the offers
+    offers: tuple[BookLevel, ...]
+    trades: tuple[PeriodTrade, ...]  # earliest first, as the own ones
+    own_trades: tuple[OwnTrade, ...]
+    complete: bool = True
+
+    @property
+    def best_bid(self) -> Decimal | None:
+        return self.bids[0].limit if self.bids else None
+
+    @property
+    def best_offer(self) -> Decimal | None:
+        return self.offers[0].limit if self.offers else None
+
+
+class Units(Value):
+    """Values (of a buyer) or costs (of a seller) of a trader's units, in the sequence in which they trade."""
+
+    side: Side
+    worth: tuple[Decimal, ...]
 
 
 class MarketView(Value):
@@ -183,10 +241,22 @@ class MarketView(Value):
     forecasts: tuple[ForecastInput, ...]  # given in earlier rounds, whose price is not known yet
     result: RoundResult | None
     final: FinalResult | None
+    period: Period | None = None  # of a double auction, on trade and results pages
+    units: Units | None = None  # in a market of induced values and costs
+
+    @property
+    def units_left(self) -> tuple[Decimal, ...]:
+        """Values or costs of the units that have not traded in the present period, the next one first."""
+        if self.units is None:
+            return ()
+        done = sum(trade.quantity for trade in self.period.own_trades) if self.period else 0
+        return self.units.worth[done:]
 
     @property
     def last_price(self) -> Decimal:
         """The latest price of the phase, or the initial price before there is one."""
+        if self.period and self.period.trades:
+            return self.period.trades[-1].price
         known = [past.price for past in self.history if past.price is not None]
         return known[-1] if known else self.market.initial_price
 
@@ -211,6 +281,7 @@ class Decision(Value):
 
     orders: tuple[OrderIntent, ...] = ()
     cancel: tuple[int, ...] = ()  # ids of own open orders
+    leave: bool = False  # in a double auction: nothing more to do in this period, whatever happens
     forecasts: tuple[Forecast, ...] = ()
     plan: str | None = None  # carried to later rounds
     insight: str | None = None
