@@ -62,9 +62,10 @@ def settle_round(
     Raises:
         ValueError: orders that `check_order` would not have accepted leave an account short or in debt.
     """
-    generator = random.Random(f"{seed}/{ref.phase}/{ref.number}/rationing")
+    again = f"{ref.market}/" if ref.market > 1 else ""
+    generator = random.Random(f"{seed}/{ref.phase}/{again}{ref.number}/rationing")
     clearing = clear(orders, rules=parameters.auction_rules, last_price=last, generator=generator)
-    dividend = parameters.dividends.draw(seed, ref.phase, ref.number)
+    dividend = parameters.dividends_in(ref.number).draw(seed, ref.phase, ref.number, ref.market)
     public = PublicRound(ref.phase, ref.number, clearing.price, clearing.volume, dividend)
     own: dict[int, OwnRound] = {}
     for trader, account in accounts.items():
@@ -78,7 +79,8 @@ def own_round(
     public: PublicRound, traded: Account, bought: int, sold: int, parameters: MarketParameters
 ) -> OwnRound:
     """Pay a trader's interest and dividends on the account it has after trading, and tell the round."""
-    interest, dividends = traded.interest(parameters.interest_rate), traded.dividends(public.dividend)
+    interest = traded.interest(parameters.interest_in(public.number))
+    dividends = traded.dividends(public.dividend)
     after = traded.received(interest + dividends)
     return OwnRound(public.phase, public.number, bought, sold, interest, dividends, after.cash, after.shares)
 
@@ -107,6 +109,7 @@ class MarketState:
         forecasts: given, and their price not known yet.
         scored: in the round that closed last.
         forecast_earnings: of the phase, cash.
+        earlier: points of the paid markets before this one, cash.
     """
 
     overall: int
@@ -117,10 +120,15 @@ class MarketState:
     forecasts: Mapping[int, tuple[GivenForecast, ...]]
     scored: Mapping[int, tuple[ScoredForecast, ...]]
     forecast_earnings: Mapping[int, Fraction]
+    earlier: Mapping[int, Fraction]
 
 
 def open_market(parameters: MarketParameters, traders: Iterable[int], *, overall: int = 1) -> MarketState:
-    """Return the market at the start of a phase: everybody holds the endowment and nothing has happened."""
+    """Return the market at the start of a phase: everybody holds the endowment and nothing has happened.
+
+    Args:
+        traders: ids, from 1; they decide who gets which endowment.
+    """
     ids = tuple(traders)
     return MarketState(
         overall=overall,
@@ -131,6 +139,7 @@ def open_market(parameters: MarketParameters, traders: Iterable[int], *, overall
         forecasts=dict.fromkeys(ids, ()),
         scored=dict.fromkeys(ids, ()),
         forecast_earnings=dict.fromkeys(ids, Fraction(0)),
+        earlier=dict.fromkeys(ids, Fraction(0)),
     )
 
 
@@ -197,7 +206,9 @@ def remember_round(
 
 
 def next_round(state: MarketState, parameters: MarketParameters) -> MarketState | None:
-    """Return the market with its next round open, reset where a phase starts; None after the last round.
+    """Return the market with its next round open; None after the last one.
+
+    A phase, and so each paid market, starts from new endowments; what earlier paid markets earned is kept.
 
     Raises:
         ValueError: the present round is still open.
@@ -208,7 +219,8 @@ def next_round(state: MarketState, parameters: MarketParameters) -> MarketState 
         return None
     ref = parameters.round_at(state.overall + 1)
     if ref.is_first:
-        return open_market(parameters, state.accounts, overall=ref.overall)
+        opened = open_market(parameters, state.accounts, overall=ref.overall)
+        return replace(opened, earlier=_earned(state, parameters)) if ref.market > 1 else opened
     renewed = parameters.accounts_at_start(state.accounts) if parameters.schedule else state.accounts
     return replace(
         state,
@@ -223,11 +235,18 @@ def final_of(state: MarketState, trader: int, *, parameters: MarketParameters, p
     """Return how the present phase ends for one trader, given its last round is closed."""
     phase = parameters.round_at(state.overall).phase
     if parameters.schedule:
-        return induced_outcome(phase, state.own[trader], pay=pay)
+        return induced_outcome(phase, state.own[trader], pay=pay, earlier=state.earlier[trader])
     return final_outcome(
         phase,
         state.accounts[trader],
         buy_back=parameters.buy_back,
         forecast_earnings=state.forecast_earnings[trader],
         pay=pay,
+        earlier=state.earlier[trader],
     )
+
+
+def _earned(state: MarketState, parameters: MarketParameters) -> dict[int, Fraction]:
+    """Return each trader's points of the paid markets so far, given the last round of one is closed."""
+    finals = {trader: final_of(state, trader, parameters=parameters, pay=Pay()) for trader in state.accounts}
+    return {trader: final.earlier + final.points for trader, final in finals.items()}

@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from enum import Enum
+from collections.abc import Mapping
 from fractions import Fraction
 from types import MappingProxyType
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from typing import Any
 
+from markets.accounts import Account
 from markets.call_auction import PriceSelection, PriceWithoutTrade, Rationing
+from markets.config_reader import MOST, Reader, decimal, whole
 from markets.dividends import DividendOutcome, DividendProcess
 from markets.induced import InducedSchedule
 from markets.induced_config import numbered, read_units
 from markets.institution import Institution
-from markets.money import decimal_places, exact_text, parse_decimal
-
-LONGEST_TEXT = 400
-"""Characters of the longest config value that is read."""
-
-LONGEST_NUMBER = 40
-"""Characters of the longest number."""
-
-MOST_DECIMALS = 6
-"""Of an amount. Exact cash gains as many with every round, and its text must stay readable."""
+from markets.money import exact_text
 
 MOST_ROUNDS = 500
 """Of one phase."""
 
-MOST = 1_000_000
-"""Highest number: of cash, shares, traders, seconds."""
+MOST_MARKETS = 20
+"""Paid markets in a row, in one session."""
 
 HIGHEST_RATE = 10
 """Of interest a round: 1000 %."""
@@ -53,9 +43,6 @@ CONTINUOUS: Mapping[str, str | bool] = MappingProxyType(
 )
 """Keys of double auctions alone, with what they are where a session does not set them."""
 
-_T = TypeVar("_T")
-_Name = TypeVar("_Name", bound=Enum)
-
 
 def read_config(config: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Read a config that has every key of the reference design, of `SURROUNDINGS` and of `CONTINUOUS`.
@@ -64,7 +51,7 @@ def read_config(config: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, .
         The fields of `markets.parameters.MarketParameters`, and the problems: one sentence each, of key, what
         is wrong and what is allowed. Where there are problems the fields mean nothing.
     """
-    reader = _Reader(config)
+    reader = Reader(config)
     values = {
         "institution": reader.name("institution", Institution),
         **_read_schedule(reader),
@@ -81,81 +68,7 @@ def read_config(config: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, .
     return values, tuple(reader.problems)
 
 
-class _Reader:
-    """Takes values of a config one by one and remembers what is wrong with them."""
-
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        self._config = config
-        self.problems: list[str] = []
-
-    def value(self, key: str) -> object:
-        return self._config[key]
-
-    def problem(self, key: str, allowed: str) -> None:
-        self.problems.append(f"{key} must be {allowed}, was {_short(self._config[key])}.")
-
-    def integer(self, key: str, lowest: int, highest: int = MOST) -> int:
-        value = _whole(self._config[key])
-        if value is None or not lowest <= value <= highest:
-            self.problem(key, f"a whole number from {lowest} to {highest}")
-            return lowest
-        return value
-
-    def seconds(self, key: str) -> int | None:
-        value = _whole(self._config[key])
-        if value is None or not 0 <= value <= MOST:
-            self.problem(key, f"a whole number of seconds up to {MOST}, or 0 for no timer")
-        return value or None
-
-    def amount(self, key: str, *, positive: bool = False, highest: int = MOST) -> Fraction:
-        value = _decimal(self._config[key])
-        if value is None or not 0 <= value <= highest or (positive and value == 0):
-            bound = "above 0 and at most" if positive else "from 0 to"
-            rest = f'{highest} with at most {MOST_DECIMALS} decimals, as text such as "0.05"'
-            self.problem(key, f"a number {bound} {rest}")
-            return Fraction(1)
-        return value
-
-    def flag(self, key: str) -> bool:
-        value = self.short_text(key).strip().lower()
-        if value not in ("true", "false"):
-            self.problem(key, "True or False")
-        return value == "true"
-
-    def name(self, key: str, names: type[_Name]) -> _Name:
-        known = {str(one.value): one for one in names}
-        name = self.short_text(key)
-        if name not in known:
-            self.problem(key, f"one of {', '.join(known)}")
-        return known.get(name, next(iter(names)))
-
-    def text(self, key: str) -> str:
-        if self.is_unreadable(key):
-            self.problem(key, f"a text of at most {LONGEST_TEXT} characters")
-        return self.short_text(key)
-
-    def address(self, key: str) -> str:
-        text = self.text(key).strip()
-        if text and not _is_web_address(text):
-            self.problem(key, "empty, or an address that begins with https://")
-        return text
-
-    def items(self, key: str, read: Callable[[object], _T | None], allowed: str) -> tuple[_T, ...]:
-        """Read a list written as text, with commas between its items; an empty text is an empty list."""
-        text = self.short_text(key)
-        values = [read(part.strip()) for part in text.split(",")] if text.strip() else []
-        if None in values or self.is_unreadable(key):
-            self.problem(key, allowed)
-        return tuple(value for value in values if value is not None)
-
-    def short_text(self, key: str) -> str:
-        return _text(self._config[key])
-
-    def is_unreadable(self, key: str) -> bool:
-        return self._config[key] != "" and not _text(self._config[key])
-
-
-def _read_schedule(reader: _Reader) -> dict[str, Any]:
+def _read_schedule(reader: Reader) -> dict[str, Any]:
     timers = ("trade", "forecast", "results", "phase_start", "phase_end", "final")
     traders = reader.integer("traders_per_market", 0)
     if traders == 1:
@@ -163,37 +76,90 @@ def _read_schedule(reader: _Reader) -> dict[str, Any]:
     return {
         "practice_rounds": reader.integer("practice_rounds", 0, MOST_ROUNDS),
         "paid_rounds": reader.integer("paid_rounds", 1, MOST_ROUNDS),
+        "paid_markets": reader.integer("paid_markets", 1, MOST_MARKETS),
         "traders_per_market": traders,
         **{f"{timer}_seconds": reader.seconds(f"{timer}_seconds") for timer in timers},
     }
 
 
-def _read_asset(reader: _Reader) -> dict[str, Any]:
+def _read_asset(reader: Reader) -> dict[str, Any]:
     return {
-        "endowment_cash": reader.amount("endowment_cash"),
-        "endowment_shares": reader.integer("endowment_shares", 0),
+        "endowments": _read_endowments(reader),
         "dividends": _read_dividends(reader),
-        "interest_rate": reader.amount("interest_rate", highest=HIGHEST_RATE),
+        "interest_rates": _read_interest(reader),
         "buy_back": reader.amount("buy_back"),
         "initial_price": reader.amount("initial_price", positive=True),
         "dividend_seed": reader.text("dividend_seed"),
     }
 
 
-def _read_dividends(reader: _Reader) -> DividendProcess:
+def _read_endowments(reader: Reader) -> tuple[Account, ...]:
+    """Read one endowment, or one for each type of trader."""
     before = len(reader.problems)
-    amounts = reader.items("dividends", _amount, 'numbers of at least 0, such as "0.40, 1.00"')
-    weights = reader.items("dividend_weights", _weight, 'whole numbers of at least 1, such as "1, 1"')
-    if len(reader.problems) == before and not amounts:
-        reader.problem("dividends", 'at least one number, such as "0.40, 1.00"')
-    elif len(reader.problems) == before and len(amounts) != len(weights):
-        reader.problem("dividend_weights", f"one weight for each of the {len(amounts)} dividends")
+    each = 'or one for each type of trader, such as "225, 585, 945"'
+    cash = reader.items("endowment_cash", _amount, f"a number from 0 to {MOST}, {each}")
+    shares = reader.items(
+        "endowment_shares",
+        _shares,
+        f"a whole number from 0 to {MOST}, {each.replace('225, 585, 945', '3, 2, 1')}",
+    )
+    if len(reader.problems) == before and not cash:
+        reader.problem("endowment_cash", f"a number from 0 to {MOST}, {each}")
+    elif len(reader.problems) == before and len(cash) != len(shares):
+        reader.problem(
+            "endowment_shares", f"one number for each of the {len(cash)} amounts of endowment_cash"
+        )
     if len(reader.problems) > before:
-        return DividendProcess((DividendOutcome(Fraction(0), 1),))
-    return DividendProcess(tuple(map(DividendOutcome, amounts, weights)))
+        return (Account(Fraction(0), 0),)
+    return tuple(map(Account, cash, shares))
 
 
-def _read_book(reader: _Reader) -> dict[str, Any]:
+def _read_dividends(reader: Reader) -> tuple[DividendProcess, ...]:
+    """Read the dividends of all rounds alike, or those of each."""
+    before = len(reader.problems)
+    allowed = 'numbers of at least 0, such as "0.40, 1.00", with semicolons between rounds that differ'
+    amounts = reader.lists("dividends", _amount, allowed)
+    weights = reader.lists("dividend_weights", _weight, 'whole numbers of at least 1, such as "1, 1"')
+    if len(reader.problems) > before:
+        return ()
+    _check_schedule(reader, "dividends", len(amounts))
+    _check_schedule(reader, "dividend_weights", len(weights))
+    if len(reader.problems) > before:
+        return ()
+    rounds = max(len(amounts), len(weights))
+    paired = list(zip(amounts * (rounds // len(amounts)), weights * (rounds // len(weights)), strict=True))
+    for number, (paid, odds) in enumerate(paired, start=1):
+        if len(paid) != len(odds):
+            where = f" of round {number}" if rounds > 1 else ""
+            reader.problem("dividend_weights", f"one weight for each of the {len(paid)} dividends{where}")
+            return ()
+    return tuple(DividendProcess(tuple(map(DividendOutcome, *pair))) for pair in paired)
+
+
+def _read_interest(reader: Reader) -> tuple[Fraction, ...]:
+    """Read the interest of all rounds alike, or that of each."""
+    if ";" not in reader.short_text("interest_rate"):
+        return (reader.amount("interest_rate", highest=HIGHEST_RATE),)
+    allowed = f'numbers from 0 to {HIGHEST_RATE}, one for each paid round, such as "0.05; 0.05; 0.10"'
+    rates = reader.lists("interest_rate", _rate, allowed)
+    _check_schedule(reader, "interest_rate", len(rates))
+    if any(len(rate) != 1 for rate in rates):
+        reader.problem("interest_rate", allowed)
+    return tuple(rate[0] for rate in rates if rate)
+
+
+def _check_schedule(reader: Reader, key: str, entries: int) -> None:
+    """See that a schedule has an entry for each paid round; practice rounds take its first ones."""
+    rounds = reader.integer_or_none("paid_rounds")
+    if entries == 1 or rounds is None:
+        return
+    if entries != rounds:
+        reader.problem(key, f"the same for all rounds, or have {rounds} parts, one for each paid round")
+    elif (reader.integer_or_none("practice_rounds") or 0) > rounds:
+        reader.problem("practice_rounds", f"at most {rounds}, the rounds that {key} has parts for")
+
+
+def _read_book(reader: Reader) -> dict[str, Any]:
     before = len(reader.problems)
     tick = reader.amount("tick", positive=True)
     highest = reader.amount("max_price", positive=True)
@@ -212,11 +178,11 @@ def _read_book(reader: _Reader) -> dict[str, Any]:
     }
 
 
-def _read_selection(reader: _Reader) -> tuple[PriceSelection, Fraction]:
+def _read_selection(reader: Reader) -> tuple[PriceSelection, Fraction]:
     """Read a name of the list, or `k_double:0.25`."""
     name, colon, number = reader.short_text("price_selection").partition(":")
     known = {str(one.value): one for one in PriceSelection}
-    k = _decimal(number) if colon else Fraction(1, 2)
+    k = decimal(number) if colon else Fraction(1, 2)
     misplaced = bool(colon) and name != PriceSelection.K_DOUBLE.value
     if name not in known or k is None or not 0 <= k <= 1 or misplaced:
         reader.problem("price_selection", f"one of {', '.join(known)}, or k_double:K with K from 0 to 1")
@@ -224,7 +190,7 @@ def _read_selection(reader: _Reader) -> tuple[PriceSelection, Fraction]:
     return known[name], k
 
 
-def _read_forecasts(reader: _Reader) -> dict[str, Any]:
+def _read_forecasts(reader: Reader) -> dict[str, Any]:
     horizons = reader.items(
         "forecast_horizons", _horizon, 'whole numbers of rounds of at least 0, such as "0, 2, 5", or empty'
     )
@@ -238,7 +204,7 @@ def _read_forecasts(reader: _Reader) -> dict[str, Any]:
     }
 
 
-def _read_surroundings(reader: _Reader) -> dict[str, Any]:
+def _read_surroundings(reader: Reader) -> dict[str, Any]:
     timers = ("consent", "instructions", "quiz")
     values = {
         "announce_computer_traders": reader.flag("announce_computer_traders"),
@@ -256,7 +222,7 @@ def _read_surroundings(reader: _Reader) -> dict[str, Any]:
     return values
 
 
-def _read_continuous(reader: _Reader) -> dict[str, Any]:
+def _read_continuous(reader: Reader) -> dict[str, Any]:
     return {
         "must_improve": reader.flag("must_improve"),
         "clears_after_trade": reader.flag("clears_after_trade"),
@@ -264,7 +230,7 @@ def _read_continuous(reader: _Reader) -> dict[str, Any]:
     }
 
 
-def _read_schedule_of_units(reader: _Reader) -> InducedSchedule | None:
+def _read_schedule_of_units(reader: Reader) -> InducedSchedule | None:
     before = len(reader.problems)
     lists = {}
     for key in ("induced_values", "induced_costs"):
@@ -284,77 +250,50 @@ def _read_schedule_of_units(reader: _Reader) -> InducedSchedule | None:
         return None
 
 
-def _check_institution(reader: _Reader, values: Mapping[str, Any]) -> None:
+def _check_institution(reader: Reader, values: Mapping[str, Any]) -> None:
     """Tell what does not go with the institution, of values that are each as they may be."""
     if values["institution"] is Institution.CALL_MARKET:
         for key, usual in CONTINUOUS.items():
-            if _text(reader.value(key)).strip().lower() != str(usual).lower():
+            if reader.short_text(key).strip().lower() != str(usual).lower():
                 reader.problem(key, f"{'empty' if usual == '' else usual} in a call market")
         return
     if values["forecast_horizons"]:
         reader.problem("forecast_horizons", "empty in a double auction")
     if values["schedule"] is None:
         return
-    for key in ("interest_rate", "buy_back", "endowment_shares"):
-        if values[key]:
+    paid = {
+        "interest_rate": any(values["interest_rates"]),
+        "buy_back": values["buy_back"],
+        "endowment_shares": any(endowment.shares for endowment in values["endowments"]),
+        "dividends": any(process.expected for process in values["dividends"]),
+    }
+    for key, amount in paid.items():
+        if amount:
             reader.problem(key, "0 where units have induced values and costs")
-    if values["dividends"].expected:
-        reader.problem("dividends", "0 where units have induced values and costs")
     if values["disclose_fundamental"]:
         reader.problem("disclose_fundamental", "False where units have induced values and costs")
 
 
-def _text(value: object) -> str:
-    """Return a text, truth value or whole number as text; nothing else, and nothing long, has one."""
-    if isinstance(value, int) and abs(value) < 10**LONGEST_NUMBER:
-        return str(value)
-    return value if isinstance(value, str) and len(value) <= LONGEST_TEXT else ""
-
-
-def _whole(value: object) -> int | None:
-    """Return an integer, or the integer a text holds; None for anything else."""
-    if isinstance(value, str):
-        text = value.strip()
-        return int(text) if text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER else None
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _decimal(value: object) -> Fraction | None:
-    """Return an amount with at most `MOST_DECIMALS` decimals; None for anything else."""
-    if isinstance(value, bool) or len(_text(value)) > LONGEST_NUMBER:
-        return None
-    try:
-        amount = parse_decimal(_text(value))
-    except ValueError:
-        return None
-    return amount if (decimal_places(amount) or 0) <= MOST_DECIMALS else None
-
-
 def _amount(value: object) -> Fraction | None:
-    amount = _decimal(value)
+    amount = decimal(value)
     return amount if amount is not None and 0 <= amount <= MOST else None
 
 
+def _rate(value: object) -> Fraction | None:
+    rate = decimal(value)
+    return rate if rate is not None and 0 <= rate <= HIGHEST_RATE else None
+
+
+def _shares(value: object) -> int | None:
+    shares = whole(value)
+    return shares if shares is not None and shares <= MOST else None
+
+
 def _weight(value: object) -> int | None:
-    weight = _whole(value)
+    weight = whole(value)
     return weight if weight is not None and 1 <= weight <= MOST else None
 
 
 def _horizon(value: object) -> int | None:
-    horizon = _whole(value)
+    horizon = whole(value)
     return horizon if horizon is not None and horizon <= MOST_ROUNDS else None
-
-
-def _is_web_address(text: str) -> bool:
-    # Without brackets, which the signs leave out, there is no address that urlsplit cannot take apart.
-    if not re.fullmatch(r"https://[\w.:/?&=%#~+,@-]+", text, re.ASCII):
-        return False
-    return bool(urlsplit(text).hostname)
-
-
-def _short(value: object) -> str:
-    """Return a value as a sentence can carry it."""
-    text = _text(value)
-    if text or value == "":
-        return repr(text if len(text) <= 60 else text[:57] + "...")
-    return repr(value) if isinstance(value, float) else "something that cannot be read"

@@ -39,12 +39,16 @@ class DividendProcess:
         total = sum(outcome.weight for outcome in self.outcomes)
         return sum((outcome.amount * outcome.weight for outcome in self.outcomes), Fraction(0)) / total
 
-    def draw(self, seed: str, phase: str, number: int) -> Fraction:
+    def draw(self, seed: str, phase: str, number: int, market: int = 1) -> Fraction:
         """Return the dividend of round `number` of `phase`, in cash per share.
 
-        The draw depends on the three arguments alone: not on draws before it, on the process that makes it or
+        Args:
+            market: of several in a row, from 1.
+
+        The draw depends on the arguments alone: not on draws before it, on the process that makes it or
         on Python's hash seed. Integers decide it, so the odds are exact.
         """
-        generator = random.Random(f"{seed}/{phase}/{number}/dividend")
+        again = f"{market}/" if market > 1 else ""
+        generator = random.Random(f"{seed}/{phase}/{again}{number}/dividend")
         bounds = list(accumulate(outcome.weight for outcome in self.outcomes))
         return self.outcomes[bisect_right(bounds, generator.randrange(bounds[-1]))].amount

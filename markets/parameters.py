@@ -33,18 +33,19 @@ class ParameterError(ValueError):
 class MarketParameters:
     """What a session is about. Amounts in cash, prices in cash per share, timers in seconds (None: no timer).
 
-    The names are those of the session config; `dividends` holds amounts and weights, `k` is the number after
-    `k_double:` in `price_selection`.
+    The names are those of the session config; `endowments` holds cash and shares, `dividends` amounts and
+    weights, `k` is the number after `k_double:` in `price_selection`. Schedules by round hold for every paid
+    market, and their first entries for the practice rounds.
     """
 
     institution: Institution
     practice_rounds: int
-    paid_rounds: int
+    paid_rounds: int  # of each paid market
+    paid_markets: int  # in a row, each from new endowments
     traders_per_market: int  # 0: everybody in the session is one market
-    endowment_cash: Fraction
-    endowment_shares: int
-    dividends: DividendProcess
-    interest_rate: Fraction
+    endowments: tuple[Account, ...]  # one for everybody, or one for each type of trader
+    dividends: tuple[DividendProcess, ...]  # of every round, or by round of a paid market
+    interest_rates: tuple[Fraction, ...]  # of every round, or by round; 0.05 is 5 %
     buy_back: Fraction
     initial_price: Fraction
     tick: Fraction
@@ -93,10 +94,17 @@ class MarketParameters:
             raise ParameterError(problems)
         return cls(**values)
 
-    @property
-    def endowment(self) -> Account:
-        """What every trader starts a phase with."""
-        return Account(self.endowment_cash, self.endowment_shares)
+    def endowment_of(self, trader: int) -> Account:
+        """Return what a trader starts a phase with; types take turns, trader 1 has the first."""
+        return self.endowments[(trader - 1) % len(self.endowments)]
+
+    def dividends_in(self, number: int) -> DividendProcess:
+        """Return the dividends of round `number` of a phase."""
+        return self.dividends[number - 1 if len(self.dividends) > 1 else 0]
+
+    def interest_in(self, number: int) -> Fraction:
+        """Return the interest of round `number` of a phase; 0.05 is 5 %."""
+        return self.interest_rates[number - 1 if len(self.interest_rates) > 1 else 0]
 
     def accounts_at_start(self, traders: Iterable[int]) -> dict[int, Account]:
         """Return what each trader holds when a phase starts; where there are values and costs, every round.
@@ -104,9 +112,9 @@ class MarketParameters:
         There all are lent the endowment's cash, and each seller has as many units as costs.
         """
         if self.schedule is None:
-            return dict.fromkeys(traders, self.endowment)
+            return {trader: self.endowment_of(trader) for trader in traders}
         return {
-            trader: Account(self.endowment_cash, len(self.schedule.costs.get(trader, ())))
+            trader: Account(self.endowment_of(trader).cash, len(self.schedule.costs.get(trader, ())))
             for trader in traders
         }
 
@@ -148,8 +156,8 @@ class MarketParameters:
 
     @property
     def rounds(self) -> int:
-        """Practice and paid rounds together."""
-        return self.practice_rounds + self.paid_rounds
+        """Practice rounds and the paid rounds of all markets together."""
+        return self.practice_rounds + self.paid_markets * self.paid_rounds
 
     def rounds_of(self, phase: Phase) -> int:
         """Return how many rounds a phase has."""
@@ -165,7 +173,8 @@ class MarketParameters:
             raise ValueError(f"The session has rounds 1 to {self.rounds}, not {overall}.")
         if overall <= self.practice_rounds:
             return RoundRef("practice", overall, self.practice_rounds, overall)
-        return RoundRef("paid", overall - self.practice_rounds, self.paid_rounds, overall)
+        market, before = divmod(overall - self.practice_rounds - 1, self.paid_rounds)
+        return RoundRef("paid", before + 1, self.paid_rounds, overall, market + 1)
 
     def questions(self, ref: RoundRef) -> tuple[ForecastQuestion, ...]:
         """Return the forecasts that are asked for in a round."""
@@ -186,7 +195,21 @@ class MarketParameters:
         return timers.get(page)
 
     def fundamental_values(self) -> tuple[Fraction, ...]:
-        """Return FV_1 … FV_T of the paid rounds, cash per share."""
-        return fundamental.constant_fundamental_values(
-            self.dividends.expected, self.interest_rate, self.buy_back, self.paid_rounds
+        """Return FV_1 … FV_T of a paid market's rounds, cash per share."""
+        return fundamental.fundamental_values(self.expected_dividends, self._rates, self.buy_back)
+
+    @property
+    def expected_dividends(self) -> tuple[Fraction, ...]:
+        """E[d] by round of a paid market, cash per share."""
+        return tuple(self.dividends_in(number).expected for number in range(1, self.paid_rounds + 1))
+
+    @property
+    def _rates(self) -> tuple[Fraction, ...]:
+        return tuple(self.interest_in(number) for number in range(1, self.paid_rounds + 1))
+
+    def expected_wealth(self, trader: int) -> Fraction:
+        """Return the expected cash, after the buy-back, of a trader who never trades in a paid market."""
+        endowment = self.endowment_of(trader)
+        return fundamental.expected_final_wealth(
+            endowment.cash, endowment.shares, self.expected_dividends, self._rates, self.buy_back
         )

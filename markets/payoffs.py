@@ -32,7 +32,12 @@ class Pay:
 
 @dataclass(frozen=True, slots=True)
 class FinalOutcome:
-    """The end of a phase for one trader; amounts in cash, `payoff` in the currency and None in practice."""
+    """The end of a phase for one trader; amounts in cash.
+
+    Attributes:
+        earlier: points of the paid markets before this one.
+        payoff: in the currency, for all paid markets so far; None in practice.
+    """
 
     phase: Phase
     account: Account
@@ -40,6 +45,7 @@ class FinalOutcome:
     final_wealth: Fraction
     forecast_earnings: Fraction
     payoff: Fraction | None = None
+    earlier: Fraction = Fraction(0)
 
     @property
     def points(self) -> Fraction:
@@ -48,7 +54,13 @@ class FinalOutcome:
 
 
 def final_outcome(
-    phase: Phase, account: Account, *, buy_back: Fraction, forecast_earnings: Fraction, pay: Pay | None = None
+    phase: Phase,
+    account: Account,
+    *,
+    buy_back: Fraction,
+    forecast_earnings: Fraction,
+    pay: Pay | None = None,
+    earlier: Fraction = Fraction(0),
 ) -> FinalOutcome:
     """Return the end of a phase: every share is bought back, and the cash counts.
 
@@ -58,14 +70,18 @@ def final_outcome(
         buy_back: cash per share.
         forecast_earnings: cash earned by the phase's forecasts.
         pay: how points become money; None leaves the payoff open.
+        earlier: points of the paid markets before this one, which are paid with it.
     """
     income = account.shares * buy_back
     wealth = account.cash + income
-    payoff = pay.in_currency(wealth + forecast_earnings) if pay and phase == "paid" else None
-    return FinalOutcome(phase, account, income, wealth, forecast_earnings, payoff)
+    points = earlier + wealth + forecast_earnings
+    payoff = pay.in_currency(points) if pay and phase == "paid" else None
+    return FinalOutcome(phase, account, income, wealth, forecast_earnings, payoff, earlier)
 
 
-def induced_outcome(phase: Phase, rounds: Sequence[OwnRound], pay: Pay | None = None) -> FinalOutcome:
+def induced_outcome(
+    phase: Phase, rounds: Sequence[OwnRound], pay: Pay | None = None, earlier: Fraction = Fraction(0)
+) -> FinalOutcome:
     """Return the end of a phase in a market of induced values and costs: the earnings of its rounds count.
 
     What a trader holds at the end was lent for the period and goes back. Losses reach no further than what
@@ -74,8 +90,9 @@ def induced_outcome(phase: Phase, rounds: Sequence[OwnRound], pay: Pay | None = 
     Args:
         rounds: the trader's own, of the phase; at least one.
         pay: how points become money; None leaves the payoff open.
+        earlier: points of the paid markets before this one, which are paid with it.
     """
     earned = max(Fraction(0), sum((own.earnings or Fraction(0) for own in rounds), Fraction(0)))
-    payoff = pay.in_currency(earned) if pay and phase == "paid" else None
+    payoff = pay.in_currency(earlier + earned) if pay and phase == "paid" else None
     account = Account(rounds[-1].cash, rounds[-1].shares)
-    return FinalOutcome(phase, account, Fraction(0), earned, Fraction(0), payoff)
+    return FinalOutcome(phase, account, Fraction(0), earned, Fraction(0), payoff, earlier)

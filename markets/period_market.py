@@ -72,7 +72,7 @@ def settle_period(
         ref.number,
         _price_without_trade(period, parameters, last) if price is None else price,
         sum(trade.quantity for trade in trades),
-        parameters.dividends.draw(seed, ref.phase, ref.number),
+        parameters.dividends_in(ref.number).draw(seed, ref.phase, ref.number, ref.market),
     )
     own = {
         trader: _own_round(trader, public, trades, before[trader], account, parameters)

@@ -12,12 +12,17 @@ Phase = Literal["practice", "paid"]
 
 @dataclass(frozen=True, slots=True)
 class RoundRef:
-    """A round: the `number`-th of `of` in its phase, the `overall`-th of the session; all from 1."""
+    """A round: the `number`-th of `of` in its phase, the `overall`-th of the session; all from 1.
+
+    `market` counts the paid markets of a session that has several in a row; each is a phase of its own, with
+    new endowments. In practice it is 1.
+    """
 
     phase: Phase
     number: int
     of: int
     overall: int
+    market: int = 1
 
     @property
     def is_first(self) -> bool:

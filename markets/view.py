@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from markets.accounts import Account
+from markets.dividends import DividendProcess
 from markets.forecasts import ForecastQuestion, GivenForecast, ScoredForecast
 from markets.induced import Units
 from markets.money import readable, shown
@@ -46,6 +47,7 @@ class PageState:
         final: on the final page.
         period: of a double auction, as `markets.trading_period` tells it; on trade and results pages.
         units: which way the trader trades, and values or costs, in a market that has them.
+        trader: id in the market; it decides which endowment is told.
     """
 
     page: PageName
@@ -65,6 +67,7 @@ class PageState:
     final: FinalOutcome | None = None
     period: Json | None = None
     units: tuple[Side, Units] | None = None
+    trader: int = 1
 
 
 def market_view(state: PageState, rules: Json | None = None) -> Json:
@@ -80,7 +83,9 @@ def market_view(state: PageState, rules: Json | None = None) -> Json:
     return {
         "version": VIEW_VERSION,
         "page": state.page,
-        "market": market_rules_view(parameters, state.traders, state.pay) if rules is None else rules,
+        "market": rules
+        if rules is not None
+        else market_rules_view(parameters, state.traders, state.pay, state.trader),
         "round": _round_view(state.ref) if state.ref else None,
         "holdings": holdings,
         "history": [past_round_view(past) for past in state.history],
@@ -98,8 +103,9 @@ def market_view(state: PageState, rules: Json | None = None) -> Json:
     }
 
 
-def market_rules_view(parameters: MarketParameters, traders: int, pay: Pay) -> Json:
-    """Return the session's parameters as every participant may know them."""
+def market_rules_view(parameters: MarketParameters, traders: int, pay: Pay, trader: int = 1) -> Json:
+    """Return the session's parameters as `trader` may know them: of the endowments, only its own."""
+    endowment = parameters.endowment_of(trader)
     values = parameters.fundamental_values() if parameters.disclose_fundamental else None
     return {
         "institution": parameters.institution.value,
@@ -108,17 +114,16 @@ def market_rules_view(parameters: MarketParameters, traders: int, pay: Pay) -> J
         "tick": readable(parameters.tick),
         "decimals": parameters.decimals,
         "initial_price": readable(parameters.initial_price),
-        "endowment_cash": readable(parameters.endowment_cash),
-        "endowment_shares": parameters.endowment_shares,
-        "dividends": [
-            {"amount": readable(outcome.amount), "weight": outcome.weight}
-            for outcome in parameters.dividends.outcomes
-        ],
-        "interest_rate": readable(parameters.interest_rate),
+        "endowment_cash": readable(endowment.cash),
+        "endowment_shares": endowment.shares,
+        "dividends": _dividends_view(parameters.dividends[0]),
+        "interest_rate": readable(parameters.interest_rates[0]),
+        **_schedules_view(parameters),
         "buy_back": readable(parameters.buy_back),
         "fundamental_values": None if values is None else [readable(value) for value in values],
         "practice_rounds": parameters.practice_rounds,
         "paid_rounds": parameters.paid_rounds,
+        "paid_markets": parameters.paid_markets,
         "max_price": readable(parameters.max_price),
         "max_quantity": parameters.max_quantity,
         "max_open_orders": parameters.max_open_orders,
@@ -136,6 +141,19 @@ def units_view(units: tuple[Side, Units], decimals: int) -> Json:
     """Return a trader's induced values or costs, in the sequence in which its units trade."""
     side, worth = units
     return {"side": side.value, "worth": [shown(unit, decimals) for unit in worth]}
+
+
+def _dividends_view(process: DividendProcess) -> list[Json]:
+    return [{"amount": readable(one.amount), "weight": one.weight} for one in process.outcomes]
+
+
+def _schedules_view(parameters: MarketParameters) -> Json:
+    """Return what changes from round to round; None where all rounds are alike."""
+    dividends, rates = parameters.dividends, parameters.interest_rates
+    return {
+        "dividends_by_round": [_dividends_view(one) for one in dividends] if len(dividends) > 1 else None,
+        "interest_by_round": [readable(rate) for rate in rates] if len(rates) > 1 else None,
+    }
 
 
 def _options_view(parameters: MarketParameters) -> Json:
@@ -176,7 +194,13 @@ def order_view(order: Order, rules: OrderRules) -> Json:
 
 
 def _round_view(ref: RoundRef) -> Json:
-    return {"phase": ref.phase, "number": ref.number, "of": ref.of, "overall": ref.overall}
+    return {
+        "phase": ref.phase,
+        "number": ref.number,
+        "of": ref.of,
+        "overall": ref.overall,
+        "market": ref.market,
+    }
 
 
 def past_round_view(past: PublicRound) -> Json:
@@ -253,6 +277,7 @@ def _final_view(final: FinalOutcome, decimals: int) -> Json:
         "buy_back_income": shown(final.buy_back_income, decimals),
         "final_wealth": shown(final.final_wealth, decimals),
         "forecast_earnings": shown(final.forecast_earnings, decimals),
+        "earlier_markets": shown(final.earlier, decimals),
         "payoff": _price(final.payoff),
     }
 

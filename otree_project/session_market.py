@@ -24,7 +24,7 @@ from markets.view import PageState, market_view
 MAX_ROUNDS = 60
 """Rounds that oTree keeps rows for, in every session."""
 
-MAX_HORIZONS = 8
+MAX_HORIZONS = 15
 """Forecasts that a page can ask for."""
 
 
@@ -41,6 +41,10 @@ class SessionMarket:
     pay: Pay
     traders: int
     seed: str
+
+    def trader(self, participant: Participant) -> int:
+        """Return a participant's id in its market; markets are filled in seat order."""
+        return int(participant.id_in_session - 1) % self.traders + 1
 
 
 def market_of(participant: Participant) -> SessionMarket:
@@ -98,13 +102,22 @@ def _problems(session: Session, institution: Institution) -> tuple[str, ...]:
 
 
 def _beyond_this_project(parameters: MarketParameters, participants: int) -> Iterator[str]:
-    rounds, horizons, traders = (
+    rounds, horizons, traders, types = (
         parameters.rounds,
         len(parameters.forecast_horizons),
         parameters.traders_per_market,
+        len(parameters.endowments),
     )
     if rounds > MAX_ROUNDS:
-        yield f"practice_rounds and paid_rounds must together be at most {MAX_ROUNDS}, were {rounds}."
+        yield (
+            f"practice_rounds and the paid_rounds of all paid_markets must together be at most {MAX_ROUNDS}, "
+            f"were {rounds}."
+        )
+    if (traders or participants) % types:
+        yield (
+            f"With {types} types of traders in endowment_cash and endowment_shares the number of traders in "
+            f"a market must be a multiple of {types}, was {traders or participants}."
+        )
     if horizons > MAX_HORIZONS:
         yield f"forecast_horizons must be at most {MAX_HORIZONS} numbers, were {horizons}."
     if traders and participants % traders:

@@ -8,34 +8,65 @@ from os import environ
 from secrets import token_hex
 
 from markets.config import SURROUNDINGS
-from markets.presets import PRESETS
+from markets.presets import PRESETS, UNCERTAIN
 
 APPS = ["market_intro", "call_market", "market_end"]
+
+APPS_OF = {"call_market": APPS}
+"""Institution → the apps of a session that plays it; presets of others are not offered."""
+
+CENTS = 0.01
+PAYS = {"ssw1988": CENTS, "dlm2005": CENTS}
+"""Preset → currency for one unit of cash, where its amounts are not those of the reference design."""
 
 ABOUT = """
 Every parameter of the market can be set here. Amounts are written as text ("14.50"), lists with commas
 ("0.40, 1.00"), timers in seconds, 0 for no timer. traders_per_market 0 makes one market of the whole session.
+Types of traders: one amount each in endowment_cash and endowment_shares ("225, 585, 945" and "3, 2, 1").
+Rounds that differ: interest_rate, dividends and dividend_weights with a semicolon between rounds.
 What cannot be used is refused when the session is created, with a sentence that says what is allowed.
 """
 
-SESSION_CONFIGS = [
-    {
-        "name": "demo",
-        "display_name": "Call market, short (2 practice and 5 paid rounds)",
-        "num_demo_participants": 6,
-        "app_sequence": APPS,
-        "doc": ABOUT,
-        **PRESETS["demo"],
-    },
-    {
-        "name": "reference",
-        "display_name": "Call market, reference design (3 practice and 30 paid rounds)",
-        "num_demo_participants": 6,
-        "app_sequence": APPS,
-        "doc": ABOUT,
-        **PRESETS["reference"],
-    },
-]
+
+def about(preset: str) -> str:
+    """Return what the admin's form says of a preset: how to write values, and which of them are uncertain."""
+    uncertain = sorted(UNCERTAIN[preset])
+    return (
+        f"{ABOUT}Uncertain, to be confirmed before a replication: {', '.join(uncertain)}."
+        if uncertain
+        else ABOUT
+    )
+
+
+def session_config(preset: str) -> dict[str, object]:
+    """Return the session config of a preset, for as many demo participants as its types of traders divide."""
+    title, participants = TITLES[preset]
+    config = {
+        "name": preset,
+        "display_name": title,
+        "num_demo_participants": participants,
+        "app_sequence": APPS_OF[PRESETS[preset]["institution"]],
+        "doc": about(preset),
+        **PRESETS[preset],
+    }
+    return {**config, "real_world_currency_per_point": PAYS[preset]} if preset in PAYS else config
+
+
+TITLES = {
+    "demo": ("Call market, short (2 practice and 5 paid rounds)", 6),
+    "reference": ("Call market, reference design (3 practice and 30 paid rounds)", 6),
+    "bgh2005": ("Call market, flat value of 7 (Bostian, Goeree and Holt 2005)", 6),
+    "hln2007": (
+        "Call market, 4 markets of 15 rounds, all prices forecast (Haruvy, Lahav and Noussair 2007)",
+        9,
+    ),
+    "ssw1988": ("Double auction, design 4 (Smith, Suchanek and Williams 1988)", 9),
+    "dlm2005": ("Double auction, 4 markets of 10 periods (Dufwenberg, Lindqvist and Moore 2005)", 6),
+    "khs2012-falling": ("Double auction, falling value (Kirchler, Huber and Stöckl 2012)", 10),
+    "khs2012-flat": ("Double auction, flat value (Kirchler, Huber and Stöckl 2012)", 10),
+}
+
+SESSION_CONFIGS = [session_config(preset) for preset in TITLES if PRESETS[preset]["institution"] in APPS_OF]
 
 SESSION_CONFIG_DEFAULTS = {
     "real_world_currency_per_point": 0.005,  # 200 cash are one unit of the currency

@@ -29,7 +29,7 @@ def view(
         parameters=market,
         traders=6,
         ref=ref,
-        account=market.endowment if ref else None,
+        account=market.endowment_of(1) if ref else None,
         history=history,
         questions=market.questions(ref) if ref and page == "forecast" else (),
     )

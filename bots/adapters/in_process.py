@@ -329,7 +329,7 @@ class InProcessMarket:
         )
 
     def _page_state(self, seat: _Seat, page: PageName, **more: Any) -> PageState:
-        return PageState(page, self.parameters, len(self._seats), self.pay, **more)
+        return PageState(page, self.parameters, len(self._seats), self.pay, trader=seat.trader, **more)
 
 
 class InProcessSession:

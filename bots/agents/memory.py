@@ -65,11 +65,15 @@ class Memory:
         return self._noted(where, lambda old: replace(old, orders=(*old.orders, line)))
 
     def _noted(self, where: RoundRef, change: Callable[[Remembered], Remembered]) -> Memory:
-        blank = Remembered(phase=where.phase, round=where.number)
+        blank = Remembered(phase=where.phase, round=where.number, market=where.market)
         latest = self.rounds[-1] if self.rounds else None
-        if latest is not None and (latest.phase, latest.round) == (where.phase, where.number):
+        if latest is not None and _when(latest) == _when(blank):
             return replace(self, rounds=(*self.rounds[:-1], change(latest)))
         return replace(self, rounds=(*self.rounds, change(blank)))
+
+
+def _when(one: Remembered) -> tuple[str, int, int]:
+    return one.phase, one.market, one.round
 
 
 def _with_words(old: Remembered, view: MarketView, decision: Decision) -> Remembered:

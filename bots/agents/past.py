@@ -142,6 +142,6 @@ def _place(page: str, overall: int) -> tuple[int, int]:
 
 def _asks_forecasts(view: MarketView, overall: int) -> bool:
     practice = view.market.practice_rounds
-    number = overall if overall <= practice else overall - practice
     of = practice if overall <= practice else view.market.paid_rounds
+    number = overall if overall <= practice else (overall - practice - 1) % of + 1
     return any(number + horizon <= of for horizon in view.market.forecast_horizons)

@@ -8,16 +8,16 @@ from fractions import Fraction
 from functools import lru_cache
 
 from bots.domain.market import Decision, DividendOutcome, MarketRules, MarketView, OpenOrder, OrderIntent
+from markets import fundamental
 from markets.accounts import Account
-from markets.fundamental import constant_fundamental_values
 from markets.orders import Order, OrderDraft, OrderRules, check_order
 
 _NOBODY = 0  # every order checked here is the trader's own
 
 
-def expected_dividend(market: MarketRules) -> Decimal:
-    """Return E[d], cash per share and round."""
-    return _decimal(_expected_dividend(market.dividends))
+def expected_dividend(market: MarketRules, number: int = 1) -> Decimal:
+    """Return E[d] of round `number` of a phase, cash per share."""
+    return _decimal(_expected_dividend(market.dividends_in(number)))
 
 
 def fundamental_values(market: MarketRules, rounds: int) -> tuple[Decimal, ...]:
@@ -25,16 +25,20 @@ def fundamental_values(market: MarketRules, rounds: int) -> tuple[Decimal, ...]:
 
     It does not need the values to be disclosed on the page.
     """
-    return _fundamental_values(market.dividends, market.interest_rate, market.buy_back, rounds)
+    numbers = range(1, rounds + 1)
+    return _fundamental_values(
+        tuple(market.dividends_in(number) for number in numbers),
+        tuple(market.interest_in(number) for number in numbers),
+        market.buy_back,
+    )
 
 
 @lru_cache(maxsize=256)  # every trader of a market asks for the same values on every page
 def _fundamental_values(
-    dividends: tuple[DividendOutcome, ...], interest_rate: Decimal, buy_back: Decimal, rounds: int
+    dividends: tuple[tuple[DividendOutcome, ...], ...], rates: tuple[Decimal, ...], buy_back: Decimal
 ) -> tuple[Decimal, ...]:
-    values = constant_fundamental_values(
-        _expected_dividend(dividends), Fraction(interest_rate), Fraction(buy_back), rounds
-    )
+    expected = [_expected_dividend(one) for one in dividends]
+    values = fundamental.fundamental_values(expected, list(map(Fraction, rates)), Fraction(buy_back))
     return tuple(_decimal(value) for value in values)
 
 

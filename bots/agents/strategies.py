@@ -189,7 +189,9 @@ class Speculator(Strategy):
 
     def orders(self, sight: Sight) -> Iterable[OrderIntent | None]:
         market = sight.view.market
-        worth = (self._expected(sight) + expected_dividend(market)) / (1 + market.interest_rate)
+        number = sight.now.number
+        earned = self._expected(sight) + expected_dividend(market, number)
+        worth = earned / (1 + market.interest_in(number))
         limit = _on_tick(worth, sight.view)
         return (_buy(sight.view, limit) if worth > sight.price else _sale(sight.view, limit),)
 

@@ -11,6 +11,7 @@ import numpy as np
 from bots.analysis.benchmark import HUMAN_MEAN_PATH
 from bots.analysis.panel import Floats, Panel, fitted
 from bots.analysis.played import PlayedRun
+from bots.analysis.run_data import expected_dividends, interest_rates
 from bots.domain.market import MarketRules
 from markets.fundamental import expected_final_wealth
 
@@ -25,12 +26,6 @@ def shares_outstanding(run: PlayedRun, market: int) -> float | None:
     return sum(held) + (run.rules.traders - len(held)) * sum(held) / len(held)
 
 
-def expected_dividend(rules: MarketRules) -> Fraction:
-    """Return E[d], cash per share and round."""
-    weights = sum(outcome.weight for outcome in rules.dividends)
-    return sum((Fraction(one.amount) * one.weight for one in rules.dividends), Fraction(0)) / weights
-
-
 def expected_wealth(rules: MarketRules, cash: Decimal | None = None, shares: int | None = None) -> float:
     """Return the expected final wealth, in cash, of a trader who never trades.
 
@@ -40,8 +35,8 @@ def expected_wealth(rules: MarketRules, cash: Decimal | None = None, shares: int
     wealth = expected_final_wealth(
         Fraction(rules.endowment_cash if cash is None else cash),
         rules.endowment_shares if shares is None else shares,
-        [expected_dividend(rules)] * rules.paid_rounds,
-        [Fraction(rules.interest_rate)] * rules.paid_rounds,
+        expected_dividends(rules),
+        interest_rates(rules),
         Fraction(rules.buy_back),
     )
     return float(wealth)
@@ -49,11 +44,12 @@ def expected_wealth(rules: MarketRules, cash: Decimal | None = None, shares: int
 
 def is_reference_design(rules: MarketRules) -> bool:
     """Tell whether prices may be compared with the human benchmark: its endowment, dividends and interest."""
-    return rules.institution == "call_market" and _design(rules) == _REFERENCE
+    constant = rules.dividends_by_round is None and rules.interest_by_round is None
+    return rules.institution == "call_market" and constant and _design(rules) == _REFERENCE
 
 
 def _design(rules: MarketRules) -> tuple[Decimal, ...]:
-    """Return endowment, dividends with odds, interest and buy-back."""
+    """Return endowment, dividends with odds, interest and buy-back; of schedules, only the first round's."""
     dividends = sorted((one.amount, Decimal(one.weight)) for one in rules.dividends)
     odds = dividends[0][1]
     paid = [number for amount, weight in dividends for number in (amount, weight / odds)]
@@ -64,27 +60,48 @@ def _design(rules: MarketRules) -> tuple[Decimal, ...]:
 def panel_of(runs: Sequence[PlayedRun]) -> Panel:
     """Return the paid rounds of all markets of `runs` as one panel, run by run.
 
+    Each of several markets in a row is a market of its own.
+
     The human mean path is the reference where every run has the reference design.
     """
-    markets = [(run, market) for run in runs for market in run.markets]
+    markets = [
+        (run, market, again) for run in runs for market in run.markets for again in range(_in_a_row(run))
+    ]
     periods = max((run.rules.paid_rounds for run in runs if run.rules), default=1)
     prices, volumes, fundamentals = (np.full((len(markets), periods), np.nan) for _ in range(3))
-    for row, (run, market) in enumerate(markets):
+    for row, (run, market, again) in enumerate(markets):
+        before = again * run.rules.paid_rounds if run.rules else 0
         for (phase, number), past in run.history(market).items():
-            if phase == "paid" and number <= periods:
-                prices[row, number - 1] = np.nan if past.price is None else float(past.price)
-                volumes[row, number - 1] = past.volume
+            column = number - before - 1
+            if phase == "paid" and 0 <= column < (run.rules.paid_rounds if run.rules else periods):
+                prices[row, column] = np.nan if past.price is None else float(past.price)
+                volumes[row, column] = past.volume
                 value = run.fundamental((phase, number))
-                fundamentals[row, number - 1] = np.nan if value is None else float(value)
+                fundamentals[row, column] = np.nan if value is None else float(value)
     return Panel(
-        names=tuple(f"{run.name} market {market}" for run, market in markets),
+        names=tuple(
+            f"{run.name} market {market}" + (f", {again + 1} in a row" if _in_a_row(run) > 1 else "")
+            for run, market, again in markets
+        ),
         prices=prices,
         fundamentals=fundamentals,
         volumes=volumes,
-        shares=np.array([_or_nan(shares_outstanding(run, market)) for run, market in markets]),
-        dividends=np.array([float(expected_dividend(r.rules)) if r.rules else np.nan for r, _ in markets]),
+        shares=np.array([_or_nan(shares_outstanding(run, market)) for run, market, _ in markets]),
+        dividends=np.array([_mean_dividend(run) for run, _, _ in markets]),
         reference=_reference(runs, periods),
     )
+
+
+def _in_a_row(run: PlayedRun) -> int:
+    return run.rules.paid_markets if run.rules else 1
+
+
+def _mean_dividend(run: PlayedRun) -> float:
+    """Return E[d], the mean over the rounds where they differ; NaN where it is not known."""
+    if run.rules is None:
+        return float("nan")
+    expected = expected_dividends(run.rules)
+    return float(sum(expected) / len(expected))
 
 
 def _reference(runs: Sequence[PlayedRun], periods: int) -> Floats:

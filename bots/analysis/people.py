@@ -64,7 +64,9 @@ def _group(row: Mapping[str, str]) -> str:
 
 def _rounds(run: PlayedRun, row: Mapping[str, str]) -> Iterator[LivedRound]:
     rules = run.rules
-    for overall in range(1, (rules.practice_rounds + rules.paid_rounds if rules else 0) + 1):
+    for overall in range(
+        1, (rules.practice_rounds + rules.paid_markets * rules.paid_rounds if rules else 0) + 1
+    ):
         player, group = f"call_market.{overall}.player.", f"call_market.{overall}.group."
         key = run.round_of(overall)
         if key is None or row.get(f"{group}cleared") != "1" or not row.get(f"{player}cash_after"):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic_core import from_json, to_json
 
-from bots.analysis.run_data import fundamental_path
+from bots.analysis.run_data import fundamental_path, rounds_before
 from bots.domain.errors import UserMustMend
 from bots.domain.market import FinalResult, ForecastInput, MarketRules, MarketView, OwnRound, PastRound, Phase
 from bots.domain.records import (
@@ -32,7 +32,7 @@ from bots.domain.records import (
 )
 
 _A_PAGE = '"event":"page_seen"'
-RoundKey = tuple[Phase, int]  # phase, number within it
+RoundKey = tuple[Phase, int]  # phase, number within it; paid markets in a row are numbered through
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,18 +127,18 @@ class PlayedRun:
     def fundamental(self, key: RoundKey) -> Decimal | None:
         """Return the fundamental value of a paid round, cash per share; None in practice."""
         phase, number = key
-        if phase == "practice" or not 1 <= number <= len(self._fundamentals):
+        if phase == "practice" or self.rules is None:
             return None
-        return self._fundamentals[number - 1]
+        market, number = divmod(number - 1, self.rules.paid_rounds)
+        return self._fundamentals[number] if market < self.rules.paid_markets else None
 
     def value_after(self, key: RoundKey) -> Decimal | None:
         """Return what a share is worth after a paid round: the next one's fundamental value, or buy-back."""
         phase, number = key
         if phase == "practice" or self.rules is None:
             return None
-        return (
-            self.rules.buy_back if number >= self.rules.paid_rounds else self.fundamental((phase, number + 1))
-        )
+        last = number % self.rules.paid_rounds == 0
+        return self.rules.buy_back if last else self.fundamental((phase, number + 1))
 
     @cached_property
     def _fundamentals(self) -> tuple[Decimal, ...]:
@@ -191,19 +191,20 @@ def _told_once(journal: str) -> str:
     Pages repeat all finished rounds: without this, reading takes time that grows with the square of rounds.
     A line that cannot be read stays as it is, for `parse_journal` to judge.
     """
-    told: dict[int, set[tuple[str, str, int]]] = {}
+    told: dict[int, set[tuple[str, int, str, int]]] = {}
     return "\n".join(_new_in(line, told) for line in journal.split("\n"))
 
 
-def _new_in(line: str, told: dict[int, set[tuple[str, str, int]]]) -> str:
+def _new_in(line: str, told: dict[int, set[tuple[str, int, str, int]]]) -> str:
     if _A_PAGE not in line:
         return line
     try:
         event = from_json(line)
         view, known = event["view"], told.setdefault(event["seat"], set())
+        market = (view["round"] or {}).get("market", 1)
         for part in ("history", "own"):
-            fresh = [one for one in view[part] if (part, one["phase"], one["number"]) not in known]
-            known.update((part, one["phase"], one["number"]) for one in fresh)
+            fresh = [one for one in view[part] if (part, market, one["phase"], one["number"]) not in known]
+            known.update((part, market, one["phase"], one["number"]) for one in fresh)
             view[part] = fresh
     except (ValueError, KeyError, TypeError):
         return line
@@ -260,11 +261,11 @@ def _follow(seat: PlayedSeat, events: Iterable[Event]) -> None:
 
 
 def _learn(seat: PlayedSeat, view: MarketView) -> None:
-    seat.rules = view.market
+    seat.rules, before = view.market, rounds_before(view)
     for past in view.history:
-        seat.history[past.phase, past.number] = past
+        seat.history[past.phase, before + past.number] = past
     for own in view.own:
-        seat.own[own.phase, own.number] = own
+        seat.own[own.phase, before + own.number] = own
     if view.final is not None and view.final.phase == "paid":
         seat.final = view.final
 

@@ -159,10 +159,12 @@ def _expected_path(rounds: pl.DataFrame, count: int, run: Run) -> list[float]:
     """Return the expected wealth of the bots' endowment after each paid round, if it is the same for all."""
     rules = run.rules
     ends = {expected_wealth(seat.rules) for seat in run.played.seats.values() if seat.rules}
-    if rules is None or len(ends) != 1 or not rounds.height:
+    if rules is None or len(ends) != 1 or not rounds.height or rules.paid_markets > 1:
         return []
-    growth = 1 + float(rules.interest_rate)
-    return [ends.copy().pop() / growth ** (rules.paid_rounds - number) for number in range(1, count + 1)]
+    path = [ends.pop()]
+    for number in range(rules.paid_rounds, 1, -1):  # discounted from the end of the market
+        path.append(path[-1] / (1 + float(rules.interest_in(number))))
+    return path[::-1][:count]
 
 
 def picture(chart: Chart) -> Picture:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
-from bots.domain.market import MarketRules, MarketView, Phase
+from bots.domain.market import DividendOutcome, MarketRules, MarketView, Phase
 from bots.domain.records import (
     ActAnswered,
     ActSent,
@@ -21,7 +21,7 @@ from bots.domain.records import (
     SeatOpened,
     parse_journal,
 )
-from markets.fundamental import constant_fundamental_values
+from markets.fundamental import fundamental_values
 from markets.money import shown
 
 _DECIMALS = 6  # of a fundamental value in tables
@@ -72,12 +72,19 @@ def market_rounds(events: Iterable[Event]) -> tuple[MarketRound, ...]:
     rounds: dict[tuple[Phase, int], MarketRound] = {}
     for view in _views(events):
         values = fundamental_path(view.market)
+        before = rounds_before(view)
         for past in view.history:
             fundamental = values[past.number - 1] if past.phase == "paid" else None
-            rounds[past.phase, past.number] = MarketRound(
-                past.phase, past.number, past.price, past.volume, fundamental, past.dividend
+            number = before + past.number
+            rounds[past.phase, number] = MarketRound(
+                past.phase, number, past.price, past.volume, fundamental, past.dividend
             )
     return tuple(rounds[key] for key in sorted(rounds, key=lambda key: (key[0] != "practice", key[1])))
+
+
+def rounds_before(view: MarketView) -> int:
+    """Return the paid rounds of earlier markets: tables number those of markets in a row through."""
+    return (view.round.market - 1) * view.market.paid_rounds if view.round else 0
 
 
 def _views(events: Iterable[Event]) -> Iterable[MarketView]:
@@ -85,13 +92,24 @@ def _views(events: Iterable[Event]) -> Iterable[MarketView]:
 
 
 def fundamental_path(rules: MarketRules) -> tuple[Decimal, ...]:
-    """Return the fundamental value of each paid round, cash per share, from the public rules."""
-    weights = sum(outcome.weight for outcome in rules.dividends)
-    expected = sum((Fraction(one.amount) * one.weight for one in rules.dividends), Fraction(0)) / weights
-    values = constant_fundamental_values(
-        expected, Fraction(rules.interest_rate), Fraction(rules.buy_back), rules.paid_rounds
-    )
+    """Return the fundamental value of each round of a paid market, cash per share, from the public rules."""
+    values = fundamental_values(expected_dividends(rules), interest_rates(rules), Fraction(rules.buy_back))
     return tuple(Decimal(shown(value, _DECIMALS)) for value in values)
+
+
+def expected_dividends(rules: MarketRules) -> list[Fraction]:
+    """Return E[d] by round of a paid market, cash per share."""
+    return [_expected(rules.dividends_in(number)) for number in range(1, rules.paid_rounds + 1)]
+
+
+def interest_rates(rules: MarketRules) -> list[Fraction]:
+    """Return the interest by round of a paid market; 0.05 is 5 %."""
+    return [Fraction(rules.interest_in(number)) for number in range(1, rules.paid_rounds + 1)]
+
+
+def _expected(dividends: Sequence[DividendOutcome]) -> Fraction:
+    weights = sum(outcome.weight for outcome in dividends)
+    return sum((Fraction(one.amount) * one.weight for one in dividends), Fraction(0)) / weights
 
 
 def trader_results(events: Iterable[Event]) -> tuple[TraderResult, ...]:

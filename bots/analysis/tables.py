@@ -165,7 +165,7 @@ def _wealth_of_person(run: PlayedRun, person: Person) -> Row:
     if rules is None or not paid:
         return {}
     first, last = paid[0], paid[-1]
-    through = last.key[1] == rules.paid_rounds
+    through = last.key[1] == rules.paid_markets * rules.paid_rounds
     wealth = last.cash + last.shares * float(rules.buy_back)
     return {
         "endowment_cash": first.cash_before,
@@ -269,9 +269,10 @@ def _forecasts(run: PlayedRun) -> Iterator[Row]:
 
 
 def _forecast(run: PlayedRun, seat: PlayedSeat, key: RoundKey, asked: ForecastInput, value: float) -> Row:
-    past = seat.history.get((key[0], asked.round))
+    target: RoundKey = (key[0], key[1] + asked.horizon)
+    past = seat.history.get(target)
     price = _number(past.price) if past else None
-    told = {"horizon": asked.horizon, "target_round": asked.round, "forecast": value}
+    told = {"horizon": asked.horizon, "target_round": target[1], "forecast": value}
     return {**_of_round(run, key), **told, **_scored(run.rules, value, price)}
 
 

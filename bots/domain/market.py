@@ -46,12 +46,15 @@ class MarketRules(Value):
     initial_price: Decimal
     endowment_cash: Decimal  # this trader's own
     endowment_shares: Shares
-    dividends: tuple[DividendOutcome, ...]
-    interest_rate: Decimal  # a round, on cash held after trading; 0.05 is 5 %
+    dividends: tuple[DividendOutcome, ...]  # of the first round, and of all where there is no schedule
+    dividends_by_round: tuple[tuple[DividendOutcome, ...], ...] | None = None  # of a phase; None: all alike
+    interest_rate: Decimal  # of the first round, on cash held after trading; 0.05 is 5 %
+    interest_by_round: tuple[Decimal, ...] | None = None
     buy_back: Decimal  # cash per share after the last paid round
     fundamental_values: tuple[Decimal, ...] | None  # by paid round; None where not disclosed
     practice_rounds: int = Field(ge=0)
-    paid_rounds: int = Field(gt=0)
+    paid_rounds: int = Field(gt=0)  # of each paid market
+    paid_markets: int = Field(default=1, gt=0)  # in a row, each from new endowments
     max_price: Decimal
     max_quantity: int = Field(gt=0)  # shares in one order
     max_open_orders: int = Field(gt=0)  # of one trader in one round
@@ -72,14 +75,26 @@ class MarketRules(Value):
     currency: str
     participation_fee: Decimal
 
+    def dividends_in(self, number: int) -> tuple[DividendOutcome, ...]:
+        """Return the possible dividends of round `number` of a phase."""
+        return self.dividends_by_round[number - 1] if self.dividends_by_round else self.dividends
+
+    def interest_in(self, number: int) -> Decimal:
+        """Return the interest of round `number` of a phase."""
+        return self.interest_by_round[number - 1] if self.interest_by_round else self.interest_rate
+
 
 class RoundRef(Value):
-    """A round: the `number`-th of `of` in its phase, the `overall`-th of the session; all from 1."""
+    """A round: the `number`-th of `of` in its phase, the `overall`-th of the session; all from 1.
+
+    `market` counts the paid markets of a session that has several in a row.
+    """
 
     phase: Phase
     number: int = Field(ge=1)
     of: int = Field(ge=1)
     overall: int = Field(ge=1)
+    market: int = Field(default=1, ge=1)
 
 
 class Holdings(Value):
@@ -170,7 +185,8 @@ class FinalResult(Value):
     buy_back_income: Decimal
     final_wealth: Decimal  # cash + buy-back · shares
     forecast_earnings: Decimal  # cash
-    payoff: Decimal | None  # in currency, participation fee included; None in practice
+    earlier_markets: Decimal = Decimal(0)  # cash that the paid markets before this one earned
+    payoff: Decimal | None  # in currency, for all markets and with the fee; None in practice
 
 
 class BookLevel(Value):

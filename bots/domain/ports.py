@@ -65,6 +65,7 @@ class Remembered:
     reasoning: str | None = None
     orders: tuple[str, ...] = ()  # one readable line an order, with the server's answer
     forecasts: tuple[str, ...] = ()
+    market: int = 1  # of several in a row
 
 
 @dataclass(frozen=True, slots=True)

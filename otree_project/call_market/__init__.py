@@ -67,7 +67,8 @@ def creating_session(subsession: Subsession) -> None:
         subsession.set_group_matrix([seats[at : at + size] for at in range(0, len(seats), size)])
     if parameters.round_at(subsession.round_number).is_first:
         for player in players:
-            player.cash, player.shares = exact_text(parameters.endowment_cash), parameters.endowment_shares
+            endowment = parameters.endowment_of(player.id_in_group)
+            player.cash, player.shares = exact_text(endowment.cash), endowment.shares
 
 
 def timer(player: Player, page: str) -> int | None:
@@ -94,6 +95,8 @@ class PhaseStart(Page):
         ref, parameters = ref_of(player), market_of(player.participant).parameters
         return {
             "practice": ref.phase == "practice",
+            "market": ref.market if parameters.paid_markets > 1 else 0,
+            "markets": parameters.paid_markets,
             "rounds": "1 round" if ref.of == 1 else f"{ref.of} rounds",
             "had_practice": parameters.practice_rounds > 0,
             **page_data(before_clearing(player, "phase_start")),
@@ -181,9 +184,11 @@ class Final(Page):
 
     @staticmethod
     def vars_for_template(player: Player) -> dict[str, Any]:
-        market = market_of(player.participant)
+        market, ref = market_of(player.participant), ref_of(player)
         return {
-            "practice": ref_of(player).phase == "practice",
+            "practice": ref.phase == "practice",
+            "last": ref.overall == market.parameters.rounds,
+            "market": ref.market if market.parameters.paid_markets > 1 else 0,
             "currency": market.pay.currency,
             **page_data(after_clearing(player, "final")),
         }

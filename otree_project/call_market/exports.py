@@ -31,10 +31,22 @@ def _played(players: Sequence[Player]) -> Iterator[tuple[Player, RoundRef, Row]]
     for player in players:
         if player.field_maybe_none("cash") is not None:
             ref, market = ref_of(player), player.group.id_in_subsession
-            yield player, ref, [player.participant._session_code, market, ref.phase, ref.number, ref.overall]
+            yield (
+                player,
+                ref,
+                [
+                    player.participant._session_code,
+                    market,
+                    ref.phase,
+                    ref.market,
+                    ref.number,
+                    ref.overall,
+                ],
+            )
 
 
-ROUND_COLUMNS = ["session", "market", "phase", "round", "overall"]
+ROUND_COLUMNS = ["session", "market", "phase", "in_a_row", "round", "overall"]
+"""`in_a_row` counts the paid markets of a session that has several in a row; in practice it is 1."""
 
 
 def custom_export_orders(players: Sequence[Player]) -> Iterator[Row]:

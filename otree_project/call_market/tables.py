@@ -40,6 +40,13 @@ class Player(BasePlayer):
     f5 = models.StringField(blank=True)
     f6 = models.StringField(blank=True)
     f7 = models.StringField(blank=True)
+    f8 = models.StringField(blank=True)
+    f9 = models.StringField(blank=True)
+    f10 = models.StringField(blank=True)
+    f11 = models.StringField(blank=True)
+    f12 = models.StringField(blank=True)
+    f13 = models.StringField(blank=True)
+    f14 = models.StringField(blank=True)
 
 
 class Message(ExtraModel):

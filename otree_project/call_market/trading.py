@@ -150,7 +150,15 @@ def answers_of(player: Player) -> dict[str, str | None]:
 def page_state(player: Player, page: PageName, **more: Any) -> PageState:
     """Return what a page of a round is drawn from, as far as it does not depend on the page."""
     market = market_of(player.participant)
-    return PageState(page, market.parameters, market.traders, market.pay, ref=ref_of(player), **more)
+    return PageState(
+        page,
+        market.parameters,
+        market.traders,
+        market.pay,
+        ref=ref_of(player),
+        trader=player.id_in_group,
+        **more,
+    )
 
 
 def before_clearing(player: Player, page: PageName) -> PageState:
@@ -199,11 +207,23 @@ def final_of(player: Player, past: Past) -> FinalOutcome:
         Account(past.own[-1].cash, past.own[-1].shares),
         buy_back=market.parameters.buy_back,
         forecast_earnings=past.rewards,
+        earlier=_earned_before(player, ref),
     )
     if ref.phase == "practice":
         return final
-    earned = player.payoff.to_real_world_currency(player.session)
+    points = player.payoff + Currency(exact_text(final.earlier))
+    earned = points.to_real_world_currency(player.session)
     return replace(final, payoff=Fraction(Decimal(earned)) + market.pay.participation_fee)
+
+
+def _earned_before(player: Player, ref: RoundRef) -> Fraction:
+    """Return the points that the paid markets before this one have earned a trader."""
+    if ref.market == 1:
+        return Fraction(0)
+    earlier = Player.objects_filter(
+        Player.round_number <= ref.overall - ref.number, participant_id=player.participant_id
+    )
+    return sum((parse_money(str(Decimal(row.payoff))) for row in earlier), Fraction(0))
 
 
 def score_given(
@@ -334,9 +354,9 @@ def clear_market(group: Group) -> None:
     _write_market(group, outcome, placed)
     for player in players:
         _write_trader(player, outcome, pasts[player.participant_id].given, market.parameters)
-    if ref.overall == market.parameters.rounds:
+    if ref.phase == "paid" and ref.is_last:
         _pay(players, outcome, pasts, market)
-    else:
+    if ref.overall < market.parameters.rounds:
         _open_next(group, players, carry=not ref.is_last)
 
 
@@ -365,7 +385,10 @@ def _write_trader(
 def _pay(
     players: Sequence[Player], outcome: RoundOutcome, pasts: Mapping[int, Past], market: SessionMarket
 ) -> None:
-    """Give every trader its payoff; one point is one unit of cash, to the cent, as oTree pays points."""
+    """Give every trader its payoff of a paid market; one point is one unit of cash.
+
+    To the cent, as oTree pays points.
+    """
     for player in players:
         final = final_outcome(
             "paid",

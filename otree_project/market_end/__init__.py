@@ -75,8 +75,18 @@ class Payment(Page):
         paid = Fraction(_total(player.participant))
         final = replace(final_of(trader, past_of(trader, through=last)), payoff=paid)
         return {
+            "several": market.parameters.paid_markets > 1,
             "completion_url": market.parameters.completion_url,
-            **page_data(PageState("payment", market.parameters, market.traders, market.pay, final=final)),
+            **page_data(
+                PageState(
+                    "payment",
+                    market.parameters,
+                    market.traders,
+                    market.pay,
+                    final=final,
+                    trader=trader.id_in_group,
+                )
+            ),
         }
 
 

@@ -47,7 +47,8 @@ def consent_error_message(player: Player, value: bool | None) -> str | None:
 def state(player: Player, page: PageName) -> PageState:
     """Return what a page outside the rounds is drawn from."""
     market = market_of(player.participant)
-    return PageState(page, market.parameters, market.traders, market.pay)
+    trader = market.trader(player.participant)
+    return PageState(page, market.parameters, market.traders, market.pay, trader=trader)
 
 
 def timer(player: Player, page: str) -> int | None:
@@ -57,7 +58,8 @@ def timer(player: Player, page: str) -> int | None:
 
 def asked(player: Player) -> dict[str, Question]:
     """Return the quiz by field."""
-    return questions(market_of(player.participant).parameters)
+    market = market_of(player.participant)
+    return questions(market.parameters, market.trader(player.participant))
 
 
 def quiz_interest_choices(player: Player) -> tuple[str, ...]:
@@ -99,7 +101,9 @@ class Instructions(Page):
 
     @staticmethod
     def vars_for_template(player: Player) -> dict[str, Any]:
-        return {**instructions(market_of(player.participant)), **page_data(state(player, "instructions"))}
+        market = market_of(player.participant)
+        told = instructions(market, market.trader(player.participant))
+        return {**told, **page_data(state(player, "instructions"))}
 
 
 class Quiz(Page):

@@ -9,7 +9,6 @@ from typing import Any
 
 from session_market import SessionMarket
 
-from markets.accounts import Account
 from markets.call_auction import Clearing, PriceSelection, PriceWithoutTrade, Rationing, clear
 from markets.money import readable, shown
 from markets.orders import Order, Side
@@ -40,12 +39,12 @@ _WITHOUT_TRADE = {
 }
 
 
-def instructions(market: SessionMarket) -> dict[str, Any]:
-    """Return the template's variables; amounts as they are shown in the market."""
+def instructions(market: SessionMarket, trader: int) -> dict[str, Any]:
+    """Return the template's variables for one trader; amounts as they are shown in the market."""
     parameters, pay = market.parameters, market.pay
     return {
-        **_session(market),
-        "account": account_example(parameters),
+        **_session(market, trader),
+        "account": account_example(parameters, trader),
         "clearing": clearing_example(parameters),
         "selection": _selection(parameters),
         "rationing": _RATIONING[parameters.rationing],
@@ -59,18 +58,22 @@ def instructions(market: SessionMarket) -> dict[str, Any]:
     }
 
 
-def _session(market: SessionMarket) -> dict[str, Any]:
+def _session(market: SessionMarket, trader: int) -> dict[str, Any]:
     parameters = market.parameters
+    endowment, interest = parameters.endowment_of(trader), parameters.interest_in(1)
     return {
         "others": counted(market.traders - 1, "other trader"),
         "computer_traders": parameters.tells_of_computer_traders,
         "practice_rounds": parameters.practice_rounds,
         "paid": counted(parameters.paid_rounds, "round"),
-        "cash": _amount(parameters.endowment_cash, parameters),
-        "shares": counted(parameters.endowment_shares, "share"),
-        "interest": f"{readable(parameters.interest_rate * 100)} %",
-        "dividends": _dividends(parameters),
-        "buy_back": _amount(parameters.buy_back, parameters),
+        "markets": parameters.paid_markets,
+        "types": len(parameters.endowments) > 1,
+        "cash": _amount(endowment.cash, parameters),
+        "shares": counted(endowment.shares, "share"),
+        "interest": f"{readable(interest * 100)} %" if any(parameters.interest_rates) else "",
+        "dividends": dividends_text(parameters, 1),
+        "schedule": _schedule(parameters),
+        "buy_back": _amount(parameters.buy_back, parameters) if parameters.buy_back else "",
         "tick": readable(parameters.tick),
         "max_quantity": counted(parameters.max_quantity, "share"),
         "max_open_orders": counted(parameters.max_open_orders, "open order"),
@@ -92,8 +95,23 @@ def _amount(amount: Fraction, parameters: MarketParameters) -> str:
     return shown(amount, parameters.decimals)
 
 
-def _dividends(parameters: MarketParameters) -> str:
-    outcomes = parameters.dividends.outcomes
+def _schedule(parameters: MarketParameters) -> list[dict[str, str]]:
+    """Return a row for each round where dividends or interest differ by round; else none."""
+    if len(parameters.dividends) == len(parameters.interest_rates) == 1:
+        return []
+    return [
+        {
+            "round": str(number),
+            "dividends": dividends_text(parameters, number),
+            "interest": f"{readable(parameters.interest_in(number) * 100)} %",
+        }
+        for number in range(1, parameters.paid_rounds + 1)
+    ]
+
+
+def dividends_text(parameters: MarketParameters, number: int) -> str:
+    """Return what a share can pay in round `number` of a phase, in words."""
+    outcomes = parameters.dividends_in(number).outcomes
     total = sum(outcome.weight for outcome in outcomes)
     if len({outcome.weight for outcome in outcomes}) == 1:
         words = listed([_amount(outcome.amount, parameters) for outcome in outcomes], "or")
@@ -114,24 +132,29 @@ def _forecasts(parameters: MarketParameters) -> dict[str, str]:
     """Return the words about forecasts; empty where none are asked for."""
     if not parameters.forecast_horizons:
         return {}
+    if set(range(parameters.paid_rounds)) <= set(parameters.forecast_horizons):
+        return {"which": "the prices of this round and of all rounds that are left", **_reward(parameters)}
     ahead = sorted(horizon for horizon in parameters.forecast_horizons if horizon)
     words = ["the price of this round"] if 0 in parameters.forecast_horizons else []
     if ahead:
         words.append(
             f"the price {listed([str(one) for one in ahead])} {'round' if ahead == [1] else 'rounds'} later"
         )
+    return {"which": listed(words), **_reward(parameters)}
+
+
+def _reward(parameters: MarketParameters) -> dict[str, str]:
     return {
-        "which": listed(words),
         "tolerance": _amount(parameters.forecast_tolerance, parameters),
         "reward": _amount(parameters.forecast_reward, parameters),
     }
 
 
-def account_example(parameters: MarketParameters) -> dict[str, str]:
+def account_example(parameters: MarketParameters, trader: int) -> dict[str, str]:
     """Work out one round of somebody who holds the endowment after trading, at the highest dividend."""
-    account = Account(parameters.endowment_cash, parameters.endowment_shares)
-    dividend = max(outcome.amount for outcome in parameters.dividends.outcomes)
-    interest, dividends = account.interest(parameters.interest_rate), account.dividends(dividend)
+    account = parameters.endowment_of(trader)
+    dividend = max(outcome.amount for outcome in parameters.dividends_in(1).outcomes)
+    interest, dividends = account.interest(parameters.interest_in(1)), account.dividends(dividend)
     after = account.received(interest + dividends)
     return {
         "dividend": _amount(dividend, parameters),

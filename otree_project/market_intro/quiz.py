@@ -28,27 +28,28 @@ class Question:
     why: str
 
 
-def questions(parameters: MarketParameters) -> dict[str, Question]:
-    """Return the quiz by form field."""
-    asked = (_interest(parameters), _dividends(parameters), _buy_back(parameters), _price(parameters))
+def questions(parameters: MarketParameters, trader: int) -> dict[str, Question]:
+    """Return the quiz by form field, with the numbers of a trader's own endowment and of the first round."""
+    asked = (_interest(parameters, trader), _dividends(parameters), _buy_back(parameters), _price(parameters))
     return dict(zip(FIELDS, asked, strict=True))
 
 
-def _interest(parameters: MarketParameters) -> Question:
-    cash = parameters.endowment_cash or Fraction(100)
-    interest, held = Account(cash, 0).interest(parameters.interest_rate), _cash(cash, parameters)
+def _interest(parameters: MarketParameters, trader: int) -> Question:
+    cash, rate = parameters.endowment_of(trader).cash or Fraction(100), parameters.interest_in(1)
+    interest, held = Account(cash, 0).interest(rate), _cash(cash, parameters)
+    when = "the first round" if len(parameters.interest_rates) > 1 else "a round"
     return _question(
-        f"You hold {held} after the trading of a round. How much interest do you receive?",
+        f"You hold {held} after the trading of {when}. How much interest do you receive?",
         interest,
         (2 * interest, cash + interest, cash / 2, cash),
-        f"All cash you hold after trading earns {readable(parameters.interest_rate * 100)} %: "
+        f"All cash you hold after trading earns {readable(rate * 100)} %: "
         f"{held} earn {_cash(interest, parameters)}.",
         parameters,
     )
 
 
 def _dividends(parameters: MarketParameters) -> Question:
-    shares, dividend = 3, max(outcome.amount for outcome in parameters.dividends.outcomes)
+    shares, dividend = 3, max(outcome.amount for outcome in parameters.dividends_in(1).outcomes)
     paid = Account(Fraction(0), shares).dividends(dividend)
     held, each = counted(shares, "share"), _cash(dividend, parameters)
     return _question(

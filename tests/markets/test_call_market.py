@@ -88,7 +88,7 @@ def test_cash_and_shares_are_conserved_whatever_is_traded(
         state = close_round(before, orders, {}, parameters=market, seed=seed)
         public = state.history[-1]
         assert total_shares(state) == total_shares(before)
-        assert total_cash(state) == (1 + market.interest_rate) * total_cash(before) + (
+        assert total_cash(state) == (1 + market.interest_in(1)) * total_cash(before) + (
             public.dividend * total_shares(before)
         )
         assert all(account.cash >= 0 and account.shares >= 0 for account in state.accounts.values())
@@ -139,7 +139,7 @@ def test_everybody_starts_anew_after_practice() -> None:
     assert practice.history[0].price == 15
     paid = next_round(practice, market)
     assert paid is not None
-    assert set(paid.accounts.values()) == {market.endowment}
+    assert set(paid.accounts.values()) == {market.endowment_of(1)}
     assert (paid.overall, paid.closed, paid.history, paid.own) == (2, False, (), {1: (), 2: ()})
     assert last_price(paid.history, market.initial_price) == 14
 
@@ -197,3 +197,25 @@ def test_orders_that_were_never_checked_cannot_make_debts() -> None:
     book = [Order(1, 1, Side.BUY, 50, 1500), Order(2, 2, Side.SELL, 50, 1500)]
     with pytest.raises(ValueError, match="debt"):
         close_round(open_market(market, [1, 2]), book, {}, parameters=market, seed="s")
+
+
+def test_markets_in_a_row_start_anew_draw_anew_and_are_paid_together() -> None:
+    market = parameters(
+        practice_rounds=0, paid_rounds=2, paid_markets=3, endowment_cash="10, 20", endowment_shares="2, 1"
+    )
+    state: MarketState | None = open_market(market, (1, 2))
+    dividends: list[tuple[Fraction, ...]] = []
+    ends: list[MarketState] = []
+    while state is not None:
+        assert state.accounts == {1: Account(Fraction(10), 2), 2: Account(Fraction(20), 1)} or state.history
+        state = close_round(state, [], {}, parameters=market, seed="7")
+        if market.round_at(state.overall).is_last:
+            dividends.append(tuple(past.dividend for past in state.history))
+            ends.append(state)
+        state = next_round(state, market)
+    assert len(ends) == 3
+    assert len(set(dividends)) > 1
+    earned = [end.accounts[1].worth(market.buy_back) for end in ends]
+    final = final_of(ends[-1], 1, parameters=market, pay=Pay())
+    assert (final.earlier, final.points) == (earned[0] + earned[1], earned[2])
+    assert final.payoff == Pay().in_currency(sum(earned, Fraction(0)))

@@ -24,8 +24,8 @@ def problems(**config: Any) -> tuple[str, ...]:
 def test_an_empty_config_is_the_reference_design() -> None:
     parameters = MarketParameters.from_config({})
     assert parameters == MarketParameters.from_config(REFERENCE)
-    assert parameters.endowment.worth(Fraction(14)) == 156
-    assert parameters.dividends.expected == Fraction("0.7")
+    assert parameters.endowment_of(1).worth(Fraction(14)) == 156
+    assert parameters.dividends_in(1).expected == Fraction("0.7")
     assert (parameters.trade_seconds, parameters.seconds("final", "practice")) == (20, 30)
     assert parameters.seconds("final", "paid") == 75
     assert parameters.seconds("payment", "paid") is None
@@ -90,10 +90,19 @@ def test_all_problems_are_told_at_once() -> None:
         ("endowment_cash", True),
         ("endowment_cash", "1" * 41),
         ("endowment_shares", "4.5"),
+        ("endowment_cash", "1, 2"),
+        ("endowment_cash", ""),
+        ("endowment_shares", "3, x"),
+        ("dividends", "0, 1; 0, 2"),
+        ("dividend_weights", "1, 1; 1, 2"),
+        ("interest_rate", "0.05; 0.10"),
+        ("interest_rate", "0.05; x"),
+        ("paid_markets", 0),
+        ("paid_markets", 21),
         ("dividends", ""),
         ("dividends", "0.40, x"),
         ("dividends", "-1, 1"),
-        ("dividends", "1" * 500),
+        ("dividends", "1" * 5000),
         ("dividend_weights", "1, 0"),
         ("dividend_weights", "1"),
         ("interest_rate", "0.0000001"),
@@ -115,13 +124,14 @@ def test_all_problems_are_told_at_once() -> None:
         ("trade_seconds", -1),
         ("final_seconds", "x" * 100),
         ("computer_traders", "yes"),
-        ("dividend_seed", "x" * 500),
+        ("dividend_seed", "x" * 5000),
         ("dividend_seed", {}),
     ],
 )
 def test_each_problem_names_its_key_and_what_is_allowed(key: str, value: object) -> None:
-    (told,) = problems(**{key: value})
-    assert told.startswith(f"{key} must be ")
+    told = problems(**{key: value})[-1]
+    mended = "endowment_shares" if (key, value) == ("endowment_cash", "1, 2") else key
+    assert told.startswith(f"{mended} must be ")
     assert told.endswith(".")
 
 
@@ -132,7 +142,12 @@ def test_any_config_is_a_market_or_told_why_not(config: dict[str, Any]) -> None:
         MarketParameters.from_config(config)
     except ParameterError as error:
         told = error.problems
-    beside = {"dividend_weights", "max_price"}  # what a changed key may no longer fit
+    beside = {
+        "dividend_weights",
+        "max_price",
+        "endowment_shares",
+        "practice_rounds",
+    }  # what a changed key may no longer fit
     assert all(problem.split()[0] in {*config, *beside} for problem in told)
 
 
@@ -146,3 +161,50 @@ def test_rounds_are_counted_within_their_phase() -> None:
     for overall in (0, 8):
         with pytest.raises(ValueError, match="rounds 1 to 7"):
             parameters.round_at(overall)
+
+
+def test_types_of_traders_take_turns() -> None:
+    market = MarketParameters.from_config({"endowment_cash": "225, 585", "endowment_shares": "3, 2"})
+    assert [market.endowment_of(trader).shares for trader in (1, 2, 3, 4)] == [3, 2, 3, 2]
+    assert [market.endowment_of(trader).cash for trader in (1, 2)] == [225, 585]
+
+
+def test_rounds_may_differ_in_dividends_odds_and_interest() -> None:
+    market = MarketParameters.from_config(
+        {
+            "practice_rounds": 2,
+            "paid_rounds": 3,
+            "dividends": "0, 1; 2; 0, 4",
+            "dividend_weights": "1, 1; 1; 3, 1",
+            "interest_rate": "0; 0.10; 0.20",
+            "buy_back": "10",
+        }
+    )
+    assert [market.dividends_in(number).expected for number in (1, 2, 3)] == [Fraction(1, 2), 2, 1]
+    assert [market.interest_in(number) for number in (1, 2, 3)] == [0, Fraction(1, 10), Fraction(1, 5)]
+    last = (1 + Fraction(10)) / Fraction("1.2")
+    second = (2 + last) / Fraction("1.1")
+    assert market.fundamental_values() == (Fraction(1, 2) + second, second, last)
+
+
+def test_one_row_of_odds_does_for_dividends_that_differ() -> None:
+    market = MarketParameters.from_config({"paid_rounds": 2, "practice_rounds": 0, "dividends": "0, 1; 2, 3"})
+    assert [market.dividends_in(number).expected for number in (1, 2)] == [Fraction(1, 2), Fraction(5, 2)]
+
+
+def test_a_schedule_has_a_part_for_each_paid_round() -> None:
+    (told,) = problems(paid_rounds=3, practice_rounds=1, interest_rate="0.05; 0.10")
+    assert told.startswith("interest_rate must be the same for all rounds, or have 3 parts, one for each")
+    (told,) = problems(paid_rounds=2, practice_rounds=3, interest_rate="0.05; 0.10")
+    assert told.startswith("practice_rounds must be at most 2, the rounds that interest_rate has parts for")
+    (told,) = problems(paid_rounds=2, practice_rounds=0, dividends="0, 1; 0, 1, 2")
+    assert told.startswith("dividend_weights must be one weight for each of the 3 dividends of round 2")
+
+
+def test_paid_markets_in_a_row_are_counted_through() -> None:
+    market = MarketParameters.from_config({"practice_rounds": 1, "paid_rounds": 2, "paid_markets": 2})
+    assert market.rounds == 5
+    assert [market.round_at(overall) for overall in (3, 4)] == [
+        RoundRef("paid", 2, 2, 3, 1),
+        RoundRef("paid", 1, 2, 4, 2),
+    ]

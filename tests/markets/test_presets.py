@@ -6,9 +6,9 @@ from fractions import Fraction
 
 import pytest
 
-from markets.fundamental import expected_final_wealth
 from markets.induced import Equilibrium, equilibrium, maximum_surplus
 from markets.induced_presets import INDUCED_PRESETS, SMITH1962
+from markets.institution import Institution
 from markets.money import rounded
 from markets.parameters import MarketParameters
 from markets.presets import PRESETS, REFERENCE, UNCERTAIN
@@ -18,40 +18,74 @@ def parameters(preset: str) -> MarketParameters:
     return MarketParameters.from_config(PRESETS[preset])
 
 
+LINEAR = {
+    "ssw1988": (24, 15, 1305),
+    "dlm2005": (10, 10, 800),
+    "khs2012-falling": (5, 10, 2000),
+    "hln2007": (12, 15, 652),
+}
+"""Preset → expected dividend, rounds of a market, worth of every endowment."""
+
+
 @pytest.mark.parametrize(
-    ("preset", "practice", "paid"), [("reference", 3, 30), ("demo", 2, 5), ("bgh2005", 0, 20)]
+    ("preset", "practice", "paid", "markets", "traders"),
+    [
+        ("reference", 3, 30, 1, 1),
+        ("demo", 2, 5, 1, 1),
+        ("bgh2005", 0, 20, 1, 1),
+        ("hln2007", 0, 15, 4, 3),
+        ("ssw1988", 0, 15, 1, 3),
+        ("dlm2005", 0, 10, 4, 2),
+        ("khs2012-falling", 0, 10, 1, 1),
+        ("khs2012-flat", 0, 10, 1, 1),
+    ],
 )
-def test_every_preset_is_a_market_of_its_rounds(preset: str, practice: int, paid: int) -> None:
+def test_every_preset_is_a_market_of_its_rounds_and_types(
+    preset: str, practice: int, paid: int, markets: int, traders: int
+) -> None:
     market = parameters(preset)
     assert (market.practice_rounds, market.paid_rounds) == (practice, paid)
+    assert market.rounds == practice + markets * paid
+    assert len(market.endowments) == traders
 
 
 @pytest.mark.parametrize(
-    ("preset", "value", "worth"), [("reference", 14, 156), ("demo", 14, 156), ("bgh2005", 7, 92)]
+    ("preset", "value", "worth"),
+    [("reference", 14, 156), ("demo", 14, 156), ("bgh2005", 7, 92), ("khs2012-flat", 50, 2000)],
 )
 def test_fundamental_value_is_flat_and_the_endowment_worth_it(preset: str, value: int, worth: int) -> None:
     market = parameters(preset)
     path = market.fundamental_values()
     assert path == (Fraction(value),) * market.paid_rounds
-    assert market.endowment.worth(path[0]) == worth
+    assert [endowment.worth(path[0]) for endowment in market.endowments] == [worth]
+
+
+@pytest.mark.parametrize("preset", LINEAR)
+def test_fundamental_value_falls_by_the_expected_dividend_and_types_are_worth_the_same(preset: str) -> None:
+    dividend, rounds, worth = LINEAR[preset]
+    market = parameters(preset)
+    path = market.fundamental_values()
+    assert path == tuple(Fraction(dividend * (rounds + 1 - number)) for number in range(1, rounds + 1))
+    assert {endowment.worth(path[0]) for endowment in market.endowments} == {worth}
+    assert {market.expected_wealth(trader) for trader in (1, 2, 3)} == {worth}
+    assert market.initial_price == path[0]
 
 
 @pytest.mark.parametrize(
-    ("preset", "wealth"), [("reference", "674.223"), ("demo", "199.100"), ("bgh2005", "618.930")]
+    ("preset", "wealth"),
+    [("reference", "674.223"), ("demo", "199.100"), ("bgh2005", "618.930"), ("khs2012-flat", "2000.000")],
 )
 def test_expected_wealth(preset: str, wealth: str) -> None:
     market = parameters(preset)
-    rounds = market.paid_rounds
-    exact = expected_final_wealth(
-        market.endowment_cash,
-        market.endowment_shares,
-        [market.dividends.expected] * rounds,
-        [market.interest_rate] * rounds,
-        market.buy_back,
-    )
-    worth = market.endowment.worth(market.fundamental_values()[0])
-    assert exact == worth * (1 + market.interest_rate) ** rounds
+    exact = market.expected_wealth(1)
+    worth = market.endowment_of(1).worth(market.fundamental_values()[0])
+    assert exact == worth * (1 + market.interest_in(1)) ** market.paid_rounds
     assert rounded(exact, 3) == Fraction(wealth)
+
+
+def test_presets_of_a_double_auction_say_so() -> None:
+    named = {name for name in PRESETS if parameters(name).institution is Institution.DOUBLE_AUCTION}
+    assert named == {"ssw1988", "dlm2005", "khs2012-falling", "khs2012-flat"}
 
 
 def test_every_preset_says_what_is_uncertain_and_sets_every_key() -> None:

@@ -77,7 +77,7 @@ def test_dividend_draws_depend_on_seed_phase_and_round_alone() -> None:
 def test_dividend_draws_are_the_same_in_a_process_with_another_hash_seed() -> None:
     code = (
         "from markets.parameters import MarketParameters as M; "
-        "print([str(M.from_config({}).dividends.draw('abc', 'paid', n)) for n in range(20)])"
+        "print([str(M.from_config({}).dividends_in(1).draw('abc', 'paid', n)) for n in range(20)])"
     )
     told = {
         subprocess.run(
@@ -89,7 +89,7 @@ def test_dividend_draws_are_the_same_in_a_process_with_another_hash_seed() -> No
         ).stdout
         for seed in ("1", "2")
     }
-    assert told == {f"{[str(PARAMETERS.dividends.draw('abc', 'paid', n)) for n in range(20)]}\n"}
+    assert told == {f"{[str(PARAMETERS.dividends_in(1).draw('abc', 'paid', n)) for n in range(20)]}\n"}
 
 
 def test_dividend_odds_follow_the_weights() -> None:

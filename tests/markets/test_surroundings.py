@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from markets.accounts import Account
 from markets.live import Desk, react
 from markets.parameters import MarketParameters, ParameterError
 
@@ -49,9 +48,7 @@ def test_a_completion_address_is_one_of_the_web_or_refused(address: str) -> None
 
 def test_a_message_for_another_round_orders_nothing_in_this_one() -> None:
     parameters = MarketParameters.from_config({})
-    desk = Desk(
-        trader=1, account=Account(parameters.endowment_cash, 4), rules=parameters.order_rules, round=3
-    )
+    desk = Desk(trader=1, account=parameters.endowment_of(1), rules=parameters.order_rules, round=3)
     late = {"type": "place", "side": "buy", "quantity": 1, "limit": "14", "ref": "a", "round": 2}
     reaction = react(late, desk, order_id=1)
     assert (reaction.placed, reaction.frame["reasons"][0]["code"]) == (None, "closed")

@@ -19,10 +19,19 @@ EXPORT = {"app": "call_market", "function_name": "custom_export_traders"}
     [
         ({"paid_rounds": 0}, "paid_rounds must be a whole number"),
         ({"practice_rounds": 10, "paid_rounds": 51}, "must together be at most 60, were 61."),
+        (
+            {"practice_rounds": 0, "paid_rounds": 31, "paid_markets": 2},
+            "must together be at most 60, were 62.",
+        ),
+        ({"endowment_cash": "10, 20", "endowment_shares": "2, 1"}, "must be a multiple of 2, was 3."),
+        ({"interest_rate": "0.05; 0.10"}, "interest_rate must be the same for all rounds, or have 5 parts"),
         ({"endowment_cash": "a lot"}, "endowment_cash must be a"),
         ({"dividends": "0.40", "dividend_weights": "1, 1"}, "dividend_weights must be one weight for each"),
         ({"price_selection": "auctioneer"}, "price_selection must be one of midpoint"),
-        ({"forecast_horizons": "0, 1, 2, 3, 4, 5, 6, 7, 8"}, "forecast_horizons must be at most 8 numbers"),
+        (
+            {"forecast_horizons": ", ".join(map(str, range(16)))},
+            "forecast_horizons must be at most 15 numbers",
+        ),
         ({"institution": "double_auction"}, "institution must be call_market in this session's apps"),
         ({"traders_per_market": 2}, "must be a multiple of 2, was 3."),
         (

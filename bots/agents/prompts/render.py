@@ -13,7 +13,7 @@ from string import Template
 from typing import Literal
 
 from bots.agents.rules import expected_dividend, order_text
-from bots.domain.market import MarketRules, MarketView, OwnRound, PastRound
+from bots.domain.market import DividendOutcome, MarketRules, MarketView, OwnRound, PastRound
 from bots.domain.ports import Remembered, Situation
 
 NumberForm = Literal["number", "text", "integer"]
@@ -42,7 +42,7 @@ def system_prompt(market: MarketRules) -> str:
         length=_length(market),
         endowment_cash=_amount(market.endowment_cash),
         endowment_shares=market.endowment_shares,
-        interest_percent=_number(market.interest_rate * 100),
+        interest=_interest(market),
         dividends=_dividends(market),
         buy_back=_amount(market.buy_back),
         fundamental=_fundamental(market),
@@ -68,7 +68,7 @@ def page_prompt(situation: Situation, numbers: NumberForm = "number") -> str:
         time="" if seconds is None else _say("time", "timed", seconds=seconds),
         history=_history(view),
         account=_account(view),
-        memory=_memory(situation.memory),
+        memory=_memory(situation.memory, several=view.market.paid_markets > 1),
         price_form=_say("price_form", numbers),
         cancel=_say("cancel", "possible") if view.open_orders else "",
         wanted="\n".join(_wanted(view)),
@@ -88,24 +88,46 @@ def _others(count: int) -> str:
 
 
 def _length(market: MarketRules) -> str:
-    return _say(
+    told = _say(
         "length",
         "practice" if market.practice_rounds else "no_practice",
         practice_rounds=market.practice_rounds,
         paid_rounds=market.paid_rounds,
     )
+    if market.paid_markets == 1:
+        return told
+    markets = _say("length", "markets", markets=market.paid_markets, paid_rounds=market.paid_rounds)
+    return f"{told}\n{markets}"
+
+
+def _interest(market: MarketRules) -> str:
+    if market.interest_by_round is None:
+        return _say("interest", "same", percent=_number(market.interest_rate * 100))
+    rates = [
+        _say("interest", "round", percent=_number(rate * 100), round=number)
+        for number, rate in enumerate(market.interest_by_round, start=1)
+    ]
+    return _say("interest", "by_round", rates=", ".join(rates))
 
 
 def _dividends(market: MarketRules) -> str:
+    if market.dividends_by_round is not None:
+        rounds = [
+            _say("dividends", "round", outcomes=_outcomes(outcomes), round=number)
+            for number, outcomes in enumerate(market.dividends_by_round, start=1)
+        ]
+        return _say("dividends", "by_round", rounds="; ".join(rounds))
     if len(market.dividends) == 1:
         return _say("dividends", "one", amount=_amount(market.dividends[0].amount))
-    weights = sum(outcome.weight for outcome in market.dividends)
-    outcomes = [
+    outcomes, expected = _outcomes(market.dividends), _amount(expected_dividend(market))
+    return _say("dividends", "several", outcomes=outcomes, expected=expected)
+
+
+def _outcomes(dividends: Sequence[DividendOutcome]) -> str:
+    weights = sum(outcome.weight for outcome in dividends)
+    return ", ".join(
         _say("dividends", "outcome", amount=_amount(one.amount), weight=one.weight, weights=weights)
-        for one in market.dividends
-    ]
-    return _say(
-        "dividends", "several", outcomes=", ".join(outcomes), expected=_amount(expected_dividend(market))
+        for one in dividends
     )
 
 
@@ -159,7 +181,10 @@ def _pay(market: MarketRules) -> str:
 def _round(view: MarketView) -> str:
     if view.round is None:
         return view.page
-    return _say("round", view.round.phase, number=view.round.number, of=view.round.of)
+    told = _say("round", view.round.phase, number=view.round.number, of=view.round.of)
+    if view.market.paid_markets == 1 or view.round.phase == "practice":
+        return told
+    return _say("round", "market", round=told, market=view.round.market, markets=view.market.paid_markets)
 
 
 def _history(view: MarketView) -> str:
@@ -211,13 +236,14 @@ def _account_lines(view: MarketView) -> Iterator[str]:
         yield _as_block("\n".join(given))
 
 
-def _memory(memory: Sequence[Remembered]) -> str:
+def _memory(memory: Sequence[Remembered], *, several: bool) -> str:
+    """Return the notes; where a session has several paid markets in a row, with the market of each."""
     if not memory:
         return _say("memory", "none")
-    return _say("memory", "some") + "\n" + _as_block("\n".join(map(_remembered, memory)))
+    return _say("memory", "some") + "\n" + _as_block("\n".join(_remembered(past, several) for past in memory))
 
 
-def _remembered(past: Remembered) -> str:
+def _remembered(past: Remembered, several: bool) -> str:
     notes = {
         "plan": past.plan,
         "insight": past.insight,
@@ -225,7 +251,9 @@ def _remembered(past: Remembered) -> str:
         "forecasts": "; ".join(past.forecasts),
     }
     lines = [_say("memory", key, text=_as_data(_clipped(text))) for key, text in notes.items() if text]
-    return "\n".join([_say("memory", "round", phase=past.phase, number=past.round), *lines])
+    when = "round_of_market" if several and past.phase == "paid" else "round"
+    told = _say("memory", when, phase=past.phase, number=past.round, market=past.market)
+    return "\n".join([told, *lines])
 
 
 def _wanted(view: MarketView) -> Iterator[str]:

@@ -53,8 +53,16 @@
     return priced.length ? priced[priced.length - 1].price : view.market.initial_price;
   }
 
+  const roundNumber = () => (view.round ? view.round.number : 1);
+
+  function interest() {
+    const byRound = view.market.interest_by_round;
+    return percent(byRound ? byRound[roundNumber() - 1] : view.market.interest_rate);
+  }
+
   function dividends() {
-    const outcomes = view.market.dividends;
+    const byRound = view.market.dividends_by_round;
+    const outcomes = byRound ? byRound[roundNumber() - 1] : view.market.dividends;
     const even = outcomes.every((outcome) => outcome.weight === outcomes[0].weight);
     const total = outcomes.reduce((sum, outcome) => sum + outcome.weight, 0);
     const words = outcomes.map(
@@ -65,7 +73,9 @@
 
   function roundText(round) {
     const phase = round.phase === "practice" ? "Practice round " : "Round ";
-    return phase + round.number + " of " + round.of;
+    const several = view.market.paid_markets > 1 && round.phase === "paid";
+    const market = several ? "Market " + round.market + " of " + view.market.paid_markets + " · " : "";
+    return market + phase + round.number + " of " + round.of;
   }
 
   /* What a data-show element shows. */
@@ -74,7 +84,7 @@
     "last-price-label": () => (view.history.some((past) => past.price !== null) ? "Last price" : "Reference price"),
     "last-price": () => money(lastPrice()),
     "dividends": dividends,
-    "interest-rate": () => percent(view.market.interest_rate) + " a round",
+    "interest-rate": () => interest() + " a round",
     "buy-back": () => money(view.market.buy_back),
     "cash": () => money(view.holdings.cash),
     "shares": () => String(view.holdings.shares),
@@ -95,6 +105,7 @@
     "final-buy-back": () => money(view.final.buy_back_income),
     "final-wealth": () => money(view.final.final_wealth),
     "final-forecasts": () => money(view.final.forecast_earnings),
+    "final-earlier": () => money(view.final.earlier_markets),
     "final-payoff": () => pay(view.final.payoff),
     "participation-fee": () => pay(view.market.participation_fee),
     "cash-per-unit": () => view.market.cash_per_currency_unit,

@@ -277,3 +277,34 @@ async def test_every_page_may_follow_the_one_before_it() -> None:
         before = view_of(page)
         page = await submit(session)
     check_flow(before, view_of(page))
+
+
+async def test_paid_markets_in_a_row_tell_each_trader_its_own_endowment_and_add_up_what_they_earned() -> None:
+    play = market(
+        practice_rounds=0,
+        paid_rounds=1,
+        paid_markets=2,
+        forecast_horizons="",
+        endowment_cash="10, 20",
+        endowment_shares="2, 1",
+        interest_rate="0.10",
+    )
+    sessions = [play.session(trader) for trader in (1, 2)]
+    pages = [await session.look() for session in sessions]
+    assert [view_of(page).market.endowment_shares for page in pages] == [2, 1]
+    seen: list[tuple[str, int]] = []
+    while pages[0].kind is not PageKind.END:
+        where = view_of(pages[0]).round
+        assert where is not None
+        seen.append((pages[0].name, where.market))
+        pages = [await submit(session) for session in sessions]
+        pages = [
+            (await session.wait(page, soon()) or page) if page.kind is PageKind.WAIT else page
+            for session, page in zip(sessions, pages, strict=True)
+        ]
+        pages = [await session.look() for session in sessions]
+    assert seen == [(page, m) for m in (1, 2) for page in ("phase_start", "trade", "results", "final")]
+    final = view_of(pages[1]).final
+    assert final is not None
+    assert final.earlier_markets > 20
+    assert final.payoff == PAY.in_currency(play.final(2).earlier + play.final(2).points)
