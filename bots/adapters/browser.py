@@ -10,6 +10,7 @@ import contextlib
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -23,8 +24,19 @@ from urllib3.exceptions import HTTPError
 from bots.adapters.guard import Guarded, environment_without_secrets
 from bots.domain.errors import SessionLost, UserMustMend
 
-_BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_BROWSERS: Final = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    # Where macOS and Windows keep programs that are not on the path.
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    r"C:\Program Files\Google\Chrome\Application\chrome.exe",
+    r"C:\Program Files (x86)\Google\Chrome\Application\chrome.exe",
+)
 _DRIVERS: Final = ("chromedriver", "chromium.chromedriver")
+_SCREENS: Final = {"DISPLAY", "WAYLAND_DISPLAY"}
 _READY: Final = re.compile(r"started successfully on port (\d+)")
 # The first keep the browser to itself, the next let hidden tabs run at full speed, the last keeps no page
 # alive that was left.
@@ -70,7 +82,7 @@ class BrowserSettings:
         Raises:
             UserMustMend: one of the two is not installed, or there is no screen to show it on.
         """
-        if headed and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        if headed and sys.platform == "linux" and not _SCREENS & os.environ.keys():
             raise UserMustMend(
                 "there is no screen to show the browser on",
                 where="--headed",
@@ -122,7 +134,8 @@ def _installed(what: str, names: Sequence[str]) -> Path:
     raise UserMustMend(
         f"{what} is not installed (looked for {', '.join(names)})",
         where="PATH",
-        mend="On Debian: apt-get install chromium chromium-driver.",
+        mend="On Debian and Ubuntu: apt-get install chromium chromium-driver. On macOS: brew install --cask "
+        "chromium chromedriver. Or play without a browser: --transport http.",
     )
 
 

@@ -22,10 +22,9 @@ import aiohttp
 from pydantic import SecretStr
 
 from bots.adapters.guard import Guarded, environment_without_secrets
+from bots.adapters.otree_environment import SHIPPED_PROJECT, otree_python
 from bots.domain.errors import UserMustMend
 
-REPOSITORY: Final = Path(__file__).resolve().parents[2]
-SHIPPED_PROJECT: Final = REPOSITORY / "otree_project"
 SERVE: Final = SHIPPED_PROJECT / "serve.py"
 _STOP_SECONDS: Final = 12.0  # for oTree to close and PostgreSQL to write out
 _REST_SECONDS: Final = 60.0  # a large session or export takes oTree that long
@@ -182,7 +181,7 @@ class ServerPlan:
         data_dir: folder that keeps its database; None: a throw-away one.
         host: address to listen on; 0.0.0.0 lets other machines in.
         port: 0 takes a free one.
-        python: interpreter of oTree's environment (the setting OTREE_PYTHON); None: .venv-otree beside us.
+        python: interpreter of oTree's environment (the setting OTREE_PYTHON); None: the one that was set up.
         env: variables for the server beside our own, such as OTREE_AUTH_LEVEL, OTREE_REST_KEY, DATABASE_URL.
         log: file to which all it writes is appended; None: dropped, but the last lines of a failed start.
         start_seconds: after which a server that does not answer has failed.
@@ -240,23 +239,6 @@ class OTreeServer:
         guarded, log = _spawn(plan)
         with guarded:
             yield _when_ready(plan, guarded, log)
-
-
-def otree_python(python: Path | None = None) -> Path:
-    """Return the interpreter of oTree's environment.
-
-    Raises:
-        UserMustMend: there is none.
-    """
-    place = Path("Scripts/python.exe") if sys.platform == "win32" else Path("bin/python")
-    found = python or REPOSITORY / ".venv-otree" / place
-    if not found.exists():
-        raise UserMustMend(
-            "the environment of the oTree server is missing",
-            where="OTREE_PYTHON" if python else str(found),
-            mend="Run `make setup`, or set OTREE_PYTHON to a Python that has otree_project/requirements.txt.",
-        )
-    return found
 
 
 def _spawn(plan: ServerPlan) -> tuple[Guarded, Path]:

@@ -142,13 +142,24 @@ def demo(
     practice_rounds: Annotated[int, typer.Option(min=0)] = 2,
     paid_rounds: Annotated[int, typer.Option(min=1)] = 5,
     data_dir: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("bot-data"),
+    transport: Annotated[
+        Transport, typer.Option(help="How bots reach their pages: in Chromium, or without a browser.")
+    ] = Transport.BROWSER,
     headed: Annotated[bool, typer.Option(help="Show the browser.")] = False,
 ) -> None:
     """Start the shipped market, let bots play a short session in it, show the result."""
     from bots.services.demo import Demo, run_demo
 
-    plan = Demo(model_name, participants, practice_rounds, paid_rounds, data_dir, headed)
+    plan = Demo(model_name, participants, practice_rounds, paid_rounds, data_dir, headed, transport)
     in_loop(lambda room: run_demo(plan, room))
+
+
+@app.command()
+def setup() -> None:
+    """Make the oTree server's environment where there is none, and look for a browser."""
+    from bots.services.setup import set_up
+
+    in_loop(set_up)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bots.adapters.otree_server import OTreeServer, ServerPlan, Table
-from bots.services.plan import RunPlan
+from bots.services.plan import RunPlan, Transport
 from bots.services.room import Room
 
 _STARTING = "Starting the oTree project on an embedded PostgreSQL …"
@@ -24,6 +24,7 @@ class Demo:
     paid_rounds: int
     data: Path
     headed: bool
+    transport: Transport
 
 
 async def run_demo(demo: Demo, room: Room) -> int:
@@ -38,8 +39,12 @@ async def run_demo(demo: Demo, room: Room) -> int:
         rounds = {"practice_rounds": demo.practice_rounds, "paid_rounds": demo.paid_rounds}
         session = await server.rest.create_session("demo", demo.participants, modified=rounds)
         url = f"{server.url}/SessionStartLinks/{session['code']}"
-        plan = RunPlan(url, demo.model, notes="demo", data=demo.data, headed=demo.headed)
+        plan = RunPlan(
+            url, demo.model, notes="demo", data=demo.data, headed=demo.headed, transport=demo.transport
+        )
         command = f"python -m bots.main {url} {demo.model} -m demo"
+        if demo.transport is not Transport.BROWSER:
+            command += f" --transport {demo.transport.value}"
         room.console.print(command, highlight=False, markup=False, soft_wrap=True)
         report = await run(plan, room)
         write_table(report.folder / "otree-wide.csv", await server.rest.export_wide(session["code"]))

@@ -89,7 +89,7 @@ def _settings(config: Path) -> Finding:
 
 
 def _otree_environment(environment: Mapping[str, str]) -> Finding:
-    from bots.adapters.otree_server import otree_python
+    from bots.adapters.otree_environment import otree_python
     from bots.services.demo import otree_python_of
 
     try:

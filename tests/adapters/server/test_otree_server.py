@@ -23,7 +23,8 @@ import pytest
 from pydantic import SecretStr
 
 from bots.adapters.links import read_links
-from bots.adapters.otree_server import SERVE, OTreeRest, OTreeServer, ServerPlan, otree_python
+from bots.adapters.otree_environment import otree_python
+from bots.adapters.otree_server import SERVE, OTreeRest, OTreeServer, ServerPlan
 from bots.domain.errors import UserMustMend
 from tests.adapters.server.quiz_project import APP, PASSWORD, REST_KEY, write_project
 from tests.fixtures_server import NEUTRAL

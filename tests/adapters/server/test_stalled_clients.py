@@ -11,7 +11,8 @@ import aiohttp
 import pytest
 
 from bots.adapters.links import read_links
-from bots.adapters.otree_server import SHIPPED_PROJECT, OTreeServer, otree_python
+from bots.adapters.otree_environment import SHIPPED_PROJECT, otree_python
+from bots.adapters.otree_server import OTreeServer
 
 pytestmark = pytest.mark.server
 
