@@ -40,6 +40,7 @@ from typing import Any, NoReturn
 import uvicorn
 from embedded_postgres import EmbeddedPostgres, Unusable
 from stalled_clients import ImpatientSocket, WholeRequests
+from watched_requests import WatchedRequests
 
 HERE = Path(__file__).resolve().parent
 CLOSE_SECONDS = 1.0  # for requests under way; the sockets of open browsers would never end by themselves
@@ -60,7 +61,8 @@ class WebServer(uvicorn.Server):
         from otree.asgi import app
 
         # log_config=None: oTree has set its own. One worker: oTree is one process by design.
-        super().__init__(uvicorn.Config(WholeRequests(app), log_config=None, workers=1, ws=ImpatientSocket))
+        inside = WholeRequests(WatchedRequests(app))
+        super().__init__(uvicorn.Config(inside, log_config=None, workers=1, ws=ImpatientSocket))
         self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import Mapping
@@ -56,7 +57,13 @@ async def _start(folder: Path, arguments: list[str], environment: Mapping[str, s
         sys.executable,
         *arguments,
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "140", **(environment or {})},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "PYTHONFAULTHANDLER": "1",
+            "COLUMNS": "140",
+            **(environment or {}),
+        },
         stdout=PIPE,
         stderr=STDOUT,
         start_new_session=True,
@@ -64,10 +71,15 @@ async def _start(folder: Path, arguments: list[str], environment: Mapping[str, s
 
 
 async def end(process: Process, folder: Path, seconds: float = 120) -> Ended:
-    """Wait for the command's end."""
-    output, _ = await asyncio.wait_for(process.communicate(), seconds)
+    """Wait for the command's end; one that does not end is made to say where it stands, and ended."""
+    reading = asyncio.create_task(process.communicate())
+    done, _ = await asyncio.wait({reading}, timeout=seconds)
+    if not done:
+        process.send_signal(signal.SIGABRT)
+    output = (await reading)[0].decode()
+    assert done, f"the command did not end within {seconds:g} s:\n{output}"
     assert process.returncode is not None
-    return Ended(process.returncode, output.decode(), folder)
+    return Ended(process.returncode, output, folder)
 
 
 async def run(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Ended:
