@@ -1,5 +1,7 @@
 """Run folders: `run-N`, its journal and manifest, and the line in `runs.metadata`.
 
+All but the journal is derived from it; `bots rebuild` makes it again.
+
 bot-data/debug-runs/            bot-data/production-runs/
     runs.metadata               one line a run
     run-7/
@@ -14,7 +16,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,11 +24,22 @@ from typing import Self
 from filelock import FileLock, Timeout
 from pydantic_core import PydanticSerializationError
 
-from bots.domain.errors import UserMustMend
-from bots.domain.records import EVENTS, ActSent, Event, RunEnded, RunManifest, RunStarted, SeatEnded
+from bots.domain.errors import RecordLost, UserMustMend
+from bots.domain.records import (
+    EVENTS,
+    ActSent,
+    Event,
+    RunDescribed,
+    RunEnded,
+    RunManifest,
+    RunStarted,
+    SeatEnded,
+)
 
 _RUN = re.compile(r"run-(\d+)\Z")
-_DURABLE = (ActSent, RunStarted, SeatEnded, RunEnded)
+_DURABLE = (ActSent, RunDescribed, RunStarted, SeatEnded, RunEnded)
+_RESERVE_BYTES = 128 * 1024  # more than a manifest and the end of a run take
+_force = getattr(os, "fdatasync", os.fsync)  # data and length, not times; not every system can
 
 
 def runs_folder(data: Path, *, production: bool) -> Path:
@@ -66,29 +79,71 @@ def _number(path: Path) -> int:
 
 
 class JournalWriter:
-    """Appends events to `journal.jsonl`.
+    """Appends events to `journal.jsonl`; one writer a file, as `run_locked` sees to.
 
     Every event reaches the operating system before `append` returns, so a killed process loses none; acts and
-    ends are forced to the disk as well, so a power cut loses no act that was sent.
+    ends are forced to the disk as well, so a power cut loses no act that was sent. While it is open it holds
+    some space in reserve, so that a run that ends on a full disk can still say so.
 
     Args:
         durable: force each act to the disk; without, only the run's end is, for runs that are played anew
             where they are cut short.
+        reserve: hold space in reserve.
+
+    Raises:
+        RecordLost: the file cannot be opened.
     """
 
-    def __init__(self, path: Path, *, durable: bool = True) -> None:
+    def __init__(self, path: Path, *, durable: bool = True, reserve: bool = True) -> None:
+        self._path = path
         self._durable = _DURABLE if durable else (RunEnded,)
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        self._reserve = path.with_name(".reserve") if durable and reserve else None
+        try:
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            if self._reserve:
+                self._reserve.write_bytes(os.urandom(_RESERVE_BYTES))
+        except OSError as error:
+            raise self._lost(error) from error
 
     def append(self, event: Event) -> None:
+        """Write one event through.
+
+        Raises:
+            RecordLost: it cannot be kept; the journal ends with the event before.
+        """
         line = _as_line(event)
+        try:
+            self._write(line)
+            if isinstance(event, self._durable):
+                _force(self._descriptor)
+        except OSError as error:
+            raise self._lost(error) from error
+
+    def _write(self, line: bytes) -> None:
         written = 0
-        while written < len(line):
-            written += os.write(self._descriptor, line[written:])
-        if isinstance(event, self._durable):
-            os.fsync(self._descriptor)
+        try:
+            while written < len(line):
+                written += os.write(self._descriptor, line[written:])
+        except OSError:
+            # Half a line would spoil the next one.
+            os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
+            raise
+
+    def _lost(self, error: OSError) -> RecordLost:
+        self._free_reserve()
+        return RecordLost(
+            f"it can no longer be written ({error.strerror or error}), and nothing is sent that is not in it",
+            where=str(self._path),
+            mend=f"Free space or mend the disk, then go on with: bots resume {self._path.parent}",
+        )
+
+    def _free_reserve(self) -> None:
+        if self._reserve:
+            with suppress(OSError):
+                self._reserve.unlink(missing_ok=True)
 
     def close(self) -> None:
+        self._free_reserve()
         os.close(self._descriptor)
 
     def __enter__(self) -> Self:
@@ -163,10 +218,29 @@ def run_locked(folder: Path) -> Iterator[None]:
             where=str(folder),
             mend="Wait until it ends, or end it, then try again.",
         ) from None
+    except OSError as error:
+        raise UserMustMend(
+            f"it cannot be locked for this process ({error.strerror or error})",
+            where=str(folder),
+            mend="Make the folder writable, or copy it to a place that is.",
+        ) from error
     try:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def written_in(folder: Path) -> Iterator[None]:
+    """Turn a folder that cannot be written to into what the user must mend."""
+    try:
+        yield
+    except OSError as error:
+        raise UserMustMend(
+            f"it cannot be written ({error.strerror or error})",
+            where=str(error.filename or folder),
+            mend="Free space there or make it writable, then try again.",
+        ) from error
 
 
 def write_manifest(folder: Path, manifest: RunManifest) -> None:
@@ -194,11 +268,16 @@ def read_manifest(folder: Path) -> RunManifest:
 def replace_file(path: Path, text: str) -> None:
     """Write a file so that a reader, or a crash, sees the old text or the new one and nothing between."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with draft.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    draft.replace(path)
+    try:
+        with draft.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
 
 
 def metadata_line(manifest: RunManifest) -> str:
@@ -217,6 +296,12 @@ def metadata_line(manifest: RunManifest) -> str:
 
 def _one_field(text: str) -> str:
     return " ".join(text.replace("|", "¦").split())
+
+
+def has_metadata(runs: Path, manifest: RunManifest) -> bool:
+    """Tell whether the run's line stands in `runs.metadata`."""
+    path = runs / "runs.metadata"
+    return path.exists() and metadata_line(manifest) in path.read_text(encoding="utf-8", errors="replace")
 
 
 def append_metadata(runs: Path, manifest: RunManifest) -> None:

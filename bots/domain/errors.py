@@ -2,6 +2,7 @@
 
     BotsError
     ├── UserMustMend          the user must fix this before the run can start     exit code 2
+    │   └── RecordLost        … or can go on: its journal can no longer be written
     ├── SeatError             one seat failed; the others trade on                exit code 3
     │   ├── UnexpectedPage    a page the page flow does not allow there
     │   ├── PageOverdue       a page that never came, or never went on
@@ -35,6 +36,10 @@ class UserMustMend(BotsError):
         self.what = what
         self.where = where
         self.mend = mend
+
+
+class RecordLost(UserMustMend):
+    """An event cannot be kept. What is not on record is not sent, so the run ends here and can be resumed."""
 
 
 class SeatError(BotsError):

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bots.domain.errors import SeatError
+from bots.domain.errors import RecordLost, SeatError
 from bots.domain.ports import Clock, RunStore
 from bots.domain.records import (
     RunEnded,
@@ -55,10 +55,11 @@ class SeatEnd:
 
 @dataclass(frozen=True, slots=True)
 class RunEnd:
-    """How a run ended; one entry a seat, by seat number."""
+    """How and when (UTC) a run ended; one entry a seat, by seat number."""
 
     outcome: RunOutcome
     seats: Mapping[int, SeatEnd]
+    at: datetime
     reason: str = ""
 
 
@@ -78,6 +79,9 @@ async def run_experiment(
 
     Returns:
         The end of the run, already in the store.
+
+    Raises:
+        RecordLost: the store cannot keep an event. All seats are left; the store has no end of the run.
     """
     ends: dict[int, SeatEnd] = {}
 
@@ -96,19 +100,26 @@ async def run_experiment(
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled() and (lost := task.exception()):
+            raise lost
     for seat in seats:
         if seat.number not in ends:
             ended(seat, SeatEnd(cut or SeatOutcome.INTERRUPTED))
-    end = _run_end(ends)
-    store.append(RunEnded(at=clock.now(), outcome=end.outcome, reason=end.reason))
+    end = _run_end(ends, clock.now())
+    store.append(RunEnded(at=end.at, outcome=end.outcome, reason=end.reason))
     return end
 
 
 async def _play_to_end(play: Play, seat: Seat) -> SeatEnd:
     try:
         await play(seat)
+    except RecordLost:
+        raise
     except SeatError as error:
         return SeatEnd(SeatOutcome.FAILED, f"{type(error).__name__}: {error}")
+    except MemoryError:
+        return SeatEnd(SeatOutcome.FAILED, "the machine had no memory left for this seat")
     except Exception as error:  # noqa: BLE001 - a bug is told in full and ends this seat alone
         _log.exception("seat %s (%s) ended on a bug", seat.number, seat.trader)
         return SeatEnd(SeatOutcome.FAILED, f"bug: {type(error).__name__}: {error}")
@@ -118,8 +129,11 @@ async def _play_to_end(play: Play, seat: Seat) -> SeatEnd:
 async def _first_of(
     tasks: Sequence[asyncio.Task[None]], stop: asyncio.Event, *, seconds: float
 ) -> SeatOutcome | None:
-    """Wait for all tasks, the stop or the deadline; return how what is unfinished was cut short, or None."""
-    everyone = asyncio.create_task(asyncio.wait(tasks))
+    """Wait for all tasks, the stop or the deadline; return how what is unfinished was cut short, or None.
+
+    A task that raises ends the wait at once: only a store that can keep nothing does that.
+    """
+    everyone = asyncio.create_task(asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION))
     stopped = asyncio.create_task(stop.wait())
     try:
         done, _ = await asyncio.wait(
@@ -140,16 +154,16 @@ _WORST_FIRST = (
 )
 
 
-def _run_end(ends: Mapping[int, SeatEnd]) -> RunEnd:
+def _run_end(ends: Mapping[int, SeatEnd], at: datetime) -> RunEnd:
     outcomes = [end.outcome for end in ends.values()]
     for seat_outcome, run_outcome in _WORST_FIRST:
         if seat_outcome in outcomes:
             count = outcomes.count(seat_outcome)
-            return RunEnd(run_outcome, ends, f"{count} of {len(outcomes)} seats {seat_outcome.value}")
-    return RunEnd(RunOutcome.FINISHED, ends)
+            return RunEnd(run_outcome, ends, at, f"{count} of {len(outcomes)} seats {seat_outcome.value}")
+    return RunEnd(RunOutcome.FINISHED, ends, at)
 
 
-def manifest_at_end(manifest: RunManifest, end: RunEnd, at: datetime) -> RunManifest:
+def manifest_at_end(manifest: RunManifest, end: RunEnd) -> RunManifest:
     """Return a run's manifest once it has ended; seats that ended in an earlier part stay as they were."""
     unplayed = SeatOutcome.INTERRUPTED if end.outcome is RunOutcome.INTERRUPTED else SeatOutcome.FAILED
 
@@ -161,7 +175,7 @@ def manifest_at_end(manifest: RunManifest, end: RunEnd, at: datetime) -> RunMani
 
     return manifest.model_copy(
         update={
-            "ended": at,
+            "ended": end.at,
             "outcome": end.outcome,
             "reason": end.reason,
             "seats": tuple(map(ended, manifest.seats)),

@@ -52,12 +52,97 @@ class Usage(Value):
     cost_usd: Decimal | None = None
 
 
+class SeatRecord(Value):
+    """One bot's seat in the manifest."""
+
+    seat: int
+    participant: str
+    trader: str
+    asked: str = ""  # the name the user gave, by which the trader is found again
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    seed: int
+    outcome: SeatOutcome = SeatOutcome.RUNNING
+    reason: str = ""
+
+
+class ModelUse(Value):
+    """What one model was asked and used in a run.
+
+    Attributes:
+        model: as asked for.
+        served: models that answered, as their providers name them.
+        unanswered: requests that brought no reply.
+        uncounted: replies whose tokens are not known and so not in the sums.
+        cost_usd: of the replies whose price is known; None where none is.
+        unpriced: replies whose price is not known.
+        seconds: from request to reply, summed over replies.
+    """
+
+    model: str
+    served: tuple[str, ...] = ()
+    requests: int
+    unanswered: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    uncounted: int = 0
+    cost_usd: Decimal | None = None
+    unpriced: int = 0
+    seconds: float = 0.0
+
+
+class RunManifest(Value):
+    """What was run, with what, and how it ended; `manifest.json` of a run folder."""
+
+    version: int = JOURNAL_VERSION
+    run: int
+    run_id: str  # unique among all runs; part of every ref sent to the server
+    production: bool
+    notes: str
+    url: str
+    model: str
+    command: tuple[str, ...]
+    started: datetime
+    resumed: tuple[datetime, ...] = ()
+    ended: datetime | None = None
+    outcome: RunOutcome = RunOutcome.RUNNING
+    reason: str = ""
+    subjects: int  # participant links of the session
+    bots: int
+    timeout_minutes: float
+    fallback: str
+    transport: str = "browser"
+    seed: int
+    seats: tuple[SeatRecord, ...]
+    packages: dict[str, str] = Field(default_factory=dict)
+    git: dict[str, Any] = Field(default_factory=dict)  # commit, dirty
+    machine: dict[str, Any] = Field(default_factory=dict)
+    configuration: dict[str, Any] = Field(default_factory=dict)  # as resolved; never a key
+    server: dict[str, Any] = Field(default_factory=dict)  # oTree's version, session and its configuration
+    max_tokens: int | None = None  # limits of the whole run; None for none
+    max_cost_usd: Decimal | None = None
+    prices: str = ""  # name and version of the price table
+    prompts: str = ""  # hash of the prompts' texts
+    models: tuple[ModelUse, ...] = ()
+    over_budget: int = 0  # decisions that a limit left to the fallback
+
+
 class _Event(Value):
     at: datetime  # UTC
 
 
 class _SeatEvent(_Event):
     seat: int  # 1 is the first link of the run's bots
+
+
+class RunDescribed(_Event):
+    """The first event of a run: all that its other files say and the later events do not."""
+
+    event: Literal["run_described"] = "run_described"
+    version: int = JOURNAL_VERSION
+    manifest: RunManifest  # as it was when the run began
+    links: dict[int, str]  # of all participants of the session, by their number; none in process
 
 
 class RunStarted(_Event):
@@ -202,7 +287,8 @@ class RunEnded(_Event):
 
 
 Event = Annotated[
-    RunStarted
+    RunDescribed
+    | RunStarted
     | RunResumed
     | SeatOpened
     | PageSeen
@@ -248,78 +334,3 @@ def parse_journal(text: str) -> Journal:
                 f"journal line {number} is no event of version {JOURNAL_VERSION}: {error}"
             ) from error
     return Journal(tuple(events), torn=False)
-
-
-class SeatRecord(Value):
-    """One bot's seat in the manifest."""
-
-    seat: int
-    participant: str
-    trader: str
-    asked: str = ""  # the name the user gave, by which the trader is found again
-    parameters: dict[str, Any] = Field(default_factory=dict)
-    seed: int
-    outcome: SeatOutcome = SeatOutcome.RUNNING
-    reason: str = ""
-
-
-class ModelUse(Value):
-    """What one model was asked and used in a run.
-
-    Attributes:
-        model: as asked for.
-        served: models that answered, as their providers name them.
-        unanswered: requests that brought no reply.
-        uncounted: replies whose tokens are not known and so not in the sums.
-        cost_usd: of the replies whose price is known; None where none is.
-        unpriced: replies whose price is not known.
-        seconds: from request to reply, summed over replies.
-    """
-
-    model: str
-    served: tuple[str, ...] = ()
-    requests: int
-    unanswered: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cached_tokens: int = 0
-    reasoning_tokens: int = 0
-    uncounted: int = 0
-    cost_usd: Decimal | None = None
-    unpriced: int = 0
-    seconds: float = 0.0
-
-
-class RunManifest(Value):
-    """What was run, with what, and how it ended; `manifest.json` of a run folder."""
-
-    version: int = JOURNAL_VERSION
-    run: int
-    run_id: str  # unique among all runs; part of every ref sent to the server
-    production: bool
-    notes: str
-    url: str
-    model: str
-    command: tuple[str, ...]
-    started: datetime
-    resumed: tuple[datetime, ...] = ()
-    ended: datetime | None = None
-    outcome: RunOutcome = RunOutcome.RUNNING
-    reason: str = ""
-    subjects: int  # participant links of the session
-    bots: int
-    timeout_minutes: float
-    fallback: str
-    transport: str = "browser"
-    seed: int
-    seats: tuple[SeatRecord, ...]
-    packages: dict[str, str] = Field(default_factory=dict)
-    git: dict[str, Any] = Field(default_factory=dict)  # commit, dirty
-    machine: dict[str, Any] = Field(default_factory=dict)
-    configuration: dict[str, Any] = Field(default_factory=dict)
-    max_tokens: int | None = None  # limits of the whole run; None for none
-    max_cost_usd: Decimal | None = None
-    prices: str = ""  # name and version of the price table
-    prompts: str = ""  # hash of the prompts' texts
-    models: tuple[ModelUse, ...] = ()
-    over_budget: int = 0  # decisions that a limit left to the fallback

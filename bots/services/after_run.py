@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -29,20 +30,21 @@ def show_and_draw(console: Console, report: RunReport) -> None:
     console.print(f"Run {report.end.outcome.value}{reason}", highlight=False, markup=False)
     console.print(f"Run folder: {report.folder}", highlight=False, markup=False, soft_wrap=True)
     if rounds:
-        figure = price_and_volume(rounds, report.folder)[0]
-        console.print(f"Figure:     {figure}", highlight=False, markup=False, soft_wrap=True)
-    _write_report(console, report.folder)
+        _make(console, "Figure", report.folder, lambda: price_and_volume(rounds, report.folder)[0])
+    _make(console, "Report", report.folder, lambda: _report(report.folder))
 
 
-def _write_report(console: Console, folder: Path) -> None:
-    """Write the run's report; whatever goes wrong there is told, and the run is as good as before."""
+def _report(folder: Path) -> Path:
+    from bots.analysis.report import write_report
+    from bots.analysis.runs import open_run
+
+    return write_report([open_run(folder)], folder / "report.html")[0]
+
+
+def _make(console: Console, what: str, folder: Path, make: Callable[[], Path]) -> None:
+    """Make a file; whatever goes wrong is told, and the run is as good as before."""
     try:
-        from bots.analysis.report import write_report
-        from bots.analysis.runs import open_run
-
-        file = write_report([open_run(folder)], folder / "report.html")[0]
-    except Exception as error:  # noqa: BLE001 - the run is over and kept; its report can be made again
-        told = f"Warning: no report ({type(error).__name__}: {error}). Try: bots report {folder}"
-        console.print(told, highlight=False, markup=False, soft_wrap=True)
-    else:
-        console.print(f"Report:     {file}", highlight=False, markup=False, soft_wrap=True)
+        told = f"{what}:".ljust(12) + str(make())
+    except Exception as error:  # noqa: BLE001 - the run is over and kept; all its files can be made again
+        told = f"Warning: no {what.lower()} ({type(error).__name__}: {error}). Try: bots rebuild {folder}"
+    console.print(told, highlight=False, markup=False, soft_wrap=True)

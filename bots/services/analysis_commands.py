@@ -1,4 +1,4 @@
-"""The verbs that read runs and prices: measures, report, export, show, codebook."""
+"""The verbs that read runs and prices: measures, report, export, show, rebuild, codebook."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Reference(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the console script."""
-    for verb in (measures, report, export, show, codebook):
+    for verb in (measures, report, export, show, rebuild, codebook):
         app.command()(verb)
 
 
@@ -109,6 +109,16 @@ def show(
         show_run(console, opened)
     else:
         show_decisions(console, opened, seat, round_)
+
+
+def rebuild(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder with its journal.")],
+) -> None:
+    """Make every file of a run again from its journal: manifest, links, metadata line, figures, report."""
+    from bots.services.rebuild import rebuild as rebuild_run
+
+    for file in rebuild_run(run):
+        typer.echo(file)
 
 
 def codebook(

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from bots.adapters.clock import SystemClock
 from bots.adapters.links import ParticipantLink, read_links_file
 from bots.adapters.models.catalogue import Catalogue, load_catalogue
-from bots.adapters.run_folder import JournalWriter, mend_journal, read_manifest, run_locked, write_manifest
+from bots.adapters.run_folder import (
+    JournalWriter,
+    mend_journal,
+    read_manifest,
+    run_locked,
+    write_manifest,
+    written_in,
+)
 from bots.agents.past import Past
 from bots.analysis.run_data import read_journal
+from bots.analysis.run_manifest import description
 from bots.domain.errors import UserMustMend
 from bots.domain.experiment import Seat
 from bots.domain.records import Event, RunManifest, RunOutcome, RunResumed, SeatOutcome, SeatRecord
@@ -41,15 +50,17 @@ async def resume(
         events = _events(folder)
         prepared = _prepare(folder, manifest, events, room.environment, timeout_minutes, headed)
         clock = SystemClock()
-        torn = mend_journal(folder / "journal.jsonl")
-        with JournalWriter(folder / "journal.jsonl") as journal:
-            journal.append(RunResumed(at=clock.now(), torn=torn))
-        manifest = _running_again(manifest, prepared.seats, clock)
-        write_manifest(folder, manifest)
+        resumed = clock.now()
+        manifest = _running_again(manifest, prepared.seats, resumed)
+        with written_in(folder):
+            torn = mend_journal(folder / "journal.jsonl")
+            with JournalWriter(folder / "journal.jsonl") as journal:
+                journal.append(RunResumed(at=resumed, torn=torn))
+            write_manifest(folder, manifest)
         left = f"{len(prepared.seats)} of {len(manifest.seats)} seats"
         room.console.print(f"Run {manifest.run} goes on in {folder}: {left}", highlight=False, markup=False)
         if not prepared.seats:  # killed between its last seat's end and its own
-            return end_of_all_seats(manifest, folder, clock)
+            return end_of_all_seats(folder, clock)
         return await play_to_the_end(prepared, manifest, folder, clock, room)
 
 
@@ -74,13 +85,20 @@ def _over(folder: Path) -> UserMustMend:
 
 def _events(folder: Path) -> tuple[Event, ...]:
     try:
-        return read_journal(folder).events
+        events = read_journal(folder).events
     except (OSError, ValueError) as error:
         raise UserMustMend(
             f"its journal cannot be read ({error})",
             where=str(folder / "journal.jsonl"),
             mend="Restore the file from a copy; what a crash cut short is recognised by itself.",
         ) from error
+    if description(events) is None:
+        raise UserMustMend(
+            "its journal does not begin with what the run is",
+            where=str(folder / "journal.jsonl"),
+            mend="Resume it with the version that wrote it; manifest.json names the commit.",
+        )
+    return events
 
 
 def _prepare(
@@ -151,7 +169,7 @@ def _seat(record: SeatRecord, links: Mapping[str, ParticipantLink], folder: Path
     return Seat(record.seat, record.participant, link.url, record.trader, record.seed)
 
 
-def _running_again(manifest: RunManifest, seats: tuple[Seat, ...], clock: SystemClock) -> RunManifest:
+def _running_again(manifest: RunManifest, seats: tuple[Seat, ...], resumed: datetime) -> RunManifest:
     playing = {seat.number for seat in seats}
     records = tuple(
         record.model_copy(update={"outcome": SeatOutcome.RUNNING, "reason": ""})
@@ -164,7 +182,7 @@ def _running_again(manifest: RunManifest, seats: tuple[Seat, ...], clock: System
             "outcome": RunOutcome.RUNNING,
             "reason": "",
             "ended": None,
-            "resumed": (*manifest.resumed, clock.now()),
+            "resumed": (*manifest.resumed, resumed),
             "seats": records,
         }
     )

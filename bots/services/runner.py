@@ -5,12 +5,15 @@ Everything that the user may have to mend is checked before anything is started 
 
 from __future__ import annotations
 
+import logging
 import random
+import shutil
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -26,22 +29,26 @@ from bots.adapters.run_folder import (
     run_locked,
     runs_folder,
     write_manifest,
+    written_in,
 )
 from bots.adapters.web_driver import BrowserSettings
 from bots.agents.past import Past
 from bots.agents.prompts import texts_hash
 from bots.agents.trading_agents import Table, TradingAgent
 from bots.analysis.model_use import ModelMeter
-from bots.domain.experiment import RunEnd, Seat, manifest_at_end, run_experiment
+from bots.analysis.run_data import read_journal
+from bots.analysis.run_manifest import has_ended, manifest_of
+from bots.domain.errors import RecordLost, UserMustMend
+from bots.domain.experiment import RunEnd, Seat, run_experiment
 from bots.domain.ports import Clock, DecisionMaker
-from bots.domain.records import Event, RunManifest, RunOutcome, SeatRecord
+from bots.domain.records import Event, RunDescribed, RunEnded, RunManifest, RunOutcome, SeatRecord
 from bots.services.configuration import CONFIG
 from bots.services.live_view import shown
 from bots.services.local_model import with_local_model
 from bots.services.plan import RunPlan, links_for_bots
 from bots.services.progress import Progress
 from bots.services.room import Room
-from bots.services.surroundings import git_state, machine, package_versions
+from bots.services.surroundings import git_state, machine, package_versions, server_state
 from bots.services.traders import (
     Budget,
     Traders,
@@ -50,10 +57,13 @@ from bots.services.traders import (
     check_parameters,
     check_priced,
     check_ready,
+    configuration_of,
     make_fallback,
     spent_on,
 )
 from bots.services.transports import Entrance, browser_for, open_entrance
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,8 @@ class Prepared:
     makers: Mapping[int, DecisionMaker] = field(
         default_factory=dict
     )  # by seat number; in place of the spec's
+    configuration: Mapping[str, Any] = field(default_factory=dict)  # as resolved, for the record
+    server: Mapping[str, Any] = field(default_factory=dict)  # what the oTree server says of itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +100,8 @@ async def prepare(plan: RunPlan, environment: Mapping[str, str]) -> Prepared:
         UserMustMend: says what, where and how.
     """
     catalogue = load_catalogue(CONFIG / "models.toml")
-    links = await read_links(plan.url, credentials_of(environment))
+    credentials = credentials_of(environment)
+    links = await read_links(plan.url, credentials)
     chosen = links_for_bots(links.links, plan.num_bots)
     specs = assign(plan.model, len(chosen), plan.seed, catalogue)
     make_fallback(plan.fallback, plan.seed)
@@ -108,6 +121,8 @@ async def prepare(plan: RunPlan, environment: Mapping[str, str]) -> Prepared:
         {seat.number: spec for seat, spec in zip(seats, specs, strict=True)},
         catalogue,
         browser_for(plan.transport, headed=plan.headed),
+        configuration=configuration_of(plan, specs, catalogue, environment),
+        server=await server_state(links, credentials),
     )
 
 
@@ -128,43 +143,87 @@ async def run_prepared(prepared: Prepared, room: Room) -> RunReport:
     number, folder = create_run_folder(runs)
     clock = SystemClock()
     manifest = _manifest(prepared, number, clock)
-    write_manifest(folder, manifest)
-    append_metadata(runs, manifest)
-    write_links_file(folder / "bot-links.cfg", prepared.links)
+    try:
+        with written_in(folder):
+            _describe(prepared, manifest, folder, clock)
+    except UserMustMend:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     room.console.print(f"Run {number} is kept in {folder}", highlight=False, markup=False)
     with run_locked(folder):
         return await play_to_the_end(prepared, manifest, folder, clock, room)
 
 
+def _describe(prepared: Prepared, manifest: RunManifest, folder: Path, clock: Clock) -> None:
+    """Begin the journal with what the run is, and derive the other files from that."""
+    links = {link.number: link.url for link in prepared.links.links}
+    with JournalWriter(folder / "journal.jsonl") as journal:
+        journal.append(RunDescribed(at=clock.now(), manifest=manifest, links=links))
+    write_manifest(folder, manifest)
+    write_links_file(folder / "bot-links.cfg", prepared.links)
+    append_metadata(folder.parent, manifest)
+
+
 async def play_to_the_end(
     prepared: Prepared, manifest: RunManifest, folder: Path, clock: Clock, room: Room
 ) -> RunReport:
-    """Let the traders play, and write into the manifest how it ended, whatever happens."""
-    end = RunEnd(RunOutcome.INTERRUPTED, {}, "ended before the traders played")
-    meter = ModelMeter(prepared.earlier)
+    """Let the traders play, and write into the manifest how it ended, whatever happens.
+
+    Raises:
+        RecordLost: the run ended because nothing more can be kept.
+    """
     try:
-        end = await _play(prepared, manifest, folder, clock, room, meter)
+        end = await _play(prepared, manifest, folder, clock, room)
     except Exception as error:
-        end = RunEnd(RunOutcome.FAILED, {}, f"{type(error).__name__}: {error}")
+        told = str(error) if isinstance(error, UserMustMend) else f"{type(error).__name__}: {error}"
+        keep_end(folder, RunEnd(RunOutcome.FAILED, {}, clock.now(), told))
         raise
-    finally:
-        manifest = manifest_at_end(manifest, end, clock.now())
-        used = {"models": meter.uses, "over_budget": meter.over_budget}
-        write_manifest(folder, manifest.model_copy(update=used))
+    except BaseException:
+        keep_end(folder, RunEnd(RunOutcome.INTERRUPTED, {}, clock.now(), "ended before its traders could"))
+        raise
+    write_end(folder)
     return RunReport(folder, end)
 
 
-def end_of_all_seats(manifest: RunManifest, folder: Path, clock: Clock) -> RunReport:
+def keep_end(folder: Path, end: RunEnd) -> None:
+    """Keep an end that no trader came to, as far as the disk lets us; one that is on record stands."""
+    try:
+        if not has_ended(read_journal(folder).events):
+            with JournalWriter(folder / "journal.jsonl", reserve=False) as journal:
+                journal.append(RunEnded(at=end.at, outcome=end.outcome, reason=end.reason))
+        write_end(folder)
+    except (RecordLost, OSError) as error:
+        _log.error("how the run ended could not be kept: %s", error)
+
+
+def write_end(folder: Path) -> None:
+    """Write into the manifest what the journal says of the run's end and its models.
+
+    Raises:
+        RecordLost: it cannot be written.
+    """
+    try:
+        write_manifest(folder, manifest_of(read_journal(folder).events))
+    except OSError as error:
+        raise RecordLost(
+            f"the run has ended, and how could not be written here ({error.strerror or error})",
+            where=str(folder / "manifest.json"),
+            mend=f"Free space or mend the disk; then: bots rebuild {folder}",
+        ) from error
+
+
+def end_of_all_seats(folder: Path, clock: Clock) -> RunReport:
     """Write that a run is finished whose seats all are."""
-    end = RunEnd(RunOutcome.FINISHED, {})
-    write_manifest(folder, manifest_at_end(manifest, end, clock.now()))
+    end = RunEnd(RunOutcome.FINISHED, {}, clock.now())
+    with JournalWriter(folder / "journal.jsonl") as journal:
+        journal.append(RunEnded(at=end.at, outcome=end.outcome))
+    write_end(folder)
     return RunReport(folder, end)
 
 
-async def _play(
-    prepared: Prepared, manifest: RunManifest, folder: Path, clock: Clock, room: Room, meter: ModelMeter
-) -> RunEnd:
+async def _play(prepared: Prepared, manifest: RunManifest, folder: Path, clock: Clock, room: Room) -> RunEnd:
     plan, title = prepared.plan, f"Run {manifest.run}: {manifest.model}"
+    meter = ModelMeter(prepared.earlier)
     until = clock.monotonic() + 60 * prepared.plan.timeout_minutes
     progress = Progress(prepared.seats, until, clock, title, meter)
     budget = Budget(plan.max_tokens, plan.max_cost_usd, spent_on(meter.uses))
@@ -225,6 +284,8 @@ def _manifest(prepared: Prepared, number: int, clock: Clock) -> RunManifest:
         packages=package_versions(),
         git=git_state(),
         machine=machine(),
+        configuration=dict(prepared.configuration),
+        server=dict(prepared.server),
     )
 
 

@@ -25,7 +25,7 @@ from bots.agents.trading_agents import Table, TradingAgent
 from bots.domain.errors import SessionLost
 from bots.domain.experiment import RunEnd, Seat, manifest_at_end, run_experiment
 from bots.domain.ports import Clock, DecisionMaker
-from bots.domain.records import Event, RunManifest, RunOutcome, SeatRecord
+from bots.domain.records import Event, RunDescribed, RunManifest, RunOutcome, SeatRecord
 from bots.domain.study import Cell
 from bots.services.study_plan import seats_of
 from bots.services.traders import TraderSpec, make_fallback
@@ -104,16 +104,18 @@ async def play_cell(
     manifest = _manifest(job, number, clock)
     write_manifest(folder, manifest)
     append_metadata(job.study.runs, manifest)
-    end = RunEnd(RunOutcome.INTERRUPTED, {}, "ended before the traders had played")
+    end: RunEnd | None = None
     try:
         with JournalWriter(folder / "journal.jsonl", durable=False) as journal:
+            journal.append(RunDescribed(at=clock.now(), manifest=manifest, links={}))
             table = _table(FanOut(journal, listen) if listen else FanOut(journal), clock, manifest)
             end = await play_market(job.cell, job.specs, build, table, stop)
     except Exception as error:
-        end = RunEnd(RunOutcome.FAILED, {}, f"{type(error).__name__}: {error}")
+        end = RunEnd(RunOutcome.FAILED, {}, clock.now(), f"{type(error).__name__}: {error}")
         raise
     finally:
-        write_manifest(folder, manifest_at_end(manifest, end, clock.now()))
+        cut = RunEnd(RunOutcome.INTERRUPTED, {}, clock.now(), "ended before the traders had played")
+        write_manifest(folder, manifest_at_end(manifest, end or cut))
     return CellDone(*job.cell.key, folder, end.outcome, end.reason)
 
 

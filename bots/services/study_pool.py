@@ -9,6 +9,9 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
+from typing import Final
+
+_LEFT_TO_THE_STUDY: Final = [getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)]
 
 
 @contextmanager
@@ -18,6 +21,8 @@ def processes(count: int) -> Iterator[Executor]:
         count, mp_context=multiprocessing.get_context("spawn"), initializer=_begin_worker
     )
     try:
+        with _deaf():
+            pool.submit(int)  # the first task starts all processes
         yield pool
     except BaseException:
         for child in multiprocessing.active_children():
@@ -27,11 +32,25 @@ def processes(count: int) -> Iterator[Executor]:
         pool.shutdown(cancel_futures=True)
 
 
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Start processes that hear no Ctrl-C before they know what to do at one."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _LEFT_TO_THE_STUDY)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin_worker() -> None:
     """Leave Ctrl-C and a closed terminal to the study's own process, and end when it does."""
-    for name in ("SIGINT", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for number in _LEFT_TO_THE_STUDY:
+        signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _LEFT_TO_THE_STUDY)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -1,7 +1,8 @@
-"""What a run ran on: package versions, commit, machine. For the manifest."""
+"""What a run ran on: package versions, commit, machine, oTree server. For the manifest."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import subprocess
@@ -10,19 +11,44 @@ from pathlib import Path
 from typing import Any
 
 import bots
+from bots.adapters.links import Credentials, SessionLinks
+from bots.adapters.otree_server import OTreeRest
+from bots.domain.errors import UserMustMend
 
-_PACKAGES = ("llm-trading-agents", "aiohttp", "pydantic", "pydantic-ai-slim", "selectolax", "selenium")
+_SERVER_SECONDS = 15.0  # for what is only noted
 
 
 def package_versions() -> dict[str, str]:
-    """Return the versions of what decides how a run behaves; packages that are not installed are left out."""
-    found = {"python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    """Return the version of Python and of every package installed beside it, by name."""
+    found = {one.name.lower(): one.version for one in metadata.distributions() if one.name}
+    return {"python": platform.python_version(), **dict(sorted(found.items()))}
+
+
+async def server_state(links: SessionLinks, credentials: Credentials) -> dict[str, Any]:
+    """Return {"url", "otree", "session", "config"}: the server's version, the session and its configuration.
+
+    What the server does not tell is left out, and "untold" says why. The REST key is sent only to a server
+    that asks for it.
+    """
+    url = links.links[0].url.partition("/InitializeParticipant/")[0]
+    state: dict[str, Any] = {"url": url} | ({"session": links.session_code} if links.session_code else {})
+    try:
+        async with asyncio.timeout(_SERVER_SECONDS):
+            try:
+                return state | await _told(OTreeRest(url), links.session_code)
+            except UserMustMend:
+                if credentials.rest_key is None:
+                    raise
+                return state | await _told(OTreeRest(url, credentials.rest_key), links.session_code)
+    except UserMustMend as error:
+        return state | {"untold": error.what}
+    except (TimeoutError, KeyError, TypeError) as error:
+        return state | {"untold": f"no answer as of oTree's REST interface ({type(error).__name__})"}
+
+
+async def _told(rest: OTreeRest, session: str | None) -> dict[str, Any]:
+    told: dict[str, Any] = {"otree": await rest.version()}
+    return told | ({"config": (await rest.get_session(session))["config"]} if session else {})
 
 
 def git_state() -> dict[str, Any]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 import random
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
@@ -33,6 +35,7 @@ from bots.domain.records import ModelUse, Usage
 
 if TYPE_CHECKING:
     from bots.adapters.models.providers import Line
+    from bots.services.plan import RunPlan
 
 __all__ = [
     "Budget",
@@ -42,6 +45,7 @@ __all__ = [
     "check_parameters",
     "check_priced",
     "check_ready",
+    "configuration_of",
     "load_catalogue",
     "make_fallback",
     "resolve",
@@ -191,6 +195,45 @@ async def check_parameters(specs: Iterable[TraderSpec], catalogue: Catalogue) ->
             await check(
                 spec.asked, entry, catalogue.providers[entry.provider], SystemClock(), catalogue.where
             )
+
+
+def configuration_of(
+    plan: RunPlan, specs: Iterable[TraderSpec], catalogue: Catalogue, environment: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the configuration as it was resolved, for the record: options, providers, models; no key.
+
+    Of settings that may be secret only the names of those that are set are told.
+    """
+    entries = {spec.asked: spec.model for spec in specs if spec.model is not None}
+    providers = {}
+    for name in sorted({entry.provider for entry in entries.values()}):
+        provider = catalogue.providers[name]
+        address = environment.get(provider.base_url_env or "") or provider.base_url
+        told = provider.model_dump(mode="json", exclude_none=True)
+        providers[name] = told | {
+            "base_url": without_user(address or ""),
+            "key_given": _key(provider, environment) is not None,
+        }
+    return {
+        "options": {
+            name: str(value) if isinstance(value, Path | Decimal) else value
+            for name, value in asdict(plan).items()
+        },
+        "models": {
+            asked: entry.model_dump(mode="json", exclude_none=True) for asked, entry in entries.items()
+        },
+        "providers": providers,
+        "proxy": without_user(environment.get("HTTPS_PROXY") or environment.get("https_proxy") or ""),
+    }
+
+
+def without_user(address: str) -> str:
+    """Return an address without the user and password that may stand in it."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return ""
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
 
 
 def spent_on(uses: Iterable[ModelUse]) -> Spent:

@@ -31,6 +31,13 @@ async def test_a_whole_run_is_kept_and_told(market_server: OTreeServer, tmp_path
     manifest = ended.manifest
     assert (manifest.outcome, manifest.subjects, manifest.bots) == (RunOutcome.FINISHED, 3, 3)
     assert {seat.outcome for seat in manifest.seats} == {SeatOutcome.FINISHED}
+    assert manifest.ended is not None
+    assert (manifest.started.tzname(), manifest.ended.tzname()) == ("UTC", "UTC")
+    assert (manifest.server["otree"], manifest.server["config"]["paid_rounds"]) == ("6.0.15", 2)
+    assert manifest.configuration["options"]["seed"] == 5
+    assert {"python", "aiohttp", "pydantic-ai-slim"} <= manifest.packages.keys()
+    assert manifest.git.keys() == {"commit", "dirty"}
+    assert manifest.machine["processors"] > 0
     assert ended.run == tmp_path / "bot-data" / "debug-runs" / "run-1"
     (line,) = (tmp_path / "bot-data" / "debug-runs" / "runs.metadata").read_text().splitlines()
     assert line.split(" | ")[1:] == ["1", "zero-intelligence", "3", "3", "three ¦ traders", url]
@@ -127,7 +134,7 @@ async def test_a_run_whose_time_is_over_is_saved_and_marked(
     assert any(isinstance(event, PageSeen) and event.kind == "wait" for event in ended.events)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_an_interrupted_run_says_so_and_leaves_no_process(
     market_server: OTreeServer, tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -22,10 +22,11 @@ import psutil
 import pytest
 from pydantic import SecretStr
 
-from bots.adapters.links import read_links
+from bots.adapters.links import Credentials, read_links
 from bots.adapters.otree_environment import otree_python
 from bots.adapters.otree_server import SERVE, OTreeRest, OTreeServer, ServerPlan
 from bots.domain.errors import UserMustMend
+from bots.services.surroundings import server_state
 from tests.adapters.server.quiz_project import APP, PASSWORD, REST_KEY, write_project
 from tests.fixtures_server import NEUTRAL
 
@@ -93,6 +94,30 @@ async def test_shipped_project_starts_and_its_first_page_answers(market_server: 
     async with page(found.links[0].url) as first:
         assert first.status == 200
         assert "otree-btn-next" in await first.text()
+
+
+async def test_a_run_records_what_the_server_says_of_itself_with_a_key_where_it_takes_one(
+    open_server: OTreeServer, closed_server: OTreeServer
+) -> None:
+    told, closed = await open_server.rest.create_session("quiz", 1), Credentials(SecretStr(REST_KEY))
+    links = await read_links(told["admin_url"])
+    hidden = await read_links(
+        f"{closed_server.url}/SessionStartLinks/{await closed_session(closed_server)}", closed
+    )
+
+    state = await server_state(links, Credentials())
+    with_key = await server_state(hidden, closed)
+    without = await server_state(hidden, Credentials())
+
+    assert (state["otree"], state["config"]["name"]) == ("6.0.15", "quiz")
+    assert with_key["config"]["name"] == "quiz"
+    assert with_key["session"] == without["session"]
+    assert "REST key" in without["untold"]
+    assert REST_KEY not in str(with_key)
+
+
+async def closed_session(server: OTreeServer) -> str:
+    return str((await server.rest.create_session("quiz", 1))["code"])
 
 
 async def test_exports_tell_where_participants_are(open_server: OTreeServer) -> None:
