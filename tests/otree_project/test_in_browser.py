@@ -17,8 +17,9 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 from bots.domain.market import MarketView
-from tests.otree_project.otree_process import PROJECT
-from tests.otree_project.otree_walker import Room
+from tests.otree_project.drawn import assert_drawn_as_told
+from tests.otree_project.otree_process import PROJECT, ROOT
+from tests.otree_project.otree_walker import Room, Walker
 
 pytestmark = [pytest.mark.server, pytest.mark.browser]
 
@@ -77,38 +78,6 @@ def texts(driver: webdriver.Chrome, selector: str) -> list[str]:
     """Return the visible texts of elements, white space made plain; in one step, as the page may change."""
     script = "return Array.from(document.querySelectorAll(arguments[0])).map(one => one.innerText)"
     return [" ".join(text.split()) for text in driver.execute_script(script, selector)]
-
-
-def attributes(driver: webdriver.Chrome, selector: str, name: str) -> list[str]:
-    """Return an attribute of each element."""
-    script = """
-        const [selector, name] = arguments;
-        return Array.from(document.querySelectorAll(selector)).map(one => one.getAttribute(name));
-    """
-    return [str(one) for one in driver.execute_script(script, selector, name)]
-
-
-def assert_drawn_as_told(driver: webdriver.Chrome) -> None:
-    """Check that what the page draws is what its data block says."""
-    view = data(driver)
-    assert view.holdings is not None
-    assert texts(driver, "[data-show=cash]") == [str(view.holdings.cash)]
-    assert texts(driver, "[data-show=shares]") == [str(view.holdings.shares)]
-    if view.holdings.cash_available != view.holdings.cash:
-        assert texts(driver, "[data-show=cash-available]") == [str(view.holdings.cash_available)]
-    points = "circle[data-price]"
-    assert attributes(driver, points, "data-price") == [
-        f"{past.price:f}" for past in view.history if past.price
-    ]
-    assert attributes(driver, points, "data-round") == [str(past.number) for past in view.history]
-    assert attributes(driver, "[data-volume]", "data-volume") == [str(past.volume) for past in view.history]
-    assert attributes(driver, "[data-forecast-value]", "data-round") == [
-        str(one.round) for one in view.forecasts
-    ]
-    assert attributes(driver, "[data-order]", "data-order") == [str(one.order_id) for one in view.open_orders]
-    for shown, order in zip(texts(driver, "[data-order]"), view.open_orders, strict=True):
-        assert shown.startswith(f"{order.side.value.capitalize()} {order.quantity} share")
-        assert str(order.limit) in shown
 
 
 def tab_to(driver: webdriver.Chrome, selector: str) -> WebElement:
@@ -226,41 +195,110 @@ async def test_timer_warns_before_it_ends_and_then_sends_the_page(
     WebDriverWait(chromium, 10).until(lambda here: texts(here, "#_otree-title") == ["Forecast"])
 
 
-WALK = ("consent", "instructions", "phase_start", "trade", "forecast", "results", "final", "payment")
+WALK = (
+    *(
+        "Consent",
+        "Instructions",
+        "Quiz",
+        "PhaseStart",
+        "Trade",
+        "Forecast",
+        "ClearMarket",
+        "Results",
+        "Final",
+    ),
+    *("PhaseStart", "Trade", "Forecast", "ClearMarket", "Results", "Final", "Debriefing", "Payment"),
+)
+WINDOWS = ((360, 740, "light"), (1280, 900, "dark"), (3840, 2160, "light"))
+AXE = (ROOT / "tests/vendor/axe-core/axe.min.js").read_text()
 
 
-async def test_every_page_fits_a_small_phone_asks_nobody_else_and_has_no_script_error(
+async def test_every_page_is_drawn_as_told_fits_every_window_and_breaks_no_rule_of_axe(
     chromium: webdriver.Chrome, otree_server: str, http: aiohttp.ClientSession
 ) -> None:
-    config = {**CONFIG, "paid_rounds": 1, "disclose_fundamental": True}
+    config = {
+        **CONFIG,
+        "practice_rounds": 1,
+        "paid_rounds": 1,
+        "disclose_fundamental": True,
+        "quiz": True,
+        "announce_computer_traders": False,
+        "ethics_reference": "IRB 2026-041",
+        "completion_url": "https://example.org/complete?cc=A1",
+        "dividends": "0, 0.40, 1",
+        "dividend_weights": "1, 1, 2",
+        "forecast_horizons": "0",
+        "phase_start_seconds": 600,
+    }
     room = await Room.create(http, otree_server, 2, **config)
-    size = {"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": True}
-    chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    me, other = room.walkers
     complaints(chromium)  # of earlier tests
+    seen: list[str] = []
     try:
-        for name in WALK:
-            if name == "results":
-                await room.all_reach("results")
-            await room.everybody(lambda walker, page=name: walker.reach(page))  # type: ignore[misc]
+        while not seen or seen[-1] != "Payment":
+            seen.append(me.page.name)
             visit(chromium, room)
-            assert_page_is_sound(chromium, otree_server)
+            if me.page.name == "Trade":
+                order = {"type": "place", "side": "buy", "quantity": 2, "limit": "15", "ref": "a"}
+                chromium.execute_script("liveSend(arguments[0])", order)
+                message(chromium, "Order placed")
+                await follow(other, "Trade")
+                await other.order("sell", 1, "14", "b")
+            for window in WINDOWS:
+                assert_page_is_sound(chromium, otree_server, window)
+            if me.page.name == "ClearMarket":
+                await follow(other, "ClearMarket")
+                await other.wait()
+                await me.open()
+            elif me.page.name != "Payment":
+                await me.submit(**ANSWERS.get(me.page.name, {}))
+        assert tuple(seen) == WALK
     finally:
         chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
-def assert_page_is_sound(driver: webdriver.Chrome, base: str) -> None:
-    """Check one page of the session in a window 360 px wide."""
-    assert data(driver).version == 1
-    assert driver.execute_script("return document.documentElement.scrollWidth") <= 360
+QUIZ = {"interest": "5.00", "dividends": "3.00", "buy_back": "14.00", "price": "14.00"}
+ANSWERS = {
+    "Consent": {"consent": "True"},
+    "Quiz": {f"quiz_{name}": f"{amount} cash" for name, amount in QUIZ.items()},
+    "Forecast": {"f0": "14.5"},
+}
+
+
+async def follow(walker: Walker, page: str) -> None:
+    """Let a trader come to a page; the last one at the wait page is sent on to the results."""
+    while walker.page.name != page and not (page == "ClearMarket" and walker.page.name == "Results"):
+        await walker.submit(**ANSWERS.get(walker.page.name, {}))
+
+
+def assert_page_is_sound(driver: webdriver.Chrome, base: str, window: tuple[int, int, str]) -> None:
+    """Check one page in one size of window and one colour scheme."""
+    width, height, scheme = window
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    media = [{"name": "prefers-color-scheme", "value": scheme}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+    where = f"{driver.title} at {width} px, {scheme}"
+    if driver.find_elements(By.ID, "market-view"):
+        assert_drawn_as_told(driver)
+    assert driver.execute_script("return document.documentElement.scrollWidth") <= width, where
     loaded: list[str] = driver.execute_script(
         "return performance.getEntriesByType('resource').map(one => one.name)"
     )
     assert [one for one in loaded if not one.startswith(base)] == []
-    assert driver.execute_script("return document.documentElement.lang") == "en"
-    assert driver.execute_script(
-        "return Array.from(document.querySelectorAll('#form input')).every(one => one.labels.length)"
-    )
+    assert violations(driver) == [], where
     assert complaints(driver) == []
+
+
+def violations(driver: webdriver.Chrome) -> list[str]:
+    """Return what axe-core finds wrong with the page as it is, one line an element."""
+    if not driver.execute_script("return 'axe' in window"):
+        driver.execute_script(AXE)
+    found: list[dict[str, Any]] = driver.execute_async_script(
+        "const done = arguments[0]; axe.run().then((result) => done(result.violations))"
+    )
+    return [f"{one['id']}: {node['html']} {node['failureSummary']}" for one in found for node in one["nodes"]]
 
 
 def complaints(driver: webdriver.Chrome) -> list[str]:
