@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NoReturn
 
@@ -16,7 +16,7 @@ from bots.domain.chat import Finish, Message, ModelFailed, Reply
 from bots.domain.errors import DecisionFailed, FailureKind, SeatError
 from bots.domain.market import Decision
 from bots.domain.pages import Act, Answer, Page, PageKind, SendLive
-from bots.domain.ports import DecisionMaker, Record, Situation
+from bots.domain.ports import DecisionMaker, PageDecider, PageSituation, Record, Situation
 from bots.domain.records import (
     ActAnswered,
     ActSent,
@@ -30,6 +30,8 @@ from bots.domain.records import (
     SeatEnded,
     SeatOpened,
 )
+
+_Deciding = Callable[[Record], Coroutine[Any, Any, Decision]]
 
 
 class RecordingOver(SeatError):
@@ -171,10 +173,12 @@ class RecordedSession:
             visit=str(self._visits),
             kind=PageKind(event.kind),
             location=event.location,
+            title=event.title,
             text=event.text,
             form=event.form,
             market=event.view,
             errors=event.errors,
+            live=event.live,
         )
         return self._page
 
@@ -264,10 +268,15 @@ class RecordedMaker:
         Raises:
             DecisionFailed: by what the replies hold, or as recorded where time or the provider ended it.
         """
+        return await self._on_recording(
+            situation.decision, lambda told: self._maker.decide(situation, deadline, told), record
+        )
+
+    async def _on_recording(self, name: str, decide: _Deciding, record: Record) -> Decision:
         self.stuck.clear()
-        self._model.begin(situation.decision)
-        recorded = self._recording.outcome(situation.decision)
-        decision, failed = await self._anew(situation, deadline, self._while_there_was_time(recorded, record))
+        self._model.begin(name)
+        recorded = self._recording.outcome(name)
+        decision, failed = await self._anew(decide, self._while_there_was_time(recorded, record))
         if recorded is None and self._live:
             raise DecisionFailed(FailureKind.UNAVAILABLE, "the recording holds no decision here")
         if recorded is None:
@@ -277,7 +286,7 @@ class RecordedMaker:
             raise DecisionFailed(recorded.kind, recorded.reason)
         if decision is not None:
             return decision
-        no_reply = f"the recording has no reply for {situation.decision}"
+        no_reply = f"the recording has no reply for {name}"
         if self._live:
             raise failed or DecisionFailed(FailureKind.UNAVAILABLE, no_reply)
         raise failed or RecordingOver(no_reply)
@@ -297,12 +306,10 @@ class RecordedMaker:
 
         return until_then
 
-    async def _anew(
-        self, situation: Situation, deadline: float, record: Record
-    ) -> tuple[Decision | None, DecisionFailed | None]:
+    async def _anew(self, decide: _Deciding, record: Record) -> tuple[Decision | None, DecisionFailed | None]:
         """Return the decision, or its failure, or neither where the model's replies end before."""
         self._model.stuck.clear()
-        deciding = asyncio.create_task(self._maker.decide(situation, deadline, record))
+        deciding = asyncio.create_task(decide(record))
         stuck = asyncio.create_task(self._model.stuck.wait())
         try:
             await asyncio.wait({deciding, stuck}, return_when=asyncio.FIRST_COMPLETED)
@@ -322,3 +329,34 @@ class RecordedMaker:
     ) -> bool:
         cut_short = decision is None and failed is None
         return cut_short or self._model.failed or recorded.kind is FailureKind.TIMEOUT
+
+
+class RecordedPageMaker(RecordedMaker):
+    """The same for a maker that also decides on pages outside markets."""
+
+    def __init__(
+        self,
+        recording: SeatRecording,
+        maker: DecisionMaker,
+        model: RecordedModel,
+        *,
+        pages: PageDecider,
+        live: bool = False,
+    ) -> None:
+        super().__init__(recording, maker, model, live=live)
+        self._pages = pages
+
+    async def answer(self, situation: PageSituation, deadline: float, record: Record) -> Decision:
+        """Decide on the recorded replies; otherwise as `decide`."""
+        return await self._on_recording(
+            situation.decision, lambda told: self._pages.answer(situation, deadline, told), record
+        )
+
+
+def recorded_maker(
+    recording: SeatRecording, maker: DecisionMaker, model: RecordedModel, *, live: bool = False
+) -> RecordedMaker:
+    """Return a maker that decides on a recording, on the pages on which `maker` does."""
+    if isinstance(maker, PageDecider):
+        return RecordedPageMaker(recording, maker, model, pages=maker, live=live)
+    return RecordedMaker(recording, maker, model, live=live)

@@ -1,13 +1,52 @@
-"""Plain answers to plain forms: what a trader sends where a page asks for nothing about the market."""
+"""Answers to forms that need no thought: what is sent where nobody, or nobody any more, decides on a page."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
-from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from enum import StrEnum
 
+from bots.agents.page_schema import NUMBERS, limits, step_of
+from bots.domain.market import Decision, PageMove
 from bots.domain.pages import Field, FieldKind, Form
+from bots.domain.ports import PageSituation, Record
 
 Values = Mapping[str, str | tuple[str, ...]]
+_SPAN = 100  # of random numbers where the page gives one limit or none
+_WORDS = "No answer."
+
+
+class FormAnswers(StrEnum):
+    """How a form is answered without thought."""
+
+    DEFAULT = "default"  # consent is given, the first choice taken, numbers are the smallest allowed
+    RANDOM = "random"  # each answer is drawn from those that the page accepts
+
+
+class UnthinkingAnswers:
+    """Answers pages without thought, by a rule or by draws of its own seed; a `PageDecider`.
+
+    From the second try on one page the answers are drawn: the same ones would be refused again.
+    """
+
+    def __init__(self, seed: int, manner: FormAnswers = FormAnswers.DEFAULT) -> None:
+        self._draw = random.Random(f"answers of {seed}")
+        self._manner = manner
+
+    @property
+    def name(self) -> str:
+        return f"{self._manner.value} answers"
+
+    async def answer(self, situation: PageSituation, deadline: float, record: Record) -> Decision:
+        """Decide at once."""
+        del deadline, record
+        form = situation.page.form or Form()
+        drawn = self._manner is FormAnswers.RANDOM or bool(situation.refused)
+        values = random_answers(form, self._draw) if drawn else plain_answers(form)
+        several = len(form.buttons) > 1
+        button = (self._draw.randrange(len(form.buttons)) if drawn else 0) if several else None
+        return Decision(move=PageMove(values=dict(values), button=button))
 
 
 def plain_answers(form: Form) -> Values:
@@ -17,6 +56,12 @@ def plain_answers(form: Form) -> Values:
     already holds stays. Optional fields and hidden ones are left as they are.
     """
     answers = {field.name: _answer(field) for field in form.fields if _needs_answer(field)}
+    return {name: answer for name, answer in answers.items() if answer is not None}
+
+
+def random_answers(form: Form, draw: random.Random) -> Values:
+    """Return an answer for every visible field, drawn evenly from those that the page accepts."""
+    answers = {field.name: _drawn(field, draw) for field in form.fields if field.kind is not FieldKind.HIDDEN}
     return {name: answer for name, answer in answers.items() if answer is not None}
 
 
@@ -31,16 +76,38 @@ def _answer(field: Field) -> str | tuple[str, ...] | None:
         return tuple(choice.value for choice in field.choices[:1])
     if field.kind is FieldKind.CHECKBOX:
         return next((choice.value for choice in field.choices), "1")
-    if field.kind in {FieldKind.INTEGER, FieldKind.DECIMAL, FieldKind.RANGE}:
+    if field.kind in NUMBERS:
         return field.value or _smallest(field)
     return field.value or "-"
 
 
+def _drawn(field: Field, draw: random.Random) -> str | tuple[str, ...] | None:
+    values = [choice.value for choice in field.choices]
+    if field.kind is FieldKind.CHOICE:
+        return draw.choice(values) if values else None
+    if field.kind is FieldKind.CHOICES:
+        least = 1 if field.required else 0
+        return tuple(draw.sample(values, draw.randint(min(least, len(values)), len(values))))
+    if field.kind is FieldKind.CHECKBOX:
+        ticked = field.required or draw.random() < 0.5
+        return (values[0] if values else "1") if ticked else ""
+    if field.kind in NUMBERS:
+        return _drawn_number(field, draw)
+    return _WORDS[: field.max_length] if field.required else ""
+
+
+def _drawn_number(field: Field, draw: random.Random) -> str:
+    least, most = limits(field)
+    low = least if least is not None else most - _SPAN if most is not None else Decimal(0)
+    high = most if most is not None else low + _SPAN
+    step = step_of(field) or (Decimal(1) if high - low >= 1 else Decimal("0.01"))
+    steps = int(((high - low) / step).to_integral_value(ROUND_FLOOR))
+    number = low + step * draw.randint(0, max(0, steps))
+    return f"{number.to_integral_value(ROUND_CEILING) if field.kind is FieldKind.INTEGER else number:f}"
+
+
 def _smallest(field: Field) -> str:
-    try:
-        smallest = Decimal(field.minimum) if field.minimum else Decimal(0)
-        largest = Decimal(field.maximum) if field.maximum else smallest.max(Decimal(0))
-    except InvalidOperation:
-        return "0"
-    value = min(smallest, largest)
-    return str(value.to_integral_value(ROUND_CEILING) if field.kind is FieldKind.INTEGER else value)
+    least, most = limits(field)
+    smallest = least if least is not None else Decimal(0)
+    value = smallest if most is None else min(smallest, most)
+    return f"{value.to_integral_value(ROUND_CEILING) if field.kind is FieldKind.INTEGER else value:f}"

@@ -9,16 +9,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from bots.agents.page_replies import page_schema, read_page_reply
 from bots.agents.prompts import NumberForm, again, page_prompt, system_prompt
+from bots.agents.prompts.pages import any_page_prompt, participant_prompt
 from bots.agents.replies import UnusableReply, read_reply, reply_schema, whole_text
 from bots.domain.chat import ChatModel, Finish, Message, ModelFailed, Reply
 from bots.domain.errors import DecisionFailed, FailureKind
 from bots.domain.market import Decision
-from bots.domain.ports import Clock, Record, Situation
+from bots.domain.ports import Clock, PageSituation, Record, Situation
 from bots.domain.records import ModelAsked, ModelReplied
 
 _LONGEST_PAUSE = 8.0
@@ -48,11 +50,12 @@ class Manner:
 class _Talk:
     """One decision on its way: what has been said, how often the model was asked."""
 
-    situation: Situation
+    situation: Situation | PageSituation
     deadline: float
     record: Record
     schema: Mapping[str, Any]
     messages: list[Message]
+    read: Callable[[str], Decision]  # raises UnusableReply
     attempt: int = 0
     recorded: int = 0  # messages that stand in the journal already
     faults: tuple[str, ...] = field(default=())
@@ -89,11 +92,30 @@ class LlmTrader:
             deadline,
             record,
             reply_schema(situation.view, self._manner.numbers),
-            self._opening(situation),
+            [
+                Message("system", system_prompt(situation.view.market)),
+                Message("user", page_prompt(situation, self._manner.numbers)),
+            ],
+            lambda text: read_reply(text, situation.view),
         )
+        return await self._in_time(talk)
+
+    async def answer(self, situation: PageSituation, deadline: float, record: Record) -> Decision:
+        """Decide on a page outside markets; otherwise as `decide`."""
+        talk = _Talk(
+            situation,
+            deadline,
+            record,
+            page_schema(situation.page, self._manner.numbers),
+            [Message("system", participant_prompt()), Message("user", any_page_prompt(situation))],
+            lambda text: read_page_reply(text, situation.page),
+        )
+        return await self._in_time(talk)
+
+    async def _in_time(self, talk: _Talk) -> Decision:
         try:
-            async with asyncio.timeout_at(deadline):
-                await asyncio.sleep(self._held_back(deadline))
+            async with asyncio.timeout_at(talk.deadline):
+                await asyncio.sleep(self._held_back(talk.deadline))
                 return await self._until_usable(talk)
         except TimeoutError:
             unusable = f"; its last answer could not be used: {talk.faults[0]}" if talk.faults else ""
@@ -105,17 +127,11 @@ class LlmTrader:
         left = max(0.0, deadline - self._clock.monotonic())
         return self._draw.uniform(0.0, min(self._manner.spread_seconds, _MOST_SPREAD * left))
 
-    def _opening(self, situation: Situation) -> list[Message]:
-        return [
-            Message("system", system_prompt(situation.view.market)),
-            Message("user", page_prompt(situation, self._manner.numbers)),
-        ]
-
     async def _until_usable(self, talk: _Talk) -> Decision:
         for _ in range(1 + self._manner.reasks):
             reply = await self._reply(talk)
             try:
-                return _decision(reply, talk.situation)
+                return _decision(reply, talk.read)
             except UnusableReply as unusable:
                 talk.faults = unusable.faults
                 talk.messages += [
@@ -221,7 +237,7 @@ class LlmTrader:
         talk.record(event)
 
 
-def _decision(reply: Reply, situation: Situation) -> Decision:
+def _decision(reply: Reply, read: Callable[[str], Decision]) -> Decision:
     """The decision a reply holds.
 
     Raises:
@@ -231,7 +247,7 @@ def _decision(reply: Reply, situation: Situation) -> Decision:
     if reply.finish is Finish.REFUSED:
         raise DecisionFailed(FailureKind.REFUSAL, f"the model declined to answer: {reply.text[:200]}")
     try:
-        return read_reply(reply.text, situation.view)
+        return read(reply.text)
     except UnusableReply as unusable:
         if reply.finish is Finish.CUT:
             raise UnusableReply(_CUT) from None

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from bots.agents.memory import Memory
+from bots.agents.page_notes import PageNotes
 from bots.domain.market import Decision, MarketView
 from bots.domain.records import (
     ActAnswered,
@@ -53,6 +54,7 @@ class Past:
         acts: how many names of acts are used up.
         decisions: how many names of decisions are used up.
         finished: the seat had come to its end.
+        notes: what it remembers of pages outside markets.
     """
 
     memory: Memory = field(default_factory=Memory)
@@ -61,6 +63,7 @@ class Past:
     decisions: int = 0
     unfinished: Unfinished | None = None
     finished: bool = False
+    notes: PageNotes = field(default_factory=PageNotes)
 
     @property
     def left_open(self) -> tuple[str, int] | None:
@@ -74,7 +77,7 @@ class Past:
     def of_seat(cls, events: Iterable[Event], seat: int) -> Past:
         """Read one seat's past from a run's events, in the journal's order."""
         own = [event for event in events if getattr(event, "seat", None) == seat]
-        past = cls(memory=Memory.from_events(own))
+        past = cls(memory=Memory.from_events(own), notes=PageNotes.from_events(own))
         for event in own:
             past = _after(past, event)
         return past
@@ -86,8 +89,10 @@ def _after(past: Past, event: Event) -> Past:
             kept = past.unfinished if past.unfinished and past.unfinished.fits(view) else None
             return replace(past, view=view, unfinished=kept)
         case DecisionMade():
-            unfinished = Unfinished(event.page, event.round, event.content)
             counted = past.decisions if event.fallback else past.decisions + 1
+            if event.content.move is not None:
+                return replace(past, decisions=counted)
+            unfinished = Unfinished(event.page, event.round, event.content)
             return replace(past, decisions=counted, unfinished=unfinished)
         case DecisionNotMade():
             return replace(past, decisions=past.decisions + 1)

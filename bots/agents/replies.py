@@ -51,8 +51,10 @@ def reply_schema(view: MarketView, numbers: NumberForm = "number") -> Schema:
     words = {key: {"type": "string"} for key in _WORDS}
     price = {"type": "string" if numbers == "text" else "number"}
     if view.page == "forecast":
-        return _object({**words, "forecasts": _object({one.field: price for one in view.forecast_inputs})})
-    order = _object(
+        return object_schema(
+            {**words, "forecasts": object_schema({one.field: price for one in view.forecast_inputs})}
+        )
+    order = object_schema(
         {
             "side": {"type": "string", "enum": [side.value for side in Side]},
             "quantity": {"type": "integer"},
@@ -60,7 +62,7 @@ def reply_schema(view: MarketView, numbers: NumberForm = "number") -> Schema:
         }
     )
     cancel = {"cancel": {"type": "array", "items": {"type": "integer"}}} if view.open_orders else {}
-    return _object({**words, "orders": {"type": "array", "items": order}, **cancel})
+    return object_schema({**words, "orders": {"type": "array", "items": order}, **cancel})
 
 
 def _small_schema(view: MarketView) -> Schema:
@@ -74,15 +76,15 @@ def _small_schema(view: MarketView) -> Schema:
             one.field: {"type": "integer", "minimum": ceil(one.minimum), "maximum": floor(one.maximum)}
             for one in view.forecast_inputs
         }
-        return _object({**words, "forecasts": _object(limits)})
-    order = _object(
+        return object_schema({**words, "forecasts": object_schema(limits)})
+    order = object_schema(
         {
             "side": {"type": "string", "enum": [side.value for side in Side]},
             "quantity": {"type": "integer", "minimum": 1, "maximum": view.market.max_quantity},
             "price": {"type": "integer", "minimum": 1, "maximum": floor(view.market.max_price)},
         }
     )
-    return _object({**words, "orders": {"type": "array", "items": order, "maxItems": _FEW_ORDERS}})
+    return object_schema({**words, "orders": {"type": "array", "items": order, "maxItems": _FEW_ORDERS}})
 
 
 def read_reply(text: str, view: MarketView) -> Decision:
@@ -91,11 +93,11 @@ def read_reply(text: str, view: MarketView) -> Decision:
     Raises:
         UnusableReply: it holds none, or one that the market would refuse.
     """
-    raw = _read_json(text)
+    raw = read_json(text)
     try:
         answer = (_ForecastAnswer if view.page == "forecast" else _TradeAnswer).model_validate(raw)
     except ValidationError as error:
-        raise UnusableReply(*_schema_faults(error)) from None
+        raise UnusableReply(*schema_faults(error)) from None
     decision = answer.decision()
     faults = tuple(decision_faults(view, decision))
     if faults:
@@ -103,8 +105,12 @@ def read_reply(text: str, view: MarketView) -> Decision:
     return decision
 
 
-def _exact(value: object) -> Decimal:
-    """A number from JSON, or its text, as a `Decimal` of bounded size."""
+def exact(value: object) -> Decimal:
+    """Return a number from JSON, or its text, as a `Decimal` of bounded size.
+
+    Raises:
+        ValueError: it is none.
+    """
     if isinstance(value, str) and len(value) <= _LONGEST_NUMBER and _NUMBER.fullmatch(value.strip()):
         return Decimal(value.strip())
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
@@ -114,8 +120,9 @@ def _exact(value: object) -> Decimal:
     raise ValueError("must be a number such as 14.50")
 
 
-def _whole(value: object) -> int:
-    number = _exact(value)
+def whole(value: object) -> int:
+    """Return a whole number; otherwise as `exact`."""
+    number = exact(value)
     if number != number.to_integral_value():
         raise ValueError("must be a whole number")
     return int(number)
@@ -125,8 +132,8 @@ def _lower(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
 
-_Exact = Annotated[Decimal, BeforeValidator(_exact)]
-_Positive = Annotated[Decimal, BeforeValidator(_exact), Field(gt=0)]
+_Exact = Annotated[Decimal, BeforeValidator(exact)]
+_Positive = Annotated[Decimal, BeforeValidator(exact), Field(gt=0)]
 
 
 class _Answer(BaseModel):
@@ -148,13 +155,13 @@ class _OrderAnswer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     side: Annotated[Side, BeforeValidator(_lower)]
-    quantity: Annotated[int, BeforeValidator(_whole), Field(gt=0)]
+    quantity: Annotated[int, BeforeValidator(whole), Field(gt=0)]
     price: _Positive
 
 
 class _TradeAnswer(_Answer):
     orders: tuple[_OrderAnswer, ...]
-    cancel: tuple[Annotated[int, BeforeValidator(_whole)], ...] = ()
+    cancel: tuple[Annotated[int, BeforeValidator(whole)], ...] = ()
 
     def decision(self) -> Decision:
         orders = tuple(
@@ -171,8 +178,12 @@ class _ForecastAnswer(_Answer):
         return Decision(forecasts=forecasts, **self.words())
 
 
-def _read_json(text: str) -> object:
-    """The first reading that is JSON: the whole text, a fenced block, or from the first { to the last }."""
+def read_json(text: str) -> object:
+    """Return the first reading that is JSON: the whole text, a fenced block, or from first { to last }.
+
+    Raises:
+        UnusableReply: none is.
+    """
     if len(text) > _LONGEST_REPLY:
         raise UnusableReply("The answer is far too long.")
     problem = "it is empty"
@@ -216,14 +227,16 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number")
 
 
-def _schema_faults(error: ValidationError) -> Iterator[str]:
+def schema_faults(error: ValidationError) -> Iterator[str]:
+    """Yield what does not fit as sentences for the model that answered."""
     for fault in error.errors(include_url=False, include_input=False, include_context=False)[:_MOST_FAULTS]:
         where = ".".join(str(part + 1 if isinstance(part, int) else part) for part in fault["loc"])
         what = fault["msg"].removeprefix("Value error, ")
         yield f"{where[:80] or 'The answer'}: {what}."
 
 
-def _object(properties: Mapping[str, Any]) -> Schema:
+def object_schema(properties: Mapping[str, Any]) -> Schema:
+    """Return the schema of an object with exactly these properties."""
     return {
         "type": "object",
         "properties": dict(properties),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from bots.domain.errors import DecisionFailed
 from bots.domain.experiment import Seat
 from bots.domain.market import Decision, MarketView
-from bots.domain.pages import Act, Answer, Page, SendLive
-from bots.domain.ports import Clock, RunStore, Situation
+from bots.domain.pages import Act, Answer, Page, SendLive, SubmitForm
+from bots.domain.ports import Clock, PageSituation, RunStore, Situation
 from bots.domain.records import (
     ActAnswered,
     ActSent,
@@ -57,11 +58,13 @@ class SeatLog:
                 page=page.name,
                 kind=page.kind.value,
                 location=page.location,
+                title="" if page.market else page.title,
                 seconds_left=left,
                 view=page.market,
                 text="" if page.market else page.text,
                 form=page.form if page.form and page.form.fields else None,
                 errors=page.errors,
+                live=page.live,
             )
         )
 
@@ -72,16 +75,22 @@ class SeatLog:
         )
 
     def decided(
-        self, situation: Situation, decision: Decision, by: str, seconds: float, fallback: bool
+        self,
+        situation: Situation | PageSituation,
+        decision: Decision,
+        by: str,
+        seconds: float,
+        fallback: bool,
     ) -> None:
         """A decision as validated."""
+        page, overall = _place(situation)
         self.store.append(
             DecisionMade(
                 at=self._now,
                 seat=self.seat.number,
                 decision=situation.decision,
-                page=situation.view.page,
-                round=overall_round(situation.view),
+                page=page,
+                round=overall,
                 by=by,
                 fallback=fallback,
                 seconds=seconds,
@@ -89,23 +98,26 @@ class SeatLog:
             )
         )
 
-    def not_decided(self, situation: Situation, error: DecisionFailed, seconds: float) -> None:
+    def not_decided(
+        self, situation: Situation | PageSituation, error: DecisionFailed, seconds: float
+    ) -> None:
         """A decision that failed, and how."""
+        page, overall = _place(situation)
         self.store.append(
             DecisionNotMade(
                 at=self._now,
                 seat=self.seat.number,
                 decision=situation.decision,
-                page=situation.view.page,
-                round=overall_round(situation.view),
+                page=page,
+                round=overall,
                 kind=error.kind,
                 reason=error.reason,
                 seconds=seconds,
             )
         )
 
-    def sent(self, page: Page, act: Act, ref: str) -> None:
-        """An act that is about to be sent."""
+    def sent(self, page: Page, act: Act, ref: str, decision: str = "") -> None:
+        """An act that is about to be sent; `decision` names what it carries out on a page outside markets."""
         live = isinstance(act, SendLive)
         self.store.append(
             ActSent(
@@ -116,7 +128,8 @@ class SeatLog:
                 location=page.location,
                 round=overall_round(page.market),
                 ref=ref,
-                content=dict(act.message) if isinstance(act, SendLive) else {"values": dict(act.values)},
+                content=dict(act.message) if isinstance(act, SendLive) else _form(page, act),
+                decision=decision,
             )
         )
 
@@ -141,3 +154,16 @@ class SeatLog:
 def overall_round(view: MarketView | None) -> int | None:
     """Return the session's round a page belongs to, if it belongs to one."""
     return view.round.overall if view is not None and view.round is not None else None
+
+
+def _place(situation: Situation | PageSituation) -> tuple[str, int | None]:
+    if isinstance(situation, PageSituation):
+        return situation.page.name, None
+    return situation.view.page, overall_round(situation.view)
+
+
+def _form(page: Page, act: SubmitForm) -> dict[str, Any]:
+    """Return a form as it is recorded; the button where there was a choice of them."""
+    several = page.market is None and page.form is not None and len(page.form.buttons) > 1
+    button = {"button": act.button.label} if several and act.button else {}
+    return {"values": dict(act.values), **button}

@@ -11,14 +11,16 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bots.agents.forms import plain_answers
+from bots.agents.forms import FormAnswers, UnthinkingAnswers, plain_answers
+from bots.agents.page_notes import Remembering
 from bots.agents.past import Past, Unfinished, decision_pages_between
 from bots.agents.seat_log import SeatLog, overall_round
+from bots.agents.visitor import PageLeft, Visitor
 from bots.domain.errors import DecisionFailed, FailureKind, PageOverdue, SeatError, SessionLost
 from bots.domain.experiment import Seat
 from bots.domain.market import Decision, MarketView, OrderIntent
 from bots.domain.pages import Act, Answer, Page, PageKind, SendLive, SubmitForm, check_flow
-from bots.domain.ports import Clock, DecisionMaker, ParticipantSession, RunStore, Situation
+from bots.domain.ports import Clock, DecisionMaker, PageDecider, ParticipantSession, RunStore, Situation
 
 _MOST_REFUSALS = 3  # of one form, before the seat gives up
 _CANCEL_SECONDS = 1.0  # a decision maker gets this long to stop when its page has gone
@@ -49,6 +51,7 @@ class Table:
         store: where everything is recorded, each act before it is sent.
         until: the run's deadline, monotonic seconds.
         run_id: makes the names of acts unique among all runs on one oTree session.
+        forms: how forms outside markets are answered where nobody decides, or a decision fails.
     """
 
     store: RunStore
@@ -56,14 +59,7 @@ class Table:
     until: float
     run_id: str
     pace: Pace = field(default_factory=Pace)
-
-
-class _PageLeft(Exception):
-    """The server moved the trader on before it had acted."""
-
-    def __init__(self, page: Page) -> None:
-        super().__init__(page.name)
-        self.page = page
+    forms: FormAnswers = FormAnswers.DEFAULT
 
 
 class TradingAgent:
@@ -72,7 +68,7 @@ class TradingAgent:
     Args:
         seat: who sits where.
         session: the seat's pages.
-        maker: decides on trade and forecast pages.
+        maker: decides on trade and forecast pages, and on pages outside markets where it is a `PageDecider`.
         fallback: decides where `maker` failed.
         table: what it shares with the run's other traders.
         past: what it did before the run was cut short; the trader goes on from there.
@@ -95,7 +91,11 @@ class TradingAgent:
         self._fallback = fallback
         self._table = table
         self._clock = table.clock
-        self._log = SeatLog(seat, table.store, table.clock)
+        remembering = Remembering(table.store, past.notes)
+        self._log = SeatLog(seat, remembering, table.clock)
+        unthinking = UnthinkingAnswers(seat.seed, table.forms)
+        decider = maker if isinstance(maker, PageDecider) else unthinking
+        self._visitor = Visitor(self, self._log, remembering, table.clock, (decider, unthinking))
         self._memory = past.memory
         self._view = past.view
         self._left_open = past.left_open
@@ -151,12 +151,14 @@ class TradingAgent:
         self._broken = 0
         if page.kind is PageKind.WAIT:
             return await self._next(page)
-        step = self._steps.get(page.name) if page.market else None
-        if step is None or page.market is None:
-            return await self._submit(page, plain_answers(page.form) if page.form else {})
         try:
+            if page.market is None:
+                return await self._visitor.visit(page)
+            step = self._steps.get(page.name)
+            if step is None:
+                return await self._submit(page, plain_answers(page.form) if page.form else {})
             return await step(page, page.market)
-        except _PageLeft as left:
+        except PageLeft as left:
             reason = f"the server moved on to {left.page.name} first"
             self._log.page_missed(page.name, overall_round(page.market), reason)
             return left.page
@@ -190,7 +192,7 @@ class TradingAgent:
             if order is not None:
                 self._memory = self._memory.after_answer(view, order, answer)
             if answer.page is not None and answer.page.visit != page.visit:
-                raise _PageLeft(answer.page)
+                raise PageLeft(answer.page)
         return await self._submit(page, {})
 
     async def _forecast(self, page: Page, view: MarketView) -> Page:
@@ -207,16 +209,15 @@ class TradingAgent:
         """Return the trader's decision, or the declared fallback's where it fails.
 
         Raises:
-            _PageLeft: the page went on meanwhile.
+            PageLeft: the page went on meanwhile.
         """
-        self._decisions += 1
-        name = f"s{self._seat.number}-r{overall_round(view) or 0}-{view.page}-{self._decisions}"
+        name = self.next_decision(view.page, overall_round(view))
         situation = Situation(self._seat.number, name, view, self._memory.remembered)
         started = self._clock.monotonic()
-        deadline = self._decision_deadline(page)
+        deadline = self.decision_deadline(page)
         record = self._table.store.append
         try:
-            decision = await self._unless_page_goes(
+            decision = await self.decided_here(
                 page, self._maker.decide(situation, deadline, record), deadline
             )
         except DecisionFailed as error:
@@ -229,17 +230,28 @@ class TradingAgent:
         self._memory = self._memory.after_decision(view, decision)
         return decision
 
-    def _decision_deadline(self, page: Page) -> float:
-        """The page's time less a margin that follows the measured latency of acting."""
+    def next_decision(self, page: str, overall: int | None) -> str:
+        """Return the name of the next decision, unique in the run."""
+        self._decisions += 1
+        return f"s{self._seat.number}-r{overall or 0}-{page}-{self._decisions}"
+
+    def decision_deadline(self, page: Page) -> float:
+        """Return the end of the page's time less a margin that follows the measured latency of acting."""
         pace = self._table.pace
         if page.expires_at is None:
             return min(self._table.until, self._clock.monotonic() + pace.untimed_seconds)
         margin = max(pace.margin_seconds, 4 * self._act_latency)
         return min(self._table.until, page.expires_at - margin)
 
-    async def _unless_page_goes(
+    async def decided_here(
         self, page: Page, deciding: Coroutine[Any, Any, Decision], deadline: float
     ) -> Decision:
+        """Return a decision, if the page stays until it is made.
+
+        Raises:
+            DecisionFailed: none by the deadline, or as the decision maker says.
+            PageLeft: the page went on meanwhile.
+        """
         decision = asyncio.create_task(deciding)
         gone = asyncio.create_task(self._gone(page, deadline))
         try:
@@ -254,7 +266,7 @@ class TradingAgent:
             await asyncio.wait({decision, gone}, timeout=_CANCEL_SECONDS)
         after = gone.result() if gone in done else None
         if after is not None:
-            raise _PageLeft(after)
+            raise PageLeft(after)
         if decision in done:
             return decision.result()
         raise DecisionFailed(FailureKind.TIMEOUT, "no decision before the page's deadline")
@@ -287,17 +299,21 @@ class TradingAgent:
             return Answer(accepted=False, words=(str(error) or "no answer from the server in time",))
 
     async def _submit(self, page: Page, values: Mapping[str, str | tuple[str, ...]]) -> Page:
-        ref = self._next_ref()
         button = page.form.buttons[0] if page.form and page.form.buttons else None
-        act = SubmitForm(values, button)
-        self._log.sent(page, act, ref)
+        answer, after = await self.send_form(page, SubmitForm(values, button))
+        if answer is not None:
+            self._count_refusals(page, answer, after)
+        return after
+
+    async def send_form(self, page: Page, act: SubmitForm, decision: str = "") -> tuple[Answer | None, Page]:
+        """Send a form; return the server's answer, None where none came in time, and the page after it."""
+        ref = self._next_ref()
+        self._log.sent(page, act, ref, decision)
         try:
             answer = await self._act(act, ref)
         except TimeoutError:
-            return await self._session.look()
-        after = answer.page or await self._session.look()
-        self._count_refusals(page, answer, after)
-        return after
+            return None, await self._session.look()
+        return answer, answer.page or await self._session.look()
 
     def _count_refusals(self, page: Page, answer: Answer, after: Page) -> None:
         stuck = not answer.accepted and after.location == page.location

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bots.analysis.played import Call, Decided, PlayedRun, PlayedSeat, Sent
 
@@ -123,12 +124,18 @@ def _moment(run: PlayedRun, seat: PlayedSeat, one: Decided, instructions: str) -
 
 def _acts(sent: Sequence[Sent], one: Decided) -> Iterable[Acted]:
     for act in sent:
-        if act.act.round != one.overall or act.act.page != one.page:
+        if not _carries_out(act, one):
             continue
         what = _what(act)
         if what:
             words = " ".join(act.answer.words) if act.answer else ""
             yield Acted(what, _status(act), words or (act.unanswered.reason if act.unanswered else ""))
+
+
+def _carries_out(act: Sent, one: Decided) -> bool:
+    if one.made is not None and one.made.content.move is not None:
+        return act.act.decision == one.name
+    return not act.act.decision and (act.act.round, act.act.page) == (one.overall, one.page)
 
 
 def _status(act: Sent) -> str:
@@ -143,10 +150,18 @@ def _what(act: Sent) -> str:
         return f"{content.get('side')} {content.get('quantity')} at {content.get('limit')}"
     if content.get("type") == "cancel":
         return f"take back order {content.get('order_id')}"
+    if act.act.decision:
+        return _what_on_page(content)
     values = content.get("values") or {}
     asked = {one.field: one.round for one in act.inputs}
     told = [f"round {asked.get(name, name)}: {value}" for name, value in values.items()]
     return f"forecast {', '.join(told)}" if told else ""
+
+
+def _what_on_page(content: Mapping[str, Any]) -> str:
+    values = (content.get("values") or {}).items()
+    told = [f"{name} = {', '.join(one) if isinstance(one, list | tuple) else one}" for name, one in values]
+    return "; ".join([*told, *([f"press {content['button']}"] if content.get("button") else [])]) or "go on"
 
 
 def _exchange(call: Call, instructions: str) -> Exchange:

@@ -9,7 +9,7 @@ the displayed decimals, so what is shown can always be spent). Prices are cash p
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -292,8 +292,31 @@ class Forecast(Value):
     value: Decimal
 
 
+class PageMove(Value):
+    """What a participant does on a page that is no page of a market.
+
+    Attributes:
+        do: `submit` the form, `use` a control of the page, `send` a live message, or `wait` for news.
+        values: texts by name of field or input; several for fields of several choices.
+        button: place among the form's buttons, from 0; None where the page has no more than one.
+        control: place among the page's controls, from 0.
+        message: what is sent.
+        seconds: longest wait for news.
+    """
+
+    do: Literal["submit", "use", "send", "wait"] = "submit"
+    values: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
+    button: int | None = None
+    control: int | None = None
+    message: Any = None
+    seconds: float | None = None
+
+
 class Decision(Value):
-    """What a trader does on one page. No orders means: chose not to trade."""
+    """What a trader does on one page. No orders means: chose not to trade.
+
+    On a page that is no page of a market, `move` is the whole of it and `plan` what to remember.
+    """
 
     orders: tuple[OrderIntent, ...] = ()
     cancel: tuple[int, ...] = ()  # ids of own open orders
@@ -302,6 +325,7 @@ class Decision(Value):
     plan: str | None = None  # carried to later rounds
     insight: str | None = None
     reasoning: str | None = None
+    move: PageMove | None = None
 
     @model_validator(mode="after")
     def _each_forecast_once(self) -> Self:

@@ -48,6 +48,7 @@ class Field:
     max_length: int | None = None
     value: str | None = None
     help_text: str = ""
+    near: str = ""  # what stands around it and is neither its label nor its help
     errors: tuple[str, ...] = ()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bots.domain.market import Decision, MarketView
 from bots.domain.pages import Act, Answer, Page
@@ -93,6 +93,39 @@ class DecisionMaker(Protocol):
 
         Raises:
             DecisionFailed: no valid decision; the caller's declared fallback acts.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class PageSituation:
+    """What is given for a decision on a page that is no page of a market.
+
+    Attributes:
+        decision: unique name of this decision in the run.
+        memory: what the participant saw and did before, oldest first, within its limit of size.
+        refused: the server's words about what was sent from this page last.
+    """
+
+    seat: int
+    decision: str
+    page: Page
+    memory: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class PageDecider(Protocol):
+    """Decides on pages outside markets: any form, any live page."""
+
+    @property
+    def name(self) -> str:
+        """Name for records and tables."""
+
+    async def answer(self, situation: PageSituation, deadline: float, record: Record) -> Decision:
+        """Return a decision with a `move`, by `deadline`; otherwise as `DecisionMaker.decide`.
+
+        Raises:
+            DecisionFailed: no valid decision; the declared fallback answers.
         """
 
 

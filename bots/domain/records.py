@@ -112,6 +112,7 @@ class RunManifest(Value):
     bots: int
     timeout_minutes: float
     fallback: str
+    form_fallback: str = "default"  # how forms outside markets are answered where nobody decides
     transport: str = "browser"
     seed: int
     seats: tuple[SeatRecord, ...]
@@ -168,18 +169,23 @@ class SeatOpened(_SeatEvent):
 class PageSeen(_SeatEvent):
     """A page as the trader saw it; `view` on pages of the shipped market, `text` on others.
 
-    `form` is kept where the page asks for something.
+    `form` is kept where the page asks for something. The same page seen again after live frames, which are
+    then in `frames`, has a `revision` above 0.
     """
 
     event: Literal["page_seen"] = "page_seen"
     page: str
     kind: str
     location: str
+    title: str = ""
     seconds_left: float | None = None
     view: MarketView | None = None
     text: str = ""
     form: Form | None = None
     errors: tuple[str, ...] = ()
+    live: bool = False
+    frames: tuple[dict[str, Any], ...] = ()
+    revision: int = 0
 
 
 class ModelAsked(_SeatEvent):
@@ -247,6 +253,7 @@ class ActSent(_SeatEvent):
     round: int | None
     ref: str  # unique in a run
     content: dict[str, Any]
+    decision: str = ""  # that it carries out; empty on pages of the market, where page and round tell
 
 
 class ActAnswered(_SeatEvent):

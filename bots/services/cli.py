@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from bots.agents.forms import FormAnswers
 from bots.domain.errors import BotsError, UserMustMend
 from bots.domain.records import RunOutcome
 from bots.services import analysis_commands, model_commands, study_commands
@@ -68,6 +69,9 @@ def run(
     fallback: Annotated[
         str, typer.Option(help="Who acts where a decision fails: a strategy, or last-plan.")
     ] = "hold",
+    form_fallback: Annotated[
+        FormAnswers, typer.Option(help="How forms outside markets are answered where no decision is made.")
+    ] = FormAnswers.DEFAULT,
     max_cost: Annotated[
         str | None, typer.Option(metavar="USD", help="Most the models may cost; then the fallback acts.")
     ] = None,
@@ -91,6 +95,7 @@ def run(
         num_bots=num_bots,
         data=data_dir,
         fallback=fallback,
+        form_fallback=form_fallback,
         max_cost_usd=None if max_cost is None else usd(max_cost, "--max-cost"),
         max_tokens=max_tokens,
         seed=seed,

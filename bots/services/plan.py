@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bots.agents.forms import FormAnswers
 from bots.domain.errors import UserMustMend
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class RunPlan:
         num_bots: only the last so many links become bots; None for all.
         data: folder of all runs.
         fallback: strategy that acts where a decision fails.
+        form_fallback: how forms outside markets are answered where nobody decides or a decision fails.
         max_cost_usd: most the run's models may cost; None for no limit.
         max_tokens: most tokens, in and out, of the run's models; None for no limit.
         seed: of the traders' own draws; each seat has one derived from it.
@@ -51,6 +53,7 @@ class RunPlan:
     num_bots: int | None = None
     data: Path = Path("bot-data")
     fallback: str = "hold"
+    form_fallback: FormAnswers = FormAnswers.DEFAULT
     max_cost_usd: Decimal | None = None
     max_tokens: int | None = None
     seed: int = 1

@@ -23,13 +23,14 @@ from rich.text import Text
 from bots.adapters.clock import SystemClock
 from bots.adapters.in_memory import MemoryStore
 from bots.adapters.recorded import (
-    RecordedMaker,
     RecordedModel,
     RecordedSession,
     SeatRecording,
+    recorded_maker,
     recordings,
 )
 from bots.adapters.run_folder import read_manifest
+from bots.agents.forms import FormAnswers
 from bots.agents.llm import LlmTrader, Manner
 from bots.agents.past import Past
 from bots.agents.prompts import NumberForm
@@ -137,7 +138,7 @@ async def _again(recording: SeatRecording, manifest: RunManifest) -> Sequence[Ev
     opened, clock, store = recording.opened, SystemClock(), MemoryStore()
     seat = Seat(opened.seat, opened.participant, "", opened.trader, opened.seed)
     maker, model = maker_of(recording, manifest)
-    recorded = RecordedMaker(recording, maker, model)
+    recorded = recorded_maker(recording, maker, model)
     agent = TradingAgent(
         seat,
         RecordedSession(recording, recorded),
@@ -150,6 +151,7 @@ async def _again(recording: SeatRecording, manifest: RunManifest) -> Sequence[Ev
             time.monotonic() + _A_LONG_TIME,
             manifest.run_id,
             Pace(_A_LONG_TIME, broken_waits=(0,) * 999),
+            FormAnswers(manifest.form_fallback),
         ),
     )
     # The recording's end is such an error too; the comparison tells what is missing.

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from bots.adapters.links import read_links
 from bots.adapters.models.catalogue import load_catalogue
-from bots.adapters.recorded import RecordedMaker, SeatRecording, recordings
+from bots.adapters.recorded import SeatRecording, recorded_maker, recordings
+from bots.agents.forms import FormAnswers
 from bots.analysis.run_data import read_journal
 from bots.domain.errors import UserMustMend
 from bots.domain.experiment import Seat
@@ -69,6 +70,7 @@ async def _prepare(
             num_bots=manifest.bots,
             data=data,
             fallback=manifest.fallback,
+            form_fallback=FormAnswers(manifest.form_fallback),
             seed=manifest.seed,
             transport=transport,
         ),
@@ -93,7 +95,7 @@ def _makers(sittings: Sequence[SeatRecording], manifest: RunManifest) -> Mapping
     makers: dict[int, DecisionMaker] = {}
     for sitting in sittings:
         maker, model = maker_of(sitting, manifest)
-        makers.setdefault(sitting.opened.seat, RecordedMaker(sitting, maker, model, live=True))
+        makers.setdefault(sitting.opened.seat, recorded_maker(sitting, maker, model, live=True))
     return makers
 
 

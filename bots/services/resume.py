@@ -18,6 +18,7 @@ from bots.adapters.run_folder import (
     write_manifest,
     written_in,
 )
+from bots.agents.forms import FormAnswers
 from bots.agents.past import Past
 from bots.analysis.run_data import read_journal
 from bots.analysis.run_manifest import description
@@ -149,6 +150,7 @@ def _plan(manifest: RunManifest, timeout_minutes: float | None, headed: bool) ->
         notes=manifest.notes,
         timeout_minutes=manifest.timeout_minutes,
         fallback=manifest.fallback,
+        form_fallback=FormAnswers(manifest.form_fallback),
         max_cost_usd=manifest.max_cost_usd,
         max_tokens=manifest.max_tokens,
         seed=manifest.seed,

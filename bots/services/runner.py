@@ -228,7 +228,9 @@ async def _play(prepared: Prepared, manifest: RunManifest, folder: Path, clock: 
     progress = Progress(prepared.seats, until, clock, title, meter)
     budget = Budget(plan.max_tokens, plan.max_cost_usd, spent_on(meter.uses))
     with JournalWriter(folder / "journal.jsonl") as journal:
-        table = Table(FanOut(journal, progress.listen), clock, until, manifest.run_id)
+        table = Table(
+            FanOut(journal, progress.listen), clock, until, manifest.run_id, forms=plan.form_fallback
+        )
         specs, log = prepared.specs.values(), folder / "local-model.log"
         async with (
             with_local_model(specs, prepared.catalogue, room.environment, log) as environment,
@@ -274,6 +276,7 @@ def _manifest(prepared: Prepared, number: int, clock: Clock) -> RunManifest:
         bots=len(prepared.seats),
         timeout_minutes=plan.timeout_minutes,
         fallback=plan.fallback,
+        form_fallback=plan.form_fallback.value,
         max_tokens=plan.max_tokens,
         max_cost_usd=plan.max_cost_usd,
         prices=price_table_version(),

@@ -6,6 +6,7 @@ SESSION_CONFIGS = [
     {"name": "questions", "app_sequence": ["questions"], "num_demo_participants": 1},
     {"name": "pairs", "app_sequence": ["pairs"], "num_demo_participants": 2},
     {"name": "channel", "app_sequence": ["channel"], "num_demo_participants": 1},
+    {"name": "anything", "app_sequence": ["anything"], "num_demo_participants": 1},
     {"name": "arrivals", "app_sequence": ["arrivals"], "num_demo_participants": 2},
 ]
 SESSION_CONFIG_DEFAULTS = {

@@ -8,12 +8,24 @@ from typing import Final
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from bots.adapters.page_readers.surroundings import place_in_table, words_beside
 from bots.adapters.page_readers.text import one_line, readable
 from bots.domain.pages import Button, Choice, Field, FieldKind, Form
 
 PRESSED: Final = frozenset({"submit", "image", "button", "reset"})
 BOXES: Final = frozenset({"radio", "checkbox"})
 _OPTION_NUMBER: Final = re.compile(r"-\d+$")  # oTree numbers the options of a field: id_happy-0, id_happy-1 …
+_NO_FIELD: Final = PRESSED | {"file"}  # nobody here has a file to give
+_WRITTEN: Final[Mapping[str, str]] = {
+    "date": "as YYYY-MM-DD",
+    "time": "as HH:MM",
+    "datetime-local": "as YYYY-MM-DDTHH:MM",
+    "month": "as YYYY-MM",
+    "week": "as YYYY-Www",
+    "color": "as #rrggbb",
+    "email": "an e-mail address",
+    "url": "an address beginning with https://",
+}
 _Elements = Sequence[LexborNode]
 
 
@@ -22,7 +34,7 @@ def read_form(form: LexborNode, tree: LexborHTMLParser) -> Form:
     elements = form_elements(form, tree)
     groups: dict[str, list[LexborNode]] = {}
     for element in elements:
-        if (name := attribute(element, "name")) and element_type(element) not in PRESSED:
+        if (name := attribute(element, "name")) and element_type(element) not in _NO_FIELD:
             groups.setdefault(name, []).append(element)
     labels = {attribute(label, "for"): label for label in reversed(tree.css("label[for]"))}
     fields = tuple(_Group(name, nodes, form, labels).field() for name, nodes in groups.items())
@@ -73,22 +85,30 @@ class _Group:
     def field(self) -> Field:
         kind = self._kind()
         length = attribute(self._first, "maxlength")
+        label, helped, choices = self._label(), self._help(), self._choices()
+        errors = tuple(
+            line for node in self._near(".form-control-errors") for line in readable(node).splitlines()
+        )
+        known = (label, helped, *errors, *(choice.label for choice in choices))
         return Field(
             name=self._name,
             kind=kind,
-            label=self._label(),
+            label=label,
             required=any("required" in node.attributes for node in self._nodes),
-            choices=self._choices(),
+            choices=choices,
             minimum=attribute(self._first, "min") or None,
             maximum=attribute(self._first, "max") or None,
             step=attribute(self._first, "step") or None,
             max_length=int(length) if length.isdecimal() else None,
             value=self._value(),
-            help_text=" ".join(one_line(node) for node in self._near(".form-text")),
-            errors=tuple(
-                line for node in self._near(".form-control-errors") for line in readable(node).splitlines()
-            ),
+            help_text=helped,
+            near=words_beside(self._first, known) if kind is not FieldKind.HIDDEN else "",
+            errors=errors,
         )
+
+    def _help(self) -> str:
+        words = [one_line(node) for node in self._near(".form-text")]
+        return " ".join([*words, *filter(None, [_WRITTEN.get(self._type)])])
 
     def _kind(self) -> FieldKind:
         several = "multiple" in self._first.attributes or len(self._nodes) > 1
@@ -134,7 +154,7 @@ class _Group:
         return attribute(self._first, "value") or None
 
     def _label(self) -> str:
-        """Return what the page calls the field: its label, legend or hint, else its name."""
+        """Return what the page calls the field: its label, legend, place or hint, else its name."""
         lone = self._type != "radio" and len(self._nodes) == 1
         whole = self._labels.get(_OPTION_NUMBER.sub("", attribute(self._first, "id"))) or self._labels.get(
             f"id_{self._name}"
@@ -145,7 +165,9 @@ class _Group:
             one_line(whole) if whole else "",
             one_line(legend) if legend else "",
             attribute(self._first, "aria-label") if lone else "",
+            place_in_table(self._first) if lone else "",
             attribute(self._first, "placeholder"),
+            words_beside(self._first, ()) if lone and self._type != "hidden" else "",
         )
         return next(filter(None, candidates), self._name)
 

@@ -45,6 +45,8 @@ def _pieces(node: LexborNode) -> Iterator[str]:
         yield _plain(node)
     elif tag == "br":
         yield _BREAK
+    elif tag == "img":
+        yield _image(node)
     elif tag not in _UNSEEN and not _hidden(node):
         around = _BREAK if tag in _BLOCKS else _CELL if tag in _CELLS else ""
         yield around
@@ -53,6 +55,11 @@ def _pieces(node: LexborNode) -> Iterator[str]:
         for child in node.iter(include_text=True):
             yield from _pieces(child)
         yield around
+
+
+def _image(node: LexborNode) -> str:
+    words = " ".join((node.attributes.get("alt") or "").split())
+    return f" [image: {words}] " if words and not _hidden(node) else ""
 
 
 def _plain(node: LexborNode) -> str:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from functools import cache
-from importlib import resources
-from string import Template
 from typing import Literal
 
+from bots.agents.prompts.texts import as_block, as_data, fill, sentences, text
 from bots.agents.rules import expected_dividend, order_text
 from bots.domain.market import DividendOutcome, MarketRules, MarketView, OwnRound, PastRound
 from bots.domain.ports import Remembered, Situation
@@ -20,7 +17,16 @@ NumberForm = Literal["number", "text", "integer"]
 """How a model is asked to write prices; small models manage whole numbers best."""
 
 _BLANK_LINES = re.compile(r"\n{3,}")
-_FILES = ("system.txt", "trade.txt", "forecast.txt", "again.txt", "sentences.toml")
+_FILES = (
+    "system.txt",
+    "trade.txt",
+    "forecast.txt",
+    "again.txt",
+    "sentences.toml",
+    "participant.txt",
+    "page.txt",
+    "pages.toml",
+)
 _HEAD = ["round", "price", "volume", "dividend", "bought", "sold", "interest", "dividends", "cash", "shares"]
 _LONGEST_NOTE = 1500  # characters of one remembered text that are shown again
 
@@ -29,14 +35,14 @@ def texts_hash() -> str:
     """Return the sha256 of all prompt texts, in hexadecimal."""
     together = hashlib.sha256()
     for name in _FILES:
-        together.update(f"{name}\0{_text(name)}\0".encode())
+        together.update(f"{name}\0{text(name)}\0".encode())
     return together.hexdigest()
 
 
 def system_prompt(market: MarketRules) -> str:
     """Return what stays the same all session: the rules that everybody knows, and how to answer."""
-    filled = _fill(
-        _text("system.txt"),
+    filled = fill(
+        text("system.txt"),
         others=_others(market.traders - 1),
         computer_traders=_say("computer_traders", "told") if market.computer_traders else "",
         length=_length(market),
@@ -62,8 +68,8 @@ def page_prompt(situation: Situation, numbers: NumberForm = "number") -> str:
     view = situation.view
     trade = view.page == "trade"
     seconds = view.market.trade_seconds if trade else view.market.forecast_seconds
-    return _fill(
-        _text("trade.txt" if trade else "forecast.txt"),
+    return fill(
+        text("trade.txt" if trade else "forecast.txt"),
         round=_round(view),
         time="" if seconds is None else _say("time", "timed", seconds=seconds),
         history=_history(view),
@@ -78,7 +84,7 @@ def page_prompt(situation: Situation, numbers: NumberForm = "number") -> str:
 
 def again(faults: Sequence[str]) -> str:
     """Return what a model is told whose answer cannot be used."""
-    return _fill(_text("again.txt"), faults=_as_data("\n".join(f"- {fault}" for fault in faults)))
+    return fill(text("again.txt"), faults=as_data("\n".join(f"- {fault}" for fault in faults)))
 
 
 def _others(count: int) -> str:
@@ -152,7 +158,7 @@ def _institution(market: MarketRules) -> str:
 
 
 def _named(table: str, name: str) -> str:
-    return _say(table, name if name in _sentences()[table] else "other", name=_as_data(name))
+    return _say(table, name if name in _sentences()[table] else "other", name=as_data(name))
 
 
 def _forecasts(market: MarketRules) -> str:
@@ -173,7 +179,7 @@ def _pay(market: MarketRules) -> str:
         "pay",
         "fee" if market.participation_fee else "no_fee",
         cash=_number(market.cash_per_currency_unit),
-        currency=_as_data(market.currency),
+        currency=as_data(market.currency),
         fee=_amount(market.participation_fee),
     )
 
@@ -194,7 +200,7 @@ def _history(view: MarketView) -> str:
     rows = [_HEAD, *(_history_row(past, own.get(past.number)) for past in view.history)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    return _say("history", "some") + "\n" + _as_block("\n".join(lines))
+    return _say("history", "some") + "\n" + as_block("\n".join(lines))
 
 
 def _history_row(past: PastRound, own: OwnRound | None) -> list[str]:
@@ -225,7 +231,7 @@ def _account_lines(view: MarketView) -> Iterator[str]:
     orders = [_say("account", "order", id=one.order_id, order=order_text(one)) for one in view.open_orders]
     yield _say("account", "orders" if orders else "no_orders")
     if orders:
-        yield _as_block("\n".join(orders))
+        yield as_block("\n".join(orders))
     given = [
         _say("account", "forecast", round=one.round, value=_amount(one.value))
         for one in view.forecasts
@@ -233,14 +239,14 @@ def _account_lines(view: MarketView) -> Iterator[str]:
     ]
     if given:
         yield _say("account", "forecasts")
-        yield _as_block("\n".join(given))
+        yield as_block("\n".join(given))
 
 
 def _memory(memory: Sequence[Remembered], *, several: bool) -> str:
     """Return the notes; where a session has several paid markets in a row, with the market of each."""
     if not memory:
         return _say("memory", "none")
-    return _say("memory", "some") + "\n" + _as_block("\n".join(_remembered(past, several) for past in memory))
+    return _say("memory", "some") + "\n" + as_block("\n".join(_remembered(past, several) for past in memory))
 
 
 def _remembered(past: Remembered, several: bool) -> str:
@@ -250,7 +256,7 @@ def _remembered(past: Remembered, several: bool) -> str:
         "orders": "; ".join(past.orders),
         "forecasts": "; ".join(past.forecasts),
     }
-    lines = [_say("memory", key, text=_as_data(_clipped(text))) for key, text in notes.items() if text]
+    lines = [_say("memory", key, text=as_data(_clipped(text))) for key, text in notes.items() if text]
     when = "round_of_market" if several and past.phase == "paid" else "round"
     told = _say("memory", when, phase=past.phase, number=past.round, market=past.market)
     return "\n".join([told, *lines])
@@ -261,7 +267,7 @@ def _wanted(view: MarketView) -> Iterator[str]:
         yield _say(
             "wanted",
             "line",
-            field=_as_data(one.field),
+            field=as_data(one.field),
             round=one.round,
             minimum=_amount(one.minimum),
             maximum=_amount(one.maximum),
@@ -271,15 +277,6 @@ def _wanted(view: MarketView) -> Iterator[str]:
 def _clipped(text: str) -> str:
     one_line = " ".join(text.split())
     return one_line if len(one_line) <= _LONGEST_NOTE else one_line[:_LONGEST_NOTE] + " [cut]"
-
-
-def _as_block(text: str) -> str:
-    return f"<data>\n{text}\n</data>"
-
-
-def _as_data(text: str) -> str:
-    """Text that cannot close the block it stands in."""
-    return text.replace("<", "&lt;")
 
 
 def _amount(amount: Decimal) -> str:
@@ -295,19 +292,8 @@ def _number(amount: Decimal) -> str:
 
 
 def _say(table: str, key: str, /, **fields: object) -> str:
-    return _fill(_sentences()[table][key], **fields)
+    return fill(_sentences()[table][key], **fields)
 
 
-def _fill(template: str, /, **fields: object) -> str:
-    """Fill a template once: what is filled in is never read as a template itself."""
-    return Template(template).substitute({key: str(value) for key, value in fields.items()})
-
-
-@cache
-def _text(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8").rstrip("\n")
-
-
-@cache
 def _sentences() -> Mapping[str, Mapping[str, str]]:
-    return tomllib.loads(_text("sentences.toml"))
+    return sentences("sentences.toml")

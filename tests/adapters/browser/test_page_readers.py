@@ -61,7 +61,7 @@ YES_NO = (Choice("True", "Yes"), Choice("False", "No"))
     "expected",
     [
         Field("age", FieldKind.INTEGER, "How old are you?", True, minimum="18", maximum="99"),
-        Field("offer", FieldKind.INTEGER, "Your offer", True, minimum="0", maximum="10"),
+        Field("offer", FieldKind.INTEGER, "Your offer", True, minimum="0", maximum="10", near="points"),
         Field("share", FieldKind.DECIMAL, "Share kept", True, minimum="0"),
         Field("city", FieldKind.TEXT, "City", True),
         Field("reason", FieldKind.LONG_TEXT, "Why?", True, help_text="One or two sentences."),

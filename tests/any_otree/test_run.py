@@ -1,0 +1,55 @@
+"""The documented command on an app nobody told it about, and what can be read of the run afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bots.domain.records import DecisionMade, RunOutcome
+from bots.services.cli import main
+from tests.adapters.neutral_server import NeutralServer
+from tests.end_to_end.command import run
+from tests.standins.model_server import Asked, ModelServer
+
+pytestmark = pytest.mark.server
+
+
+def answer(asked: Asked) -> str:
+    """Split 60 to 40, and on the other page give what fits."""
+    if '"mine"' in asked.text.rpartition("THE PRESENT PAGE")[2]:
+        return '{"reasoning": "Fair enough.", "note": "", "answers": {"mine": 60, "theirs": 40}}'
+    return (
+        '{"reasoning": "So it is.", "note": "I stay.", "button": "Stay in the game", "answers": {'
+        '"risky_low": 5, "risky_high": 150, "safe_low": 40, "safe_high": 60, "belief": 0.25,'
+        '"region": "the north", "tools": ["py"], "born": "1990-05-17", "slider": 70}}'
+    )
+
+
+async def test_decisions_on_any_page_are_shown_and_reported(
+    tmp_path: Path, neutral_server: NeutralServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _ = neutral_server.session("anything", 2)
+    url = f"{neutral_server.url}/SessionStartLinks/{code}"
+    async with ModelServer(answer) as server:
+        ended = await run(
+            tmp_path, url, "gpt-4o", "--transport", "http", "--form-fallback", "random",
+            environment=server.environment(),
+        )  # fmt: skip
+
+    assert (ended.code, ended.manifest.outcome) == (0, RunOutcome.FINISHED), ended.output
+    assert ended.manifest.form_fallback == "random"
+    made = [event for event in ended.events if isinstance(event, DecisionMade)]
+    assert {event.by for event in made} == {"openai:gpt-4o-2024-08-06"}
+    assert main(["show", str(ended.run), "--seat", "1"]) == 0
+    shown = capsys.readouterr().out
+    for words in (
+        "Raw — risky_low = 5",
+        "region = north",
+        "press Stay in the game → accepted",
+        "Split — mine = 60; theirs = 40",
+        "Fair enough.",
+    ):
+        assert words in shown
+    report = (ended.run / "report.html").read_text("utf-8")
+    assert "mine = 60; theirs = 40" in report
