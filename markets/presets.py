@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from markets.induced_sessions import auction_demo, gode_sunder, smith1962
+
 Config = Mapping[str, str | int | bool]
 
 REFERENCE: Config = MappingProxyType(
@@ -225,6 +227,9 @@ PRESETS: Mapping[str, Config] = MappingProxyType(
         "dlm2005": DLM2005,
         "khs2012-falling": KHS2012_FALLING,
         "khs2012-flat": KHS2012_FLAT,
+        "auction-demo": auction_demo(REFERENCE),
+        "smith1962": smith1962(REFERENCE),
+        "gode-sunder": gode_sunder(REFERENCE),
     }
 )
 """All presets by name."""
@@ -258,6 +263,11 @@ UNCERTAIN: Mapping[str, frozenset[str]] = MappingProxyType(
         "dlm2005": _ALL,
         "khs2012-falling": _ALL,
         "khs2012-flat": _ALL,
+        "auction-demo": _CHOSEN | {"practice_rounds", "paid_rounds", "trade_seconds"},
+        "smith1962": frozenset(PRESETS["smith1962"]) - _OF_THE_SESSION - {"institution"},
+        "gode-sunder": frozenset(PRESETS["gode-sunder"])
+        - _OF_THE_SESSION
+        - {"institution", "must_improve", "clears_after_trade", "tick", "max_price", "trade_seconds"},
     }
 )
 """By preset, the keys whose values its source does not settle: confirm them before a replication."""

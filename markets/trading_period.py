@@ -120,6 +120,11 @@ class TradingPeriod:
         seat.answers[ref] = outcome.answer
         return outcome
 
+    def recall(self, trader: int, frame: Frame) -> None:
+        """Remember the answer to a message that changed nothing, for a period that is played again."""
+        if frame["ref"]:
+            self._seats[trader].answers[frame["ref"]] = frame
+
     def leave(self, trader: int) -> Mapping[int, Frame]:
         """Let a trader go; its orders stay. returns what the others are told if that closes the period."""
         self._seats[trader].left = True

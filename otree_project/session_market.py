@@ -108,6 +108,12 @@ def _beyond_this_project(parameters: MarketParameters, participants: int) -> Ite
         parameters.traders_per_market,
         len(parameters.endowments),
     )
+    schedule, size = parameters.schedule, traders or participants
+    if schedule and size != len(schedule.values) + len(schedule.costs):
+        yield (
+            f"induced_values and induced_costs are for {len(schedule.values)} buyers and "
+            f"{len(schedule.costs)} sellers, but a market of this session has {size} traders."
+        )
     if rounds > MAX_ROUNDS:
         yield (
             f"practice_rounds and the paid_rounds of all paid_markets must together be at most {MAX_ROUNDS}, "
@@ -125,6 +131,14 @@ def _beyond_this_project(parameters: MarketParameters, participants: int) -> Ite
             f"With traders_per_market {traders} the number of participants must be a multiple of {traders}, "
             f"was {participants}."
         )
+
+
+def set_markets(subsession: Any, parameters: MarketParameters) -> None:
+    """Make the groups of a round: one of everybody, or markets of a size, filled in seat order."""
+    size = parameters.traders_per_market
+    if size:
+        seats = [player.id_in_subsession for player in subsession.get_players()]
+        subsession.set_group_matrix([seats[at : at + size] for at in range(0, len(seats), size)])
 
 
 def page_data(state: PageState) -> dict[str, Any]:

@@ -7,13 +7,14 @@ OTREE_SECRET_KEY                                                                
 from os import environ
 from secrets import token_hex
 
-from markets.config import SURROUNDINGS
+from markets.config import CONTINUOUS, SURROUNDINGS
 from markets.presets import PRESETS, UNCERTAIN
 
 APPS = ["market_intro", "call_market", "market_end"]
+AUCTION_APPS = ["market_intro", "double_auction", "market_end"]
 
-APPS_OF = {"call_market": APPS}
-"""Institution → the apps of a session that plays it; presets of others are not offered."""
+APPS_OF = {"call_market": APPS, "double_auction": AUCTION_APPS}
+"""Institution → the apps of a session that plays it."""
 
 CENTS = 0.01
 PAYS = {"ssw1988": CENTS, "dlm2005": CENTS}
@@ -24,6 +25,7 @@ Every parameter of the market can be set here. Amounts are written as text ("14.
 ("0.40, 1.00"), timers in seconds, 0 for no timer. traders_per_market 0 makes one market of the whole session.
 Types of traders: one amount each in endowment_cash and endowment_shares ("225, 585, 945" and "3, 2, 1").
 Rounds that differ: interest_rate, dividends and dividend_weights with a semicolon between rounds.
+Induced values and costs: a list for each trader, with a semicolon between traders ("190, 150; 180, 120").
 What cannot be used is refused when the session is created, with a sentence that says what is allowed.
 """
 
@@ -42,7 +44,7 @@ def session_config(preset: str) -> dict[str, object]:
     """Return the session config of a preset, for as many demo participants as its types of traders divide."""
     title, participants = TITLES[preset]
     config = {
-        "name": preset,
+        "name": preset.replace("-", "_"),  # oTree takes no hyphen
         "display_name": title,
         "num_demo_participants": participants,
         "app_sequence": APPS_OF[PRESETS[preset]["institution"]],
@@ -60,19 +62,23 @@ TITLES = {
         "Call market, 4 markets of 15 rounds, all prices forecast (Haruvy, Lahav and Noussair 2007)",
         9,
     ),
+    "auction-demo": ("Double auction, short (1 practice and 3 paid periods)", 6),
+    "smith1962": ("Double auction, induced values, test 1 (Smith 1962)", 22),
+    "gode-sunder": ("Double auction, induced values (Gode and Sunder 1993)", 12),
     "ssw1988": ("Double auction, design 4 (Smith, Suchanek and Williams 1988)", 9),
     "dlm2005": ("Double auction, 4 markets of 10 periods (Dufwenberg, Lindqvist and Moore 2005)", 6),
     "khs2012-falling": ("Double auction, falling value (Kirchler, Huber and Stöckl 2012)", 10),
     "khs2012-flat": ("Double auction, flat value (Kirchler, Huber and Stöckl 2012)", 10),
 }
 
-SESSION_CONFIGS = [session_config(preset) for preset in TITLES if PRESETS[preset]["institution"] in APPS_OF]
+SESSION_CONFIGS = [session_config(preset) for preset in TITLES]
 
 SESSION_CONFIG_DEFAULTS = {
     "real_world_currency_per_point": 0.005,  # 200 cash are one unit of the currency
     "participation_fee": 5.00,
     "doc": "",
     **SURROUNDINGS,
+    **CONTINUOUS,
 }
 
 ROOMS = [{"name": "lab", "display_name": "Laboratory"}]

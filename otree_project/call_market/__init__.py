@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from otree.api import BaseConstants, Page, WaitPage
-from session_market import MAX_ROUNDS, market_of, page_data, refuse_unusable
+from session_market import MAX_ROUNDS, market_of, page_data, refuse_unusable, set_markets
 
 from markets.institution import Institution
 from markets.money import exact_text
@@ -61,10 +61,7 @@ def creating_session(subsession: Subsession) -> None:
     parameters = market_of(players[0].participant).parameters
     if subsession.round_number > parameters.rounds:
         return
-    size = parameters.traders_per_market
-    if size:
-        seats = [player.id_in_subsession for player in players]
-        subsession.set_group_matrix([seats[at : at + size] for at in range(0, len(seats), size)])
+    set_markets(subsession, parameters)
     if parameters.round_at(subsession.round_number).is_first:
         for player in players:
             endowment = parameters.endowment_of(player.id_in_group)

@@ -23,7 +23,7 @@ from .trading import answers_of, given_in, ref_of, score_given
 Row = list[Any]
 
 
-def _played(players: Sequence[Player]) -> Iterator[tuple[Player, RoundRef, Row]]:
+def played(players: Sequence[Player]) -> Iterator[tuple[Player, RoundRef, Row]]:
     """Yield the rows of rounds that have begun, with the columns that every table begins with.
 
     A row gets its cash when its round can begin; rows of unused rounds and of refused sessions never do.
@@ -56,7 +56,7 @@ def custom_export_orders(players: Sequence[Player]) -> Iterator[Row]:
         *("participant", "seat", "received", "ref", "kind", "side", "quantity", "limit", "outcome", "codes"),
         *("order_id", "cancelled", "filled"),
     ]
-    rows = {player.id: (player, begin) for player, _, begin in _played(players)}
+    rows = {player.id: (player, begin) for player, _, begin in played(players)}
     sessions = {player.session_id for player in players}
     messages = (
         dbq(Message).join(Player, Player.id == Message.player_id).filter(Player.session_id.in_(sessions))
@@ -82,10 +82,9 @@ def custom_export_forecasts(players: Sequence[Player]) -> Iterator[Row]:
     """One forecast a row; price and reward once the forecast round is cleared."""
     yield [*ROUND_COLUMNS, "participant", "seat", "horizon", "forecast_round", "forecast", "price", "reward"]
     prices: dict[tuple[int, int], Fraction | None] = {
-        (player.participant_id, player.round_number): _price(player.group)
-        for player, _, _ in _played(players)
+        (player.participant_id, player.round_number): _price(player.group) for player, _, _ in played(players)
     }
-    for player, ref, begin in _played(players):
+    for player, ref, begin in played(players):
         parameters = market_of(player.participant).parameters
         for given in given_in(player.round_number, answers_of(player), parameters):
             price = prices.get((player.participant_id, ref.overall + given.horizon))
@@ -106,7 +105,7 @@ def custom_export_markets(players: Sequence[Player]) -> Iterator[Row]:
         *("cash_before", "cash_after", "orders_placed", "orders_cancelled", "orders_refused"),
     ]
     members: dict[int, list[tuple[Player, RoundRef, Row]]] = defaultdict(list)
-    for entry in _played(players):
+    for entry in played(players):
         if entry[0].group.cleared:
             members[entry[0].group_id].append(entry)
     for group_id, entries in members.items():
@@ -114,9 +113,9 @@ def custom_export_markets(players: Sequence[Player]) -> Iterator[Row]:
         group, traders = player.group, [one for one, _, _ in entries]
         yield [
             *begin,
-            *(group.price, group.volume, group.dividend, _fundamental(player, ref), len(traders)),
-            *(sum(one.shares for one in traders), _total(one.cash for one in traders)),
-            *(_total(one.cash_after for one in traders), *_counts(group_id)),
+            *(group.price, group.volume, group.dividend, fundamental_text(player, ref), len(traders)),
+            *(sum(one.shares for one in traders), total(one.cash for one in traders)),
+            *(total(one.cash_after for one in traders), *_counts(group_id)),
         ]
 
 
@@ -127,7 +126,7 @@ def custom_export_traders(players: Sequence[Player]) -> Iterator[Row]:
         *("participant", "seat", "cash_before", "shares_before", "bought", "sold", "interest", "dividends"),
         *("cash_after", "shares_after", "forecast_reward", "trade_timed_out", "forecast_timed_out", "payoff"),
     ]
-    for player, _, begin in _played(players):
+    for player, _, begin in played(players):
         if player.group.cleared:
             yield [
                 *begin,
@@ -147,11 +146,11 @@ def _text(amount: Fraction | None) -> str:
     return "" if amount is None else exact_text(amount)
 
 
-def _total(amounts: Any) -> str:
+def total(amounts: Any) -> str:
     return exact_text(sum((parse_money(amount) for amount in amounts), Fraction(0)))
 
 
-def _fundamental(player: Player, ref: RoundRef) -> str:
+def fundamental_text(player: Player, ref: RoundRef) -> str:
     """Return the fundamental value in paid rounds; a practice phase has no horizon of its own to value."""
     values = market_of(player.participant).parameters.fundamental_values()
     return exact_text(values[ref.number - 1]) if ref.phase == "paid" else ""

@@ -22,7 +22,7 @@ from markets.live import Desk, Frame, Reaction, react
 from markets.money import exact_text, parse_money, rounded
 from markets.orders import Order, Side
 from markets.parameters import MarketParameters
-from markets.payoffs import FinalOutcome, final_outcome
+from markets.payoffs import FinalOutcome, final_outcome, induced_outcome
 from markets.rounds import OwnRound, PublicRound, RoundRef, last_price
 from markets.view import PageName, PageState
 
@@ -33,25 +33,21 @@ FORECAST_FIELDS = tuple(f"f{index}" for index in range(MAX_HORIZONS))
 LONGEST_KEPT = 200
 """Characters that are kept of what a trader typed."""
 
-_PAST_COLUMNS = (
-    *(
-        Player.participant_id,
-        Player.round_number,
-        Player.bought,
-        Player.sold,
-        Player.interest,
-        Player.dividends,
-    ),
-    *(
-        Player.cash_after,
-        Player.shares_after,
-        Player.forecast_reward,
-        Group.price,
-        Group.volume,
-        Group.dividend,
-    ),
-    *(getattr(Player, name) for name in FORECAST_FIELDS),
+_OF_TRADERS = (
+    *("participant_id", "round_number", "bought", "sold", "interest", "dividends", "earnings"),
+    *("cash_after", "shares_after", "forecast_reward"),
 )
+_OF_MARKETS = ("price", "volume", "dividend")
+
+
+def _past_columns(trader: type[Player], market: type[Group]) -> list[Any]:
+    """Return the columns of finished rounds that the tables of an institution have."""
+    return [
+        getattr(table, name)
+        for table, names in ((trader, (*_OF_TRADERS, *FORECAST_FIELDS)), (market, _OF_MARKETS))
+        for name in names
+        if hasattr(table, name)
+    ]
 
 
 # What a phase has seen so far.
@@ -82,18 +78,22 @@ def past_of(player: Player, *, through: int) -> Past:
 
 
 def pasts_of(players: Sequence[Player], *, through: int) -> dict[int, Past]:
-    """Return the same for the traders of one round, by participant id, in one query."""
+    """Return the same for the traders of one round, by participant id, in one query.
+
+    The rows may be those of either institution.
+    """
     parameters = market_of(players[0].participant).parameters
+    trader, market = type(players[0]), type(players[0].group)
     rows: dict[int, list[Any]] = {player.participant_id: [] for player in players}
     number = players[0].round_number
     query = (
-        dbq(*_PAST_COLUMNS)
-        .join(Group, Player.group_id == Group.id)
-        .filter(Player.participant_id.in_(rows))
+        dbq(*_past_columns(trader, market))
+        .join(market, trader.group_id == market.id)
+        .filter(trader.participant_id.in_(rows))
         .filter(
-            Player.round_number > number - parameters.round_at(number).number, Player.round_number <= through
+            trader.round_number > number - parameters.round_at(number).number, trader.round_number <= through
         )
-        .order_by(Player.round_number)
+        .order_by(trader.round_number)
     )
     for row in query:
         rows[row.participant_id].append(row)
@@ -106,7 +106,7 @@ def _past(rows: Sequence[Any], parameters: MarketParameters) -> Past:
         public=tuple(_public_round(row, parameters.round_at(row.round_number)) for row in rows),
         own=tuple(_own_round(row, parameters.round_at(row.round_number)) for row in rows),
         given=tuple(given),
-        rewards=sum((parse_money(row.forecast_reward) for row in rows), Fraction(0)),
+        rewards=sum((parse_money(getattr(row, "forecast_reward", 0)) for row in rows), Fraction(0)),
     )
 
 
@@ -116,6 +116,7 @@ def _public_round(row: Any, ref: RoundRef) -> PublicRound:
 
 
 def _own_round(row: Any, ref: RoundRef) -> OwnRound:
+    earnings = getattr(row, "earnings", "")
     return OwnRound(
         phase=ref.phase,
         number=ref.number,
@@ -125,6 +126,7 @@ def _own_round(row: Any, ref: RoundRef) -> OwnRound:
         dividends=parse_money(row.dividends),
         cash=parse_money(row.cash_after),
         shares=row.shares_after,
+        earnings=parse_money(earnings) if earnings else None,
     )
 
 
@@ -202,13 +204,17 @@ def final_of(player: Player, past: Past) -> FinalOutcome:
     oTree rounds points before it makes currency of them, so the payoff is its own and not that of `markets`.
     """
     market, ref = market_of(player.participant), ref_of(player)
-    final = final_outcome(
-        ref.phase,
-        Account(past.own[-1].cash, past.own[-1].shares),
-        buy_back=market.parameters.buy_back,
-        forecast_earnings=past.rewards,
-        earlier=_earned_before(player, ref),
-    )
+    earlier = _earned_before(player, ref)
+    if market.parameters.schedule:
+        final = induced_outcome(ref.phase, past.own, earlier=earlier)
+    else:
+        final = final_outcome(
+            ref.phase,
+            Account(past.own[-1].cash, past.own[-1].shares),
+            buy_back=market.parameters.buy_back,
+            forecast_earnings=past.rewards,
+            earlier=earlier,
+        )
     if ref.phase == "practice":
         return final
     points = player.payoff + Currency(exact_text(final.earlier))
@@ -220,8 +226,9 @@ def _earned_before(player: Player, ref: RoundRef) -> Fraction:
     """Return the points that the paid markets before this one have earned a trader."""
     if ref.market == 1:
         return Fraction(0)
-    earlier = Player.objects_filter(
-        Player.round_number <= ref.overall - ref.number, participant_id=player.participant_id
+    table = type(player)
+    earlier = table.objects_filter(
+        table.round_number <= ref.overall - ref.number, participant_id=player.participant_id
     )
     return sum((parse_money(str(Decimal(row.payoff))) for row in earlier), Fraction(0))
 
@@ -290,11 +297,11 @@ def _keep(reaction: Reaction, message: Any, player: Player, group: Group, rows: 
         player_id=player.id,
         group_id=group.id,
         received=now,
-        ref=_kept(sent.get("ref")),
+        ref=kept_text(sent.get("ref")),
         kind=sent["type"] if sent.get("type") in ("place", "cancel") else "malformed",
-        side=_kept(sent.get("side")),
-        quantity=str(order.quantity) if order else _kept(sent.get("quantity")),
-        limit_price=_kept(sent.get("limit")),
+        side=kept_text(sent.get("side")),
+        quantity=str(order.quantity) if order else kept_text(sent.get("quantity")),
+        limit_price=kept_text(sent.get("limit")),
         outcome=frame["type"],
         codes=" ".join(reason["code"] for reason in frame.get("reasons", ())),
         order_id=order.order_id if order else reaction.cancelled,
@@ -303,7 +310,7 @@ def _keep(reaction: Reaction, message: Any, player: Player, group: Group, rows: 
     )
 
 
-def _kept(value: Any) -> str:
+def kept_text(value: Any) -> str:
     """Return what a trader sent as text that every database can hold and no spreadsheet takes for a formula.
 
     Text with control signs, lone surrogates or the start of a formula is kept as JSON, in quotes.

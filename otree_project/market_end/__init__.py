@@ -8,14 +8,16 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from call_market import Player as Trader
+from call_market import Player as CallMarketTrader
 from call_market.trading import final_of, past_of
+from double_auction import Player as DoubleAuctionTrader
 from otree.api import BaseConstants, BaseGroup, BasePlayer, BaseSubsession, Page
 from session_market import market_of, page_data
 
+from markets.institution import Institution
 from markets.view import PageState
 
-doc = "The payment of the call market."
+doc = "The payment of the market."
 
 
 class C(BaseConstants):
@@ -70,7 +72,9 @@ class Payment(Page):
     def vars_for_template(player: Player) -> dict[str, Any]:
         market = market_of(player.participant)
         last = market.parameters.rounds
-        trader = Trader.objects_get(participant=player.participant, round_number=last)
+        continuous = market.parameters.institution is Institution.DOUBLE_AUCTION
+        table = DoubleAuctionTrader if continuous else CallMarketTrader
+        trader = table.objects_get(participant=player.participant, round_number=last)
         # Other apps of the session may have added to what the market pays.
         paid = Fraction(_total(player.participant))
         final = replace(final_of(trader, past_of(trader, through=last)), payoff=paid)

@@ -187,10 +187,10 @@ async def _reach_or_wait(walker: Walker, name: str) -> None:
 def create(
     http: aiohttp.ClientSession, base: str, participants: int, config: Mapping[str, Any]
 ) -> aiohttp.client._RequestContextManager:
-    """Ask the server over REST for a session of the config `demo`."""
+    """Ask the server over REST for a session of the config `demo`, or of the one that `preset` names."""
     body = {
-        "session_config_name": "demo",
+        "session_config_name": config.get("preset", "demo"),
         "num_participants": participants,
-        "modified_session_config_fields": dict(config),
+        "modified_session_config_fields": {key: one for key, one in config.items() if key != "preset"},
     }
     return http.post(f"{base}/api/sessions", json=body)

@@ -62,7 +62,7 @@
 
     const known = data.history.filter((past) => past.price !== null).map((past) => Number(past.price));
     const scale = priceScale(
-      known.concat([Number(data.opening)], (data.fundamental || []).map(Number),
+      known.concat(data.opening === null ? (known.length ? [] : [1]) : [Number(data.opening)], (data.fundamental || []).map(Number),
         data.forecasts.map((forecast) => Number(forecast.value)))
     );
     const slot = (width - MARGIN.left - MARGIN.right) / data.rounds;
@@ -102,7 +102,7 @@
       const path = data.fundamental.map((value, i) => (i ? "L" : "M") + x(i + 1) + " " + y(value)).join("");
       element(svg, "path", { class: "fundamental", d: path });
     }
-    if (!known.length) {
+    if (!known.length && data.opening !== null) {
       element(svg, "line", {
         class: "opening", x1: MARGIN.left, x2: width - MARGIN.right, y1: y(data.opening), y2: y(data.opening),
       });
@@ -152,5 +152,5 @@
     host.replaceChildren(svg);
   }
 
-  window.marketChart = { draw };
+  window.marketChart = { draw, priceScale };
 })();

@@ -46,7 +46,7 @@
     return (shifted.includes(".") ? shifted.replace(/\.?0+$/, "") : shifted) + " %";
   }
 
-  const shares = (count) => count + (count === 1 ? " share" : " shares");
+  const shares = (count) => count + (view.market.induced ? " unit" : " share") + (count === 1 ? "" : "s");
 
   function lastPrice() {
     const priced = view.history.filter((past) => past.price !== null);
@@ -131,7 +131,7 @@
       window.marketChart.draw(host, {
         rounds: view.round ? view.round.of : view.market.paid_rounds,
         history: view.history,
-        opening: view.market.initial_price,
+        opening: view.market.induced ? null : view.market.initial_price,
         fundamental: (view.round && view.round.phase === "practice") ? null : view.market.fundamental_values,
         forecasts: view.forecasts,
         format: (amount) => money(amount),
@@ -252,7 +252,7 @@
     one("#place-order").textContent = side === "buy" ? "Place buy order" : "Place sell order";
     const meaning = one("#order-meaning");
     if (!isCount(quantity) || !isPrice(limit)) {
-      meaning.textContent = "Enter a number of shares and a price per share.";
+      meaning.textContent = "Enter " + (view.market.induced ? "how many units" : "a number of shares") + " and a price for each.";
     } else if (side === "buy") {
       meaning.textContent = "Buys up to " + shares(Number(quantity)) + " at " + money(limit) +
         " or less. Sets aside " + money(times(limit, Number(quantity))) + " cash.";
@@ -347,10 +347,18 @@
     }, Math.max(0, (seconds - notice) * 1000));
   }
 
+  /* A page that draws more than these, as that of the double auction, brings it along. */
+  if (window.marketExtension) {
+    window.marketExtension({
+      texts, drawings, receive, keep, make, money, parts, times, shares, say, send, newRef, describeOrder, one, all,
+      orderForm, tableHead, tableBody, view: () => view,
+    });
+  }
+
   let resizing = 0;
   window.addEventListener("resize", () => {
     clearTimeout(resizing);
-    resizing = setTimeout(() => all('[data-draw="chart"]').forEach(drawings.chart), 80);
+    resizing = setTimeout(() => all('[data-draw$="chart"]').forEach((chart) => drawings[chart.dataset.draw](chart)), 80);
   });
 
   redraw();

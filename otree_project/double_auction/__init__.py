@@ -1,0 +1,200 @@
+"""The continuous double auction: practice periods, then paid ones; orders trade as they come.
+
+A period begins for everybody at once and ends for everybody at once: when its time is over, or when everybody
+has left the trade page or is ready to. Pages are thin: `periods` holds what is being traded, `trading` turns
+rows into what `markets` works on, and back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from otree.api import BaseConstants, Page, WaitPage
+from session_market import MAX_ROUNDS, market_of, page_data, refuse_unusable, set_markets
+
+from markets.institution import Institution
+from markets.live import Frame
+from markets.money import exact_text
+
+from .exports import (
+    custom_export_book,
+    custom_export_markets,
+    custom_export_orders,
+    custom_export_traders,
+    custom_export_trades,
+)
+from .periods import leave, seconds_left, take
+from .tables import Group, Message, Player, Subsession, TradeRow
+from .trading import after_trading, before_trading, open_now, ref_of, settle, while_trading
+
+__all__ = [
+    "C",
+    "Group",
+    "Message",
+    "Player",
+    "Subsession",
+    "TradeRow",
+    "creating_session",
+    "custom_export_book",
+    "custom_export_markets",
+    "custom_export_orders",
+    "custom_export_traders",
+    "custom_export_trades",
+    "page_sequence",
+]
+
+doc = "One asset, or units with induced values and costs, traded in a continuous double auction."
+
+
+class C(BaseConstants):
+    NAME_IN_URL = "auction"
+    PLAYERS_PER_GROUP = None  # the session config's traders_per_market makes the groups
+    NUM_ROUNDS = MAX_ROUNDS
+
+
+def creating_session(subsession: Subsession) -> None:
+    """Check the session's config, then make the markets and give the endowments."""
+    if subsession.round_number == 1:
+        refuse_unusable(subsession.session, Institution.DOUBLE_AUCTION)
+    parameters = market_of(subsession.get_players()[0].participant).parameters
+    if subsession.round_number > parameters.rounds:
+        return
+    set_markets(subsession, parameters)
+    if parameters.round_at(subsession.round_number).is_first or parameters.schedule:
+        for group in subsession.get_groups():
+            players = {player.id_in_group: player for player in group.get_players()}
+            for trader, account in parameters.accounts_at_start(players).items():
+                players[trader].cash, players[trader].shares = exact_text(account.cash), account.shares
+
+
+def timer(player: Player, page: str) -> int | None:
+    """Return the seconds of a page's timer, or None where it has none."""
+    return market_of(player.participant).parameters.seconds(page, ref_of(player).phase)
+
+
+def is_played(player: Player) -> bool:
+    """Whether the session has this round; oTree keeps rows for more."""
+    return player.round_number <= market_of(player.participant).parameters.rounds
+
+
+class PhaseStart(Page):
+    @staticmethod
+    def is_displayed(player: Player) -> bool:
+        return is_played(player) and ref_of(player).is_first
+
+    @staticmethod
+    def get_timeout_seconds(player: Player) -> int | None:
+        return timer(player, "phase_start")
+
+    @staticmethod
+    def vars_for_template(player: Player) -> dict[str, Any]:
+        ref, parameters = ref_of(player), market_of(player.participant).parameters
+        return {
+            "practice": ref.phase == "practice",
+            "periods": "1 period" if ref.of == 1 else f"{ref.of} periods",
+            "had_practice": parameters.practice_rounds > 0,
+            "induced": parameters.schedule is not None,
+            **page_data(before_trading(player, "phase_start")),
+        }
+
+
+class OpenMarket(WaitPage):
+    template_name = "double_auction/Waiting.html"
+    is_displayed = is_played
+
+    @staticmethod
+    def vars_for_template(player: Player) -> dict[str, Any]:
+        return {
+            "waiting_title": "The market is about to open",
+            "waiting_text": "It opens for everybody at once.",
+        }
+
+    @staticmethod
+    def after_all_players_arrive(group: Group) -> None:
+        open_now(group)
+
+
+class Trade(Page):
+    is_displayed = is_played
+
+    @staticmethod
+    def live_method(player: Player, message: Any) -> Mapping[int, Frame]:
+        return take(player, message)
+
+    @staticmethod
+    def get_timeout_seconds(player: Player) -> float | None:
+        return seconds_left(player.group, timer(player, "trade"))
+
+    @staticmethod
+    def vars_for_template(player: Player) -> dict[str, Any]:
+        induced = market_of(player.participant).parameters.schedule is not None
+        return {"induced": induced, **page_data(while_trading(player))}
+
+    @staticmethod
+    def before_next_page(player: Player, timeout_happened: bool) -> None:
+        leave(player, timed_out=timeout_happened)
+
+
+class CloseMarket(WaitPage):
+    template_name = "double_auction/Waiting.html"
+    is_displayed = is_played
+
+    @staticmethod
+    def vars_for_template(player: Player) -> dict[str, Any]:
+        return {
+            "waiting_title": "The period is about to end",
+            "waiting_text": "The others are still trading; your open orders are in the market until the end.",
+        }
+
+    @staticmethod
+    def after_all_players_arrive(group: Group) -> None:
+        settle(group)
+
+
+class Results(Page):
+    is_displayed = is_played
+
+    @staticmethod
+    def get_timeout_seconds(player: Player) -> int | None:
+        return timer(player, "results")
+
+    @staticmethod
+    def vars_for_template(player: Player) -> dict[str, Any]:
+        induced = market_of(player.participant).parameters.schedule is not None
+        return {"induced": induced, **page_data(after_trading(player, "results"))}
+
+
+class Final(Page):
+    @staticmethod
+    def is_displayed(player: Player) -> bool:
+        return is_played(player) and ref_of(player).is_last
+
+    @staticmethod
+    def get_timeout_seconds(player: Player) -> int | None:
+        return timer(player, "final")
+
+    @staticmethod
+    def vars_for_template(player: Player) -> dict[str, Any]:
+        market = market_of(player.participant)
+        return {
+            "practice": ref_of(player).phase == "practice",
+            "induced": market.parameters.schedule is not None,
+            "currency": market.pay.currency,
+            **page_data(after_trading(player, "final")),
+        }
+
+    @staticmethod
+    def app_after_this_page(player: Player, upcoming_apps: list[str]) -> str | None:
+        last = player.round_number == market_of(player.participant).parameters.rounds
+        return upcoming_apps[0] if last and upcoming_apps else None
+
+    def _increment_index_in_pages(self) -> None:
+        # As in the call market: the unused rounds are not visited one by one.
+        next_app = self._get_next_page_index_if_skipping_apps()
+        if next_app:
+            self._index_in_pages = self.participant._index_in_pages = next_app - 1
+        super()._increment_index_in_pages()
+
+
+page_sequence = [PhaseStart, OpenMarket, Trade, CloseMarket, Results, Final]
