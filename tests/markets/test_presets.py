@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import pytest
 
+from markets.config import CONTINUOUS
 from markets.induced import Equilibrium, equilibrium, maximum_surplus
 from markets.induced_presets import INDUCED_PRESETS, SMITH1962
 from markets.institution import Institution
@@ -85,13 +86,14 @@ def test_expected_wealth(preset: str, wealth: str) -> None:
 
 def test_presets_of_a_double_auction_say_so() -> None:
     named = {name for name in PRESETS if parameters(name).institution is Institution.DOUBLE_AUCTION}
-    assert named == {"ssw1988", "dlm2005", "khs2012-falling", "khs2012-flat"}
+    asset = {"ssw1988", "dlm2005", "khs2012-falling", "khs2012-flat", "auction-demo"}
+    assert named == asset | {"smith1962", "gode-sunder"}
 
 
 def test_every_preset_says_what_is_uncertain_and_sets_every_key() -> None:
     assert PRESETS.keys() == UNCERTAIN.keys()
     for name, config in PRESETS.items():
-        assert config.keys() == REFERENCE.keys()
+        assert REFERENCE.keys() <= config.keys() <= REFERENCE.keys() | CONTINUOUS.keys()
         assert UNCERTAIN[name] <= config.keys()
     assert {"buy_back", "endowment_cash"} <= UNCERTAIN["bgh2005"]
 
@@ -101,3 +103,22 @@ def test_smiths_first_test_trades_six_units_at_2_and_earns_7_50() -> None:
     assert maximum_surplus(SMITH1962) == Fraction("7.50")
     assert equilibrium(SMITH1962) == Equilibrium(6, Fraction(2), Fraction(2))
     assert INDUCED_PRESETS == {"smith1962": SMITH1962}
+
+
+def test_induced_sessions_hold_the_published_schedules_and_their_equilibrium() -> None:
+    smith = MarketParameters.from_config(PRESETS["smith1962"]).schedule
+    assert smith == SMITH1962
+    gode_sunder = MarketParameters.from_config(PRESETS["gode-sunder"])
+    assert gode_sunder.schedule is not None
+    assert len(gode_sunder.schedule.values) == len(gode_sunder.schedule.costs) == 6
+    assert equilibrium(gode_sunder.schedule) == Equilibrium(14, Fraction(100), Fraction(100))
+    assert maximum_surplus(gode_sunder.schedule) == 1280
+    assert (gode_sunder.must_improve, gode_sunder.clears_after_trade) == (True, True)
+
+
+def test_buyers_are_lent_what_all_their_units_could_cost() -> None:
+    for name in ("smith1962", "gode-sunder"):
+        known = MarketParameters.from_config(PRESETS[name])
+        assert known.schedule is not None
+        for units in known.schedule.values.values():
+            assert known.endowment_of(1).cash >= len(units) * known.max_price
