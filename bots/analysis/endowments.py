@@ -19,7 +19,9 @@ _REFERENCE = tuple(map(Decimal, ("100", "4", "0.4", "1", "1", "1", "0.05", "14")
 
 
 def shares_outstanding(run: PlayedRun, market: int) -> float | None:
-    """Return the shares in a market; traders without a record count as the mean of the bots."""
+    """Return the shares in a market; without oTree's tables, people count as the mean of the bots."""
+    if run.otree and (told := run.otree.shares_in(market)) is not None:
+        return float(told)
     held = [seat.rules.endowment_shares for seat in run.seats_of(market) if seat.rules]
     if not held or run.rules is None:
         return None

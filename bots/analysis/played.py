@@ -8,10 +8,8 @@ from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 
-from pydantic_core import from_json, to_json
-
+from bots.analysis.otree_tables import OTreeTables
 from bots.analysis.run_data import fundamental_path, rounds_before
-from bots.domain.errors import UserMustMend
 from bots.domain.market import FinalResult, ForecastInput, MarketRules, MarketView, OwnRound, PastRound, Phase
 from bots.domain.records import (
     ActAnswered,
@@ -28,10 +26,8 @@ from bots.domain.records import (
     SeatEnded,
     SeatOpened,
     SeatRecord,
-    parse_journal,
 )
 
-_A_PAGE = '"event":"page_seen"'
 RoundKey = tuple[Phase, int]  # phase, number within it; paid markets in a row are numbered through
 
 
@@ -95,6 +91,7 @@ class PlayedRun:
         name: of the folder, e.g. `run-3`.
         seats: by seat number.
         torn: whether the journal's last line was cut by a crash.
+        otree: the server's own tables of the session, where people took part.
     """
 
     folder: Path
@@ -102,13 +99,14 @@ class PlayedRun:
     manifest: RunManifest
     seats: Mapping[int, PlayedSeat]
     torn: bool = False
+    otree: OTreeTables | None = None
 
     @property
     def markets(self) -> tuple[int, ...]:
         """Numbers of the markets the bots traded in."""
         return tuple(sorted({seat.market for seat in self.seats.values()}))
 
-    @property
+    @cached_property
     def rules(self) -> MarketRules | None:
         """The session's parameters; None where no bot saw a page of the shipped market."""
         return next((seat.rules for seat in self.seats.values() if seat.rules), None)
@@ -161,58 +159,15 @@ def _in_order(key: RoundKey) -> tuple[bool, int]:
     return key[0] != "practice", key[1]
 
 
-def read_run(folder: Path) -> PlayedRun:
-    """Read a run folder.
-
-    Raises:
-        UserMustMend: it is none, or its journal or manifest cannot be read.
-    """
-    try:
-        manifest = RunManifest.model_validate_json((folder / "manifest.json").read_bytes())
-        journal = parse_journal(_told_once((folder / "journal.jsonl").read_text(encoding="utf-8")))
-    except FileNotFoundError as error:
-        raise UserMustMend(
-            f"there is no {Path(error.filename).name}",
-            where=str(folder),
-            mend="Name a run folder such as bot-data/debug-runs/run-1.",
-        ) from error
-    except (OSError, ValueError) as error:
-        raise UserMustMend(
-            f"the run cannot be read ({str(error).splitlines()[0]})",
-            where=str(folder),
-            mend="Restore the journal and the manifest as the run wrote them.",
-        ) from error
-    return played(folder, manifest, journal.events, torn=journal.torn)
-
-
-def _told_once(journal: str) -> str:
-    """Leave out of each page what an earlier page of the seat has told already, so that it is read once.
-
-    Pages repeat all finished rounds: without this, reading takes time that grows with the square of rounds.
-    A line that cannot be read stays as it is, for `parse_journal` to judge.
-    """
-    told: dict[int, set[tuple[str, int, str, int]]] = {}
-    return "\n".join(_new_in(line, told) for line in journal.split("\n"))
-
-
-def _new_in(line: str, told: dict[int, set[tuple[str, int, str, int]]]) -> str:
-    if _A_PAGE not in line:
-        return line
-    try:
-        event = from_json(line)
-        view, known = event["view"], told.setdefault(event["seat"], set())
-        market = (view["round"] or {}).get("market", 1)
-        for part in ("history", "own"):
-            fresh = [one for one in view[part] if (part, market, one["phase"], one["number"]) not in known]
-            known.update((part, market, one["phase"], one["number"]) for one in fresh)
-            view[part] = fresh
-    except (ValueError, KeyError, TypeError):
-        return line
-    return to_json(event).decode()
-
-
-def played(folder: Path, manifest: RunManifest, events: Sequence[Event], *, torn: bool = False) -> PlayedRun:
-    """Put a journal's events in order."""
+def played(
+    folder: Path,
+    manifest: RunManifest,
+    events: Sequence[Event],
+    *,
+    torn: bool = False,
+    otree: OTreeTables | None = None,
+) -> PlayedRun:
+    """Put a journal's events in order, beside oTree's own tables where the run has them."""
     seats = {record.seat: PlayedSeat(record) for record in manifest.seats}
     by_seat: dict[int, list[Event]] = {}
     for event in events:
@@ -228,8 +183,8 @@ def played(folder: Path, manifest: RunManifest, events: Sequence[Event], *, torn
     for number, own in by_seat.items():
         if number in seats:
             _follow(seats[number], own)
-    _tell_markets_apart(seats.values())
-    return PlayedRun(folder, folder.resolve().name, manifest, dict(sorted(seats.items())), torn)
+    _tell_markets_apart(seats.values(), otree)
+    return PlayedRun(folder, folder.resolve().name, manifest, dict(sorted(seats.items())), torn, otree)
 
 
 def _follow(seat: PlayedSeat, events: Iterable[Event]) -> None:
@@ -289,11 +244,18 @@ def _decided(events: Iterable[Event]) -> Iterator[Decided]:
             yield Decided(name, outcome.page, outcome.round, failed.get(name), made.get(name))
 
 
-def _tell_markets_apart(seats: Iterable[PlayedSeat]) -> None:
-    """Number the markets: seats that saw different prices, volumes or dividends are in different ones.
+def _tell_markets_apart(seats: Iterable[PlayedSeat], otree: OTreeTables | None) -> None:
+    """Number the markets as oTree does; without its tables by what their traders saw.
 
-    Pages do not name a trader's market, but what everybody in it knows does.
+    Pages do not name a trader's market, but what everybody in it knows does: seats that saw different prices,
+    volumes or dividends are in different ones.
     """
+    named = otree.market_of if otree else {}
+    seats = list(seats)
+    if all(seat.record.participant in named for seat in seats):
+        for seat in seats:
+            seat.market = named[seat.record.participant]
+        return
     markets: list[dict[RoundKey, PastRound]] = []
     for seat in seats:
         for number, known in enumerate(markets, start=1):

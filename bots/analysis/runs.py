@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 
 import polars as pl
 
 from bots.analysis.codebook import TABLES, codebook, codebook_markdown
-from bots.analysis.played import PlayedRun, read_run
+from bots.analysis.played import PlayedRun
+from bots.analysis.reading import read_run
 from bots.analysis.tables import table
 from bots.domain.market import MarketRules
 from bots.domain.records import RunManifest
@@ -119,10 +122,13 @@ class Run:
         return table(self.played, name)
 
 
-def export(folders: Sequence[Path], out: Path) -> tuple[Path, ...]:
+def export(folders: Sequence[Path], out: Path, pool: Executor | None = None) -> tuple[Path, ...]:
     """Write every table of all runs, joined, as Parquet and CSV, and the codebook as CSV and Markdown.
 
     Runs are read one after another and joined from disk, so that memory holds one run at a time.
+
+    Args:
+        pool: processes that read runs side by side; None reads them here.
 
     Returns:
         The files written.
@@ -132,8 +138,9 @@ def export(folders: Sequence[Path], out: Path) -> tuple[Path, ...]:
     """
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=".parts-") as parts:
-        for number, folder in enumerate(folders):
-            _write_parts(folder, Path(parts), number)
+        read = pool.map if pool else map
+        for _ in read(_write_parts, folders, repeat(Path(parts)), range(len(folders))):
+            pass
         files = [file for name in TABLES for file in _join(name, Path(parts), out)]
     codebook().write_csv(out / "codebook.csv")
     (out / "codebook.md").write_text(codebook_markdown(), encoding="utf-8")

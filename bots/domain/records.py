@@ -6,6 +6,7 @@ other file of a run is derived from it. Events never hold keys; text of pages an
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -59,6 +60,7 @@ class SeatRecord(Value):
     participant: str
     trader: str
     asked: str = ""  # the name the user gave, by which the trader is found again
+    persona: str = ""  # name of the persona its model was given; empty for none
     parameters: dict[str, Any] = Field(default_factory=dict)
     seed: int
     outcome: SeatOutcome = SeatOutcome.RUNNING
@@ -323,8 +325,11 @@ class Journal:
     torn: bool
 
 
-def parse_journal(text: str) -> Journal:
+def parse_journal(text: str, read: Callable[[str], Event] = EVENTS.validate_json) -> Journal:
     """Read a journal's text; a last line that a crash cut short is left out and reported.
+
+    Args:
+        read: a line's event; raises ValueError where it is none.
 
     Raises:
         ValueError: a line that is not the last one is no event of this version; the message names it.
@@ -333,7 +338,7 @@ def parse_journal(text: str) -> Journal:
     events: list[Event] = []
     for number, line in enumerate(lines, start=1):
         try:
-            events.append(EVENTS.validate_json(line))
+            events.append(read(line))
         except ValueError as error:
             if number == len(lines) and not text.endswith("\n"):
                 return Journal(tuple(events), torn=True)

@@ -1,9 +1,9 @@
-"""The verbs that read runs and prices: measures, report, export, show, rebuild, codebook."""
+"""The verbs that read runs and prices: measures, report, export, show, people, rebuild, codebook."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +12,8 @@ import typer
 from rich.console import Console
 
 from bots.domain.errors import UserMustMend
+
+_RUNS_A_PROCESS = 4  # fewer are read sooner than a process starts
 
 
 class Reference(StrEnum):
@@ -22,7 +24,7 @@ class Reference(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the console script."""
-    for verb in (measures, report, export, show, rebuild, codebook):
+    for verb in (measures, report, export, show, people, rebuild, codebook):
         app.command()(verb)
 
 
@@ -87,9 +89,11 @@ def export(
 ) -> None:
     """Write the tables of any number of runs, joined, as Parquet and CSV, with their codebook."""
     from bots.analysis.runs import export as export_runs
+    from bots.services.study_pool import processes, processors
 
-    with writable(out):
-        files = export_runs(runs, out)
+    count = min(processors(), len(runs) // _RUNS_A_PROCESS)
+    with writable(out), processes(count) if count > 1 else nullcontext() as pool:
+        files = export_runs(runs, out, pool)
     typer.echo(f"{len(files)} files in {out}")
 
 
@@ -109,6 +113,24 @@ def show(
         show_run(console, opened)
     else:
         show_decisions(console, opened, seat, round_)
+
+
+def people(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="Folder of orders.csv, forecasts.csv, traders.csv, saved from oTree's Data page.  "
+            "[default: ask the run's server]",
+        ),
+    ] = None,
+) -> None:
+    """Bring oTree's tables of a session in which people took part, for the run's own tables and report."""
+    from bots.services.loop import in_loop
+    from bots.services.people import bring_people
+
+    in_loop(lambda room: bring_people(run, room, source=source))
 
 
 def rebuild(

@@ -107,9 +107,11 @@ def run(
 
 async def _run(plan: RunPlan, room: Room) -> int:
     from bots.services.after_run import show_and_draw
+    from bots.services.people import keep_people
     from bots.services.runner import run as run_plan
 
     report = await run_plan(plan, room)
+    await keep_people(report.folder, room)
     show_and_draw(room.console, report)
     return EXIT_CODES[report.end.outcome]
 
@@ -128,9 +130,11 @@ def resume(
 
 async def _resume(folder: Path, room: Room, timeout_minutes: float | None, headed: bool) -> int:
     from bots.services.after_run import show_and_draw
+    from bots.services.people import keep_people
     from bots.services.resume import resume as resume_run
 
     report = await resume_run(folder, room, timeout_minutes=timeout_minutes, headed=headed)
+    await keep_people(report.folder, room)
     show_and_draw(room.console, report)
     return EXIT_CODES[report.end.outcome]
 

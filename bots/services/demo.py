@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bots.adapters.otree_server import OTreeServer, ServerPlan, Table
+from bots.adapters.otree_server import OTreeServer, ServerPlan
 from bots.services.plan import RunPlan, Transport
 from bots.services.room import Room
 
@@ -47,7 +46,6 @@ async def run_demo(demo: Demo, room: Room) -> int:
             command += f" --transport {demo.transport.value}"
         room.console.print(command, highlight=False, markup=False, soft_wrap=True)
         report = await run(plan, room)
-        write_table(report.folder / "otree-wide.csv", await server.rest.export_wide(session["code"]))
     show_and_draw(room.console, report)
     return EXIT_CODES[report.end.outcome]
 
@@ -79,12 +77,3 @@ def otree_python_of(environment: Mapping[str, str]) -> Path | None:
 def _of_otree(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the settings that are the server's: oTree's own, and the database's address."""
     return {k: v for k, v in environment.items() if k.startswith("OTREE_") or k == "DATABASE_URL"}
-
-
-def write_table(path: Path, rows: Table) -> None:
-    """Write rows as CSV; none make an empty file."""
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        if rows:
-            writer = csv.DictWriter(stream, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)

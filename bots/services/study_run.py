@@ -7,7 +7,6 @@ in which models trade wait for providers, and share one process, its clients, ra
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -35,7 +34,7 @@ from bots.services.study_cell import (
 )
 from bots.services.study_folder import cell_runs, open_study_folder, spent_so_far
 from bots.services.study_plan import Study, read_plan, resolve_study
-from bots.services.study_pool import processes
+from bots.services.study_pool import processes, processors
 from bots.services.study_progress import StudyProgress, tallies
 from bots.services.surroundings import git_state, machine, package_versions
 from bots.services.traders import Traders, check_ready
@@ -157,7 +156,7 @@ class _Lanes:
         models = [job for job in left if asks_models(job)]
         strategies = [job for job in left if not asks_models(job)]
         with ExitStack() as stack:
-            computing = min(jobs or _processors(), len(strategies))
+            computing = min(jobs or processors(), len(strategies))
             compute: Play = self._here
             if computing > 1:
                 compute = self._in(stack.enter_context(processes(computing)))
@@ -223,9 +222,3 @@ def _facts(study: Study, folder: Path) -> StudyFacts:
         "machine": machine(),
     }
     return StudyFacts(folder, study.plan.name, study.hash, study.plan.timeout_minutes, about)
-
-
-def _processors() -> int:
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -5,12 +5,16 @@ from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 
+import polars as pl
 import pytest
+from selectolax.lexbor import LexborHTMLParser
 
+import bots
 from bots.adapters.links import read_links
 from bots.adapters.otree_server import OTreeServer
+from bots.analysis.report import write_report
 from bots.domain.records import RunOutcome
-from tests.end_to_end.command import end, line_with, start
+from tests.end_to_end.command import end, line_with, start, start_verb
 from tests.end_to_end.person import Person, chromium, create_session_by_hand, play_all
 
 pytestmark = [pytest.mark.browser, pytest.mark.server, pytest.mark.timeout(300)]
@@ -43,6 +47,42 @@ async def test_four_bots_play_with_two_people_in_a_session_made_by_hand(
         [(1, "sell"), (2, "sell"), (3, "sell")],
     ]
     await assert_the_market_cleared_all_six(market_server, url.rsplit("/", 1)[1])
+    brought = await end(await start_verb(tmp_path, "people", str(ended.run)), tmp_path)
+    assert "2 people beside 4 bots" in brought.output
+    assert_tables_and_report_tell_people_and_bots_apart(ended.run, [link.code for link in links[:2]])
+
+
+def assert_tables_and_report_tell_people_and_bots_apart(folder: Path, codes: list[str]) -> None:
+    run = bots.open_run(folder)
+    people = run.traders.filter(~pl.col("is_bot"))
+    assert people["participant"].to_list() == codes
+    assert people["final_shares"].null_count() == 0
+    assert run.trader_rounds.group_by("overall").agg(pl.col("shares").sum())["shares"].to_list() == [24] * 3
+    assert run.trades.filter(side="buy")["quantity"].sum() == run.trades.filter(side="sell")["quantity"].sum()
+
+    theirs = run.orders.filter(~pl.col("is_bot"))
+    assert theirs.select("participant", "overall", "side", "limit").sort(
+        "participant", "overall"
+    ).rows() == sorted(
+        (code, number, side, limit)
+        for code, side, limit in zip(codes, ("buy", "sell"), (15.0, 13.0), strict=True)
+        for number in (1, 2, 3)
+    )
+    filled = run.orders.group_by("participant", "overall", "side").agg(pl.col("filled").sum())
+    traded = run.trades.select("participant", "overall", "side", "quantity")
+    both = traded.join(filled, on=["participant", "overall", "side"])
+    assert both.height == traded.height
+    assert (both["filled"] == both["quantity"]).all()
+    book = run.orders.filter(status="placed").group_by("overall", "side").agg(pl.col("quantity").sum())
+    assert dict(book.filter(side="buy").select("overall", "quantity").iter_rows()) == dict(
+        run.prices.select("overall", "bids").iter_rows()
+    )
+    assert set(run.forecasts.filter(~pl.col("is_bot"))["forecast"]) == {14.5}
+
+    page = LexborHTMLParser(write_report([run], folder / "report.html")[0].read_text(encoding="utf-8"))
+    rows = [row for row in page.css("#traders ~ .scroll tr") if row.css(".pill.person")]
+    assert [row.css("td")[0].text() for row in rows] == codes
+    assert "4 bots of 6 participants · 2 people" in page.css("header")[0].text()
 
 
 def take_seats(driver, links: list[str]) -> list[Person]:  # type: ignore[no-untyped-def]

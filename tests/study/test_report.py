@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from bots.analysis.endowments import panel_of
 from bots.analysis.measures import MEASURES, measure_all
-from bots.analysis.played import read_run
+from bots.analysis.reading import read_run
 from bots.domain.errors import UserMustMend
 from bots.services.study_report import (
     DEFAULT_MEASURES,

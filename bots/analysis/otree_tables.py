@@ -1,0 +1,97 @@
+"""oTree's own tables of a session, kept in a run folder where people took part: the other half of the record.
+
+run-7/otree/orders.csv      every message of every trade page
+run-7/otree/forecasts.csv   every forecast
+run-7/otree/traders.csv     trader × round
+
+They are the custom exports of the shipped market's app, in which participants stand by code and never by
+label. `bots people RUN` brings them.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from bots.domain.errors import UserMustMend
+
+FOLDER = "otree"
+NEEDED: Mapping[str, tuple[str, ...]] = {
+    "orders": (
+        *("market", "overall", "participant", "received", "ref", "kind", "side"),
+        *("quantity", "limit", "outcome", "codes", "order_id", "cancelled", "filled"),
+    ),
+    "forecasts": (*("market", "overall", "participant", "horizon", "forecast"),),
+    "traders": (
+        *("market", "overall", "participant", "cash_before", "shares_before", "bought"),
+        *("sold", "interest", "dividends", "cash_after", "shares_after"),
+    ),
+}
+"""Columns of each table that ours are made of."""
+
+OTreeRow = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class OTreeTables:
+    """Rows of one session, as text, in the order oTree gave them."""
+
+    orders: tuple[OTreeRow, ...]
+    forecasts: tuple[OTreeRow, ...]
+    traders: tuple[OTreeRow, ...]
+
+    @cached_property
+    def market_of(self) -> Mapping[str, int]:
+        """Number of each participant's market."""
+        rows = (*self.traders, *self.orders, *self.forecasts)
+        return {row["participant"]: int(row["market"]) for row in rows}
+
+    def shares_in(self, market: int) -> int | None:
+        """Return the shares outstanding in a market; None before its first round was cleared."""
+        rows = [row for row in self.traders if row["market"] == str(market)]
+        first = [row for row in rows if row["overall"] == rows[0]["overall"]]
+        return sum(int(row["shares_before"]) for row in first) if first else None
+
+
+def read_otree_tables(folder: Path) -> OTreeTables | None:
+    """Return the tables kept in a run folder; None where there are none.
+
+    Raises:
+        UserMustMend: one is missing, cannot be read or lacks a column.
+    """
+    kept = folder / FOLDER
+    return (
+        OTreeTables(**{name: _rows(kept / f"{name}.csv", name) for name in NEEDED}) if kept.is_dir() else None
+    )
+
+
+def _rows(path: Path, name: str) -> tuple[OTreeRow, ...]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream)
+            check_columns(name, reader.fieldnames or (), str(path))
+            return tuple(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserMustMend(
+            f"oTree's table cannot be read ({error})",
+            where=str(path),
+            mend="Bring it anew with `bots people RUN`.",
+        ) from error
+
+
+def check_columns(name: str, columns: Iterable[str], where: str) -> None:
+    """Check that a table is the shipped market's export of this name.
+
+    Raises:
+        UserMustMend: a column is missing.
+    """
+    lacking = [column for column in NEEDED[name] if column not in tuple(columns)]
+    if lacking:
+        raise UserMustMend(
+            f"this is no table custom_export_{name} of the shipped market: it lacks {', '.join(lacking)}",
+            where=where,
+            mend=f"Take the export custom_export_{name} of the market's app from oTree's Data page.",
+        )
