@@ -1,10 +1,34 @@
-"""`python -m bots.main URL MODEL_NAME [options]`: the documented command."""
+"""`python -m bots.main URL MODEL_NAME [options]`: the documented command; and the console script `bots`."""
 
 from __future__ import annotations
 
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from bots.services.cli import run_main
+
+def verbs() -> int:
+    """Run the console script `bots` and return its exit code."""
+    with _ended_at_once():
+        from bots.services.cli import main
+    return main()
+
+
+def documented_command() -> int:
+    """Run `python -m bots.main`, which is `bots run`, and return its exit code."""
+    with _ended_at_once():
+        from bots.services.cli import run_main
+    return run_main()
+
+
+@contextmanager
+def _ended_at_once() -> Iterator[None]:
+    """While modules load there is nothing to end in order: let Ctrl-C end the process without a word."""
+    usual = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGINT, usual)
+
 
 if __name__ == "__main__":
-    sys.exit(run_main())
+    sys.exit(documented_command())

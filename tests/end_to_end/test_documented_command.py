@@ -165,3 +165,16 @@ async def test_a_killed_run_leaves_no_process_and_a_journal_of_all_it_did(
     assert alive == []
     assert json.loads((ended.run / "manifest.json").read_text())["outcome"] == "running"
     assert any(isinstance(event, PageSeen) for event in ended.events)
+
+
+@pytest.mark.parametrize("module", ["rich.console", "pydantic"])
+async def test_ctrl_c_while_modules_load_ends_without_a_word(tmp_path: Path, module: str) -> None:
+    url, telling = "http://127.0.0.1:9/SessionStartLinks/abc", {"PYTHONPROFILEIMPORTTIME": "1"}
+    process = await start(tmp_path, url, "hold", environment=telling)
+    await line_with(process, f" {module}\n")
+    process.send_signal(signal.SIGINT)
+    ended = await end(process, tmp_path)
+
+    assert ended.code in {-signal.SIGINT, 130}
+    assert "Traceback" not in ended.output
+    assert list(tmp_path.iterdir()) == []
