@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from otree.api import BaseConstants, Page, WaitPage
+from market_report import finished_rounds, report
+from otree.api import BaseConstants, Page
+from pausing import PausableWaitPage
 from session_market import MAX_ROUNDS, market_of, page_data, refuse_unusable, set_markets
 
 from markets.institution import Institution
@@ -42,6 +44,7 @@ __all__ = [
     "custom_export_orders",
     "custom_export_traders",
     "page_sequence",
+    "vars_for_admin_report",
 ]
 
 doc = "One asset, traded in a call market: one price a round for everybody."
@@ -66,6 +69,11 @@ def creating_session(subsession: Subsession) -> None:
         for player in players:
             endowment = parameters.endowment_of(player.id_in_group)
             player.cash, player.shares = exact_text(endowment.cash), endowment.shares
+
+
+def vars_for_admin_report(subsession: Subsession) -> dict[str, Any]:
+    """Return the report on the whole session, whichever round is asked for."""
+    return report(subsession.session, finished_rounds(Group, subsession.session))
 
 
 def timer(player: Player, page: str) -> int | None:
@@ -150,7 +158,7 @@ class Forecast(Page):
         tidy_forecasts(player)
 
 
-class ClearMarket(WaitPage):
+class ClearMarket(PausableWaitPage):
     is_displayed = is_played
 
     @staticmethod

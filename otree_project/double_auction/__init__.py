@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from market_report import finished_rounds, report
 from otree.api import BaseConstants, Page, WaitPage
+from pausing import PausableWaitPage
 from session_market import MAX_ROUNDS, market_of, page_data, refuse_unusable, set_markets
 
 from markets.institution import Institution
@@ -42,6 +44,7 @@ __all__ = [
     "custom_export_traders",
     "custom_export_trades",
     "page_sequence",
+    "vars_for_admin_report",
 ]
 
 doc = "One asset, or units with induced values and costs, traded in a continuous double auction."
@@ -66,6 +69,11 @@ def creating_session(subsession: Subsession) -> None:
             players = {player.id_in_group: player for player in group.get_players()}
             for trader, account in parameters.accounts_at_start(players).items():
                 players[trader].cash, players[trader].shares = exact_text(account.cash), account.shares
+
+
+def vars_for_admin_report(subsession: Subsession) -> dict[str, Any]:
+    """Return the report on the whole session, whichever round is asked for."""
+    return report(subsession.session, finished_rounds(Group, subsession.session))
 
 
 def timer(player: Player, page: str) -> int | None:
@@ -99,7 +107,7 @@ class PhaseStart(Page):
         }
 
 
-class OpenMarket(WaitPage):
+class OpenMarket(PausableWaitPage):
     template_name = "double_auction/Waiting.html"
     is_displayed = is_played
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from call_market import Player as CallMarketTrader
 from call_market.trading import final_of, past_of
+from codebook import codebook
 from double_auction import Player as DoubleAuctionTrader
 from otree.api import BaseConstants, BaseGroup, BasePlayer, BaseSubsession, Page
 from session_market import market_of, page_data
@@ -36,6 +37,12 @@ class Group(BaseGroup):
 
 class Player(BasePlayer):
     pass
+
+
+def custom_export_codebook(players: Sequence[Player]) -> Iterator[list[str]]:
+    """What the columns of all exports mean."""
+    del players  # the same for every session
+    return codebook()
 
 
 def custom_export_payments(players: Sequence[Player]) -> Iterator[list[Any]]:
