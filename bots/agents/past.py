@@ -44,6 +44,14 @@ class Unfinished:
         overall = view.round.overall if view.round else None
         return (view.page, overall) == (self.page, self.round)
 
+    def after_sent(self, act: ActSent) -> Unfinished:
+        """Return it with one more act sent."""
+        return replace(self, left=True) if act.act == "form" else replace(self, sent=(*self.sent, act))
+
+    def after_answer(self, ref: str) -> Unfinished:
+        """Return it with the answer to an act known."""
+        return replace(self, answered=self.answered | {ref})
+
 
 @dataclass(frozen=True, slots=True)
 class Past:
@@ -97,27 +105,14 @@ def _after(past: Past, event: Event) -> Past:
         case DecisionNotMade():
             return replace(past, decisions=past.decisions + 1)
         case ActSent():
-            return replace(past, acts=past.acts + 1, unfinished=_sent(past.unfinished, event))
+            sent = past.unfinished and past.unfinished.after_sent(event)
+            return replace(past, acts=past.acts + 1, unfinished=sent)
         case ActAnswered():
-            return replace(past, unfinished=_answered(past.unfinished, event))
+            return replace(past, unfinished=past.unfinished and past.unfinished.after_answer(event.ref))
         case SeatEnded():
             return replace(past, finished=event.outcome is SeatOutcome.FINISHED)
         case _:
             return past
-
-
-def _sent(unfinished: Unfinished | None, act: ActSent) -> Unfinished | None:
-    if unfinished is None:
-        return None
-    if act.act == "form":
-        return replace(unfinished, left=True)
-    return replace(unfinished, sent=(*unfinished.sent, act))
-
-
-def _answered(unfinished: Unfinished | None, answer: ActAnswered) -> Unfinished | None:
-    if unfinished is None:
-        return None
-    return replace(unfinished, answered=unfinished.answered | {answer.ref})
 
 
 def decision_pages_between(before: MarketView, after: MarketView) -> Sequence[tuple[str, int]]:

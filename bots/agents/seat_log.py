@@ -116,22 +116,22 @@ class SeatLog:
             )
         )
 
-    def sent(self, page: Page, act: Act, ref: str, decision: str = "") -> None:
+    def sent(self, page: Page, act: Act, ref: str, decision: str = "") -> ActSent:
         """An act that is about to be sent; `decision` names what it carries out on a page outside markets."""
         live = isinstance(act, SendLive)
-        self.store.append(
-            ActSent(
-                at=self._now,
-                seat=self.seat.number,
-                act="live" if live else "form",
-                page=page.name,
-                location=page.location,
-                round=overall_round(page.market),
-                ref=ref,
-                content=dict(act.message) if isinstance(act, SendLive) else _form(page, act),
-                decision=decision,
-            )
+        event = ActSent(
+            at=self._now,
+            seat=self.seat.number,
+            act="live" if live else "form",
+            page=page.name,
+            location=page.location,
+            round=overall_round(page.market),
+            ref=ref,
+            content=dict(act.message) if isinstance(act, SendLive) else _form(page, act),
+            decision=decision,
         )
+        self.store.append(event)
+        return event
 
     def answered(self, ref: str, answer: Answer) -> None:
         """What the server said to an act."""

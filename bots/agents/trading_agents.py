@@ -7,6 +7,7 @@ fallback acts at once. Nothing here knows whether the page is in a browser, and 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,10 +20,12 @@ from bots.agents.visitor import PageLeft, Visitor
 from bots.domain.errors import DecisionFailed, FailureKind, PageOverdue, SeatError, SessionLost
 from bots.domain.experiment import Seat
 from bots.domain.market import Decision, MarketView, OrderIntent
-from bots.domain.pages import Act, Answer, Page, PageKind, SendLive, SubmitForm, check_flow
+from bots.domain.pages import Act, Answer, Page, PageKind, SendLive, SubmitForm, Trouble, check_flow
 from bots.domain.ports import Clock, DecisionMaker, PageDecider, ParticipantSession, RunStore, Situation
 
+_log = logging.getLogger(__name__)
 _MOST_REFUSALS = 3  # of one form, before the seat gives up
+_LAST_MOMENT = 0.05  # seconds: a wait to the run's end may return so early
 _CANCEL_SECONDS = 1.0  # a decision maker gets this long to stop when its page has gone
 
 
@@ -34,13 +37,16 @@ class Pace:
         untimed_seconds: longest decision on a page without a timer.
         margin_seconds: least time kept for acting before the page's timer ends.
         act_seconds: longest wait for the server's answer to one act.
-        broken_waits: seconds between looks at a server that answers with errors, before the seat gives up.
+        broken_waits: seconds between looks at a server that is away or answers with errors. One that is
+            away is waited for to the run's end, the last of these at a time; errors that stay end the seat.
+        gone_looks: looks after which a participant that the server does not know was deleted.
     """
 
     untimed_seconds: float = 120.0
     margin_seconds: float = 1.0
     act_seconds: float = 30.0
     broken_waits: tuple[float, ...] = (1, 2, 4, 8, 15, 30, 60, 60)
+    gone_looks: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +106,7 @@ class TradingAgent:
         self._view = past.view
         self._left_open = past.left_open
         self._unfinished = past.unfinished
+        self._interrupted = True  # the last page was not left in order: what was begun on it is gone on with
         self._decisions = past.decisions
         self._acts = past.acts
         self._act_latency = 0.25
@@ -117,7 +124,7 @@ class TradingAgent:
             SeatError: the seat cannot go on.
         """
         self._log.opened()
-        page = await self._session.look()
+        page = await self._look()
         seen = ""
         while True:
             if page.visit != seen:
@@ -125,7 +132,31 @@ class TradingAgent:
                 seen = page.visit
             if page.kind is PageKind.END or page.name == "payment":
                 return
-            page = await self._step(page)
+            try:
+                page = await self._step(page)
+            except PageOverdue:
+                if self._time_is_over:
+                    raise
+                page = await self._look()
+
+    async def _look(self) -> Page:
+        """Return the present page; a server that shows nothing is given time, to the run's end.
+
+        Raises:
+            PageOverdue: the run's time is over.
+        """
+        while True:
+            try:
+                return await self._session.look()
+            except PageOverdue as error:
+                if self._time_is_over:
+                    raise
+                self._interrupted = True
+                await self._give_time(str(error))
+
+    @property
+    def _time_is_over(self) -> bool:
+        return self._clock.monotonic() >= self._table.until - _LAST_MOMENT
 
     def _note(self, page: Page) -> None:
         """Record a page, and the decision pages that went by since the last one."""
@@ -164,13 +195,33 @@ class TradingAgent:
             return left.page
 
     async def _after_broken(self, page: Page) -> Page:
-        """Give a server that answers with errors time to come back, longer each time, then look again."""
-        self._broken += 1
+        """Give a server time to come back, longer each time, then look again.
+
+        Raises:
+            SeatError: the participant is gone, or the page stays broken.
+            SessionLost: the server is still away when the run's time is over.
+        """
+        self._interrupted = True
+        words = page.title or page.text[:200]
+        if page.trouble is Trouble.AWAY:
+            if self._time_is_over:
+                raise SessionLost(f"the server was away when the run's time was over: {words}")
+        elif page.trouble is Trouble.GONE and self._broken + 1 >= self._table.pace.gone_looks:
+            raise SeatError(
+                f"the server does not know participant {self._seat.participant} (any more): the session was "
+                f"deleted, or the link is another server's ({words})"
+            )
+        elif self._broken >= len(self._table.pace.broken_waits):
+            raise SessionLost(f"the server still answers with an error page: {words}")
+        await self._give_time(words)
+        return await self._look()
+
+    async def _give_time(self, words: str) -> None:
         waits = self._table.pace.broken_waits
-        if self._broken > len(waits):
-            raise SessionLost(f"the server still answers with an error page: {page.title or page.text[:200]}")
-        await asyncio.sleep(waits[self._broken - 1])
-        return await self._session.look()
+        pause = waits[min(self._broken, len(waits) - 1)]
+        self._broken += 1
+        _log.info("seat %s waits %g s for the server: %s", self._seat.number, pause, words)
+        await asyncio.sleep(min(pause, max(0.0, self._table.until - self._clock.monotonic())))
 
     async def _next(self, page: Page) -> Page:
         """Wait until the page goes on by itself."""
@@ -201,9 +252,16 @@ class TradingAgent:
         return await self._submit(page, {one.field: f"{one.value:f}" for one in decision.forecasts})
 
     def _begun(self, view: MarketView) -> Unfinished | None:
-        """Return what an earlier part of the run decided for this very page, once."""
+        """Return what was decided for this very page before the run or the connection broke.
+
+        Orders stand once they are placed, so a trade page that comes again is never traded on anew.
+        """
         unfinished, self._unfinished = self._unfinished, None
-        return unfinished if unfinished and unfinished.fits(view) else None
+        interrupted, self._interrupted = self._interrupted, False
+        if unfinished is None or not unfinished.fits(view) or not (interrupted or view.page == "trade"):
+            return None
+        self._unfinished = unfinished
+        return unfinished
 
     async def _decide(self, page: Page, view: MarketView) -> Decision:
         """Return the trader's decision, or the declared fallback's where it fails.
@@ -227,6 +285,7 @@ class TradingAgent:
         else:
             by, fallback = self._maker.name, False
         self._log.decided(situation, decision, by, self._clock.monotonic() - started, fallback)
+        self._unfinished = Unfinished(view.page, overall_round(view), decision)
         self._memory = self._memory.after_decision(view, decision)
         return decision
 
@@ -281,14 +340,14 @@ class TradingAgent:
     async def _live(self, page: Page, message: Mapping[str, Any]) -> Answer:
         ref = self._next_ref()
         act = SendLive({**message, "ref": ref}, ref)
-        self._log.sent(page, act, ref)
+        self._sent(page, act, ref)
         return await self._answer_to_live(act, ref)
 
     async def _live_again(self, page: Page, view: MarketView, ref: str, message: Mapping[str, Any]) -> Answer:
         """Learn what became of a message whose answer was lost; the server does nothing twice for one ref."""
         if any(order.ref == ref for order in view.open_orders):
             answer = Answer(accepted=True, words=("found among the open orders of the page",))
-            self._log.answered(ref, answer)
+            self._answered(ref, answer)
             return answer
         return await self._answer_to_live(SendLive({**message, "ref": ref}, ref), ref)
 
@@ -308,12 +367,13 @@ class TradingAgent:
     async def send_form(self, page: Page, act: SubmitForm, decision: str = "") -> tuple[Answer | None, Page]:
         """Send a form; return the server's answer, None where none came in time, and the page after it."""
         ref = self._next_ref()
-        self._log.sent(page, act, ref, decision)
+        self._sent(page, act, ref, decision)
         try:
             answer = await self._act(act, ref)
         except TimeoutError:
-            return None, await self._session.look()
-        return answer, answer.page or await self._session.look()
+            self._interrupted = True
+            return None, await self._look()
+        return answer, answer.page or await self._look()
 
     def _count_refusals(self, page: Page, answer: Answer, after: Page) -> None:
         stuck = not answer.accepted and after.location == page.location
@@ -340,8 +400,16 @@ class TradingAgent:
             self._log.unanswered(ref, str(error) or "no answer in time")
             raise
         self._act_latency += 0.3 * (self._clock.monotonic() - started - self._act_latency)
-        self._log.answered(ref, answer)
+        self._answered(ref, answer)
         return answer
+
+    def _sent(self, page: Page, act: Act, ref: str, decision: str = "") -> None:
+        event = self._log.sent(page, act, ref, decision)
+        self._unfinished = self._unfinished and self._unfinished.after_sent(event)
+
+    def _answered(self, ref: str, answer: Answer) -> None:
+        self._log.answered(ref, answer)
+        self._unfinished = self._unfinished and self._unfinished.after_answer(ref)
 
 
 def _messages(view: MarketView, decision: Decision) -> list[tuple[Mapping[str, Any], OrderIntent | None]]:

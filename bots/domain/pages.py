@@ -79,6 +79,14 @@ class PageKind(StrEnum):
     BROKEN = "broken"  # an error page of the server, or of the browser
 
 
+class Trouble(StrEnum):
+    """Why a page is broken."""
+
+    AWAY = "away"  # no server answers, or what stands before it says that it is not there; it may come back
+    GONE = "gone"  # the server does not know this participant or page (any more)
+    FAILED = "failed"  # the server failed at this page
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """An immutable picture of the present page.
@@ -86,6 +94,7 @@ class Page:
     Attributes:
         visit: names one loading of one document; a reload is a new visit.
         revision: counts live frames received on this visit, from 0.
+        trouble: of broken pages.
         location: path of the address, `/p/CODE/APP/PAGE/INDEX` on oTree pages.
         expires_at: when the page's timer ends, monotonic seconds; None without a timer.
         errors: the server's words about a refused form.
@@ -104,6 +113,7 @@ class Page:
     errors: tuple[str, ...] = ()
     frames: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     revision: int = 0
+    trouble: Trouble | None = None
 
     @property
     def name(self) -> str:

@@ -20,7 +20,18 @@ from bots.domain.errors import (
 )
 from bots.domain.experiment import Seat
 from bots.domain.market import Decision, Forecast, OrderIntent
-from bots.domain.pages import Act, Answer, Field, FieldKind, Form, Page, PageKind, SendLive, SubmitForm
+from bots.domain.pages import (
+    Act,
+    Answer,
+    Field,
+    FieldKind,
+    Form,
+    Page,
+    PageKind,
+    SendLive,
+    SubmitForm,
+    Trouble,
+)
 from bots.domain.ports import DecisionMaker, Record, Situation
 from bots.domain.records import (
     ActAnswered,
@@ -244,8 +255,8 @@ async def test_plain_forms_of_other_apps_are_answered_validly() -> None:
     assert session.acts[0].values == {"age": "18"}
 
 
-def broken_page() -> Page:
-    return Page("broken", PageKind.BROKEN, "/p/abc/x/Y/1", title="Server Error (500)")
+def broken_page(trouble: Trouble = Trouble.FAILED, visit: str = "broken") -> Page:
+    return Page(visit, PageKind.BROKEN, "/p/abc/x/Y/1", title="Server Error (500)", trouble=trouble)
 
 
 async def test_a_server_that_answers_with_errors_and_comes_back_is_waited_for() -> None:
@@ -259,6 +270,60 @@ async def test_a_server_that_answers_with_errors_and_comes_back_is_waited_for() 
 async def test_a_server_that_stays_broken_ends_the_seat() -> None:
     with pytest.raises(SessionLost, match="Server Error"):
         await play([broken_page()], always(Decision()), pace=Pace(broken_waits=(0.0, 0.0)))
+
+
+async def test_a_server_that_is_away_is_waited_for_to_the_runs_end_and_no_longer() -> None:
+    pace = Pace(broken_waits=(0.0, 0.01))
+    session = ScriptedSession([broken_page(Trouble.AWAY), end_page()])
+    asyncio.get_running_loop().call_later(0.2, session.move_on)
+    await play([], always(Decision()), session=session, pace=pace)
+    with pytest.raises(SessionLost, match="away when the run's time was over"):
+        await play([broken_page(Trouble.AWAY)], always(Decision()), pace=pace, seconds=0.1)
+
+
+async def test_a_participant_that_was_deleted_is_told_in_a_sentence() -> None:
+    with pytest.raises(SeatError, match=r"does not know participant abc .*session was deleted"):
+        await play([broken_page(Trouble.GONE)], always(Decision()), pace=Pace(broken_waits=(0.0,) * 8))
+
+
+async def test_a_page_that_comes_again_after_an_outage_is_gone_on_with_and_not_traded_on_anew() -> None:
+    """The second order's answer and the form are lost; then the same page is due again."""
+    first, again = market_page("trade"), market_page("trade")
+    acts: list[Act] = []
+
+    def answer(page: Page, act: Act) -> Answer:
+        acts.append(act)
+        if len(acts) == 2:
+            raise TimeoutError("the line broke")
+        return accept(page, act)
+
+    maker = always(Decision(orders=(BUY, BUY)))
+    pages = [first, broken_page(Trouble.AWAY), again, end_page()]
+    session = ScriptedSession(pages, answer)
+    asyncio.get_running_loop().call_later(0.05, session.move_on)
+    _, store = await play([], maker, session=session, pace=Pace(broken_waits=(0.1,)))
+
+    refs = [act.ref for act in acts if isinstance(act, SendLive)]
+    assert refs == ["r1-s1-1", "r1-s1-2", "r1-s1-2"]
+    assert len(maker.asked) == 1
+    sent = [event.ref for event in store.events if isinstance(event, ActSent) and event.act == "live"]
+    assert sent == ["r1-s1-1", "r1-s1-2"]
+
+
+async def test_a_page_that_never_comes_is_waited_for() -> None:
+    class Slow(ScriptedSession):
+        looks = 0
+
+        async def look(self) -> Page:
+            self.looks += 1
+            if self.looks < 4:
+                raise PageOverdue("the link showed nothing for 60 s")
+            return await super().look()
+
+    session = Slow([end_page()])
+    await play([], always(Decision()), session=session, pace=Pace(broken_waits=(0.0,)))
+
+    assert session.looks == 4
 
 
 async def test_a_round_that_goes_backwards_is_unexpected() -> None:

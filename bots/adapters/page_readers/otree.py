@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import Final
 
 from bots.adapters.page_readers.document import Document
-from bots.domain.pages import FieldKind, Page, PageKind
+from bots.domain.pages import FieldKind, Page, PageKind, Trouble
 
 _FIRST_ERROR_STATUS: Final = 400
+_TROUBLES: Final = {404: Trouble.GONE, 410: Trouble.GONE} | dict.fromkeys((502, 503, 504), Trouble.AWAY)
 _END: Final = "/OutOfRangeNotification/"
 _PAGES: Final = "/p/"
 
 
 def read_broken_page(document: Document) -> Page | None:
     """Return an error page of the server, or of the browser where there is no server."""
-    failed = document.snapshot.status >= _FIRST_ERROR_STATUS or not document.location.startswith("/")
-    return document.page(PageKind.BROKEN, form=None) if failed else None
+    status, no_server = document.snapshot.status, not document.location.startswith("/")
+    if status < _FIRST_ERROR_STATUS and not no_server:
+        return None
+    trouble = Trouble.AWAY if no_server else _TROUBLES.get(status, Trouble.FAILED)
+    return document.page(PageKind.BROKEN, form=None, trouble=trouble)
 
 
 def read_wait_page(document: Document) -> Page | None:
