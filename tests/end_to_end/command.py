@@ -97,6 +97,18 @@ async def line_with(process: Process, text: str, seconds: float = 60) -> str:
     raise AssertionError(f"the command ended without saying {text!r}")
 
 
+async def acts(folder: Path, count: int, seconds: float = 60) -> None:
+    """Wait until the journal of the one run under `folder` has so many acts."""
+    runs = "bot-data/*-runs/run-*/journal.jsonl"
+    async with asyncio.timeout(seconds):
+        while sum(map(_acts_in, folder.glob(runs))) < count:  # noqa: ASYNC110 - of another process
+            await asyncio.sleep(0.01)
+
+
+def _acts_in(journal: Path) -> int:
+    return journal.read_bytes().count(b'"event":"act_sent"')
+
+
 def descendants(pid: int) -> list[psutil.Process]:
     """Return everything a process has started."""
     return psutil.Process(pid).children(recursive=True)
