@@ -252,7 +252,7 @@ async def _from_server(place: _Place, credentials: Credentials) -> SessionLinks:
                 "the server shows this page only after a login (its OTREE_AUTH_LEVEL is set)",
                 where=place.page,
                 mend="Set OTREE_REST_KEY, or OTREE_ADMIN_USERNAME and OTREE_ADMIN_PASSWORD, in "
-                "bots/config/.env to the values they have on the server.",
+                "bots/config/.env, or in .env of this folder, to the values they have on the server.",
             )
         await _log_in(http, shown, credentials.username, credentials.password)
         return _links_on(await _get(http, place), place)
@@ -307,8 +307,8 @@ async def _log_in(http: aiohttp.ClientSession, login: _Shown, username: str, pas
         raise UserMustMend(
             f"the server does not accept the login of {username!r}",
             where=login.url,
-            mend="Set OTREE_ADMIN_USERNAME and OTREE_ADMIN_PASSWORD in bots/config/.env to the values they "
-            "have on the server.",
+            mend="Set OTREE_ADMIN_USERNAME and OTREE_ADMIN_PASSWORD in bots/config/.env, or in .env of this "
+            "folder, to the values they have on the server.",
         )
 
 
@@ -373,7 +373,8 @@ def _nothing_on(shown: _Shown, place: _Place) -> UserMustMend:
         return UserMustMend(
             "the server asks for a login again after one that it accepted",
             where=place.page,
-            mend="Set OTREE_REST_KEY in bots/config/.env instead, to the value it has on the server.",
+            mend="Set OTREE_REST_KEY in bots/config/.env, or in .env of this folder, instead, as it is on "
+            "the server.",
         )
     if "/room_without_session/" in shown.url:
         return _empty_room(place)

@@ -145,7 +145,8 @@ class OTreeRest:
             return UserMustMend(
                 f"the server asks for its REST key, and {which} ({said})",
                 where=where,
-                mend="Set OTREE_REST_KEY in bots/config/.env to the value it has on the server.",
+                mend="Set OTREE_REST_KEY in bots/config/.env, or in .env of this folder, to the value it "
+                "has on the server.",
             )
         if status == 404:
             return UserMustMend(

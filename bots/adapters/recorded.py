@@ -10,7 +10,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeGuard
 
 from bots.domain.chat import Finish, Message, ModelFailed, Reply
 from bots.domain.errors import DecisionFailed, FailureKind, SeatError
@@ -32,6 +32,7 @@ from bots.domain.records import (
 )
 
 _Deciding = Callable[[Record], Coroutine[Any, Any, Decision]]
+_CUT = (FailureKind.TIMEOUT, FailureKind.PAUSED)  # ends that came from outside a decision
 
 
 class RecordingOver(SeatError):
@@ -276,6 +277,8 @@ class RecordedMaker:
         self.stuck.clear()
         self._model.begin(name)
         recorded = self._recording.outcome(name)
+        if self._was_paused_before(recorded):
+            raise DecisionFailed(FailureKind.PAUSED, recorded.reason)
         decision, failed = await self._anew(decide, self._while_there_was_time(recorded, record))
         if recorded is None and self._live:
             raise DecisionFailed(FailureKind.UNAVAILABLE, "the recording holds no decision here")
@@ -291,12 +294,22 @@ class RecordedMaker:
             raise failed or DecisionFailed(FailureKind.UNAVAILABLE, no_reply)
         raise failed or RecordingOver(no_reply)
 
+    def _was_paused_before(
+        self, recorded: DecisionMade | DecisionNotMade | None
+    ) -> TypeGuard[DecisionNotMade]:
+        """Tell whether the trader was paused when its page came, so that nobody was asked."""
+        return (
+            isinstance(recorded, DecisionNotMade)
+            and recorded.kind is FailureKind.PAUSED
+            and not self._recording.was_asked(recorded.decision, 1)
+        )
+
     def _while_there_was_time(
         self, recorded: DecisionMade | DecisionNotMade | None, record: Record
     ) -> Record:
         """Return a record that ends a decision before a request for which the recording had no time left."""
-        timed_out = isinstance(recorded, DecisionNotMade) and recorded.kind is FailureKind.TIMEOUT
-        if recorded is not None and not timed_out:
+        cut = isinstance(recorded, DecisionNotMade) and recorded.kind in _CUT
+        if recorded is not None and not cut:
             return record
 
         def until_then(event: Event) -> None:
@@ -328,7 +341,7 @@ class RecordedMaker:
         self, recorded: DecisionNotMade, decision: Decision | None, failed: DecisionFailed | None
     ) -> bool:
         cut_short = decision is None and failed is None
-        return cut_short or self._model.failed or recorded.kind is FailureKind.TIMEOUT
+        return cut_short or self._model.failed or recorded.kind in _CUT
 
 
 class RecordedPageMaker(RecordedMaker):

@@ -15,6 +15,7 @@ from typing import Any
 from bots.agents.forms import FormAnswers, UnthinkingAnswers, plain_answers
 from bots.agents.page_notes import Remembering
 from bots.agents.past import Past, Unfinished, decision_pages_between
+from bots.agents.pauses import Pauses
 from bots.agents.seat_log import SeatLog, overall_round
 from bots.agents.visitor import PageLeft, Visitor
 from bots.domain.errors import DecisionFailed, FailureKind, PageOverdue, SeatError, SessionLost
@@ -58,6 +59,7 @@ class Table:
         until: the run's deadline, monotonic seconds.
         run_id: makes the names of acts unique among all runs on one oTree session.
         forms: how forms outside markets are answered where nobody decides, or a decision fails.
+        pauses: the seats whose fallback decides for now.
     """
 
     store: RunStore
@@ -66,6 +68,7 @@ class Table:
     run_id: str
     pace: Pace = field(default_factory=Pace)
     forms: FormAnswers = FormAnswers.DEFAULT
+    pauses: Pauses = field(default_factory=Pauses)
 
 
 class TradingAgent:
@@ -311,23 +314,29 @@ class TradingAgent:
             DecisionFailed: none by the deadline, or as the decision maker says.
             PageLeft: the page went on meanwhile.
         """
+        if self._seat.number in self._table.pauses.seats:
+            deciding.close()
+            raise DecisionFailed(FailureKind.PAUSED, "the trader is paused")
         decision = asyncio.create_task(deciding)
         gone = asyncio.create_task(self._gone(page, deadline))
+        paused = asyncio.create_task(self._table.pauses.until_paused(self._seat.number))
         try:
             done, _ = await asyncio.wait(
-                {decision, gone},
+                {decision, gone, paused},
                 timeout=max(0.0, deadline - self._clock.monotonic()),
                 return_when=asyncio.FIRST_COMPLETED,
             )
         finally:
-            decision.cancel()
-            gone.cancel()
-            await asyncio.wait({decision, gone}, timeout=_CANCEL_SECONDS)
+            for task in (decision, gone, paused):
+                task.cancel()
+            await asyncio.wait({decision, gone, paused}, timeout=_CANCEL_SECONDS)
         after = gone.result() if gone in done else None
         if after is not None:
             raise PageLeft(after)
         if decision in done:
             return decision.result()
+        if paused in done:
+            raise DecisionFailed(FailureKind.PAUSED, "the trader was paused while it decided")
         raise DecisionFailed(FailureKind.TIMEOUT, "no decision before the page's deadline")
 
     async def _gone(self, page: Page, until: float) -> Page | None:

@@ -87,6 +87,7 @@ class FailureKind(StrEnum):
     REFUSAL = "refusal"  # the model declined to answer
     BAD_REPLY = "bad-reply"  # not a valid decision, even after asking again
     OVER_BUDGET = "over-budget"  # the run's limit of money or tokens is reached
+    PAUSED = "paused"  # whoever watches the run paused the trader
 
 
 class DecisionFailed(BotsError):

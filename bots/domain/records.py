@@ -283,6 +283,18 @@ class PageMissed(_SeatEvent):
     reason: str
 
 
+class SeatPaused(_SeatEvent):
+    """Whoever watches the run paused the trader: its fallback decides until `seat_unpaused`, or a resume."""
+
+    event: Literal["seat_paused"] = "seat_paused"
+
+
+class SeatUnpaused(_SeatEvent):
+    """The trader decides again, from its next page on."""
+
+    event: Literal["seat_unpaused"] = "seat_unpaused"
+
+
 class SeatEnded(_SeatEvent):
     event: Literal["seat_ended"] = "seat_ended"
     outcome: SeatOutcome
@@ -309,6 +321,8 @@ Event = Annotated[
     | ActAnswered
     | ActUnanswered
     | PageMissed
+    | SeatPaused
+    | SeatUnpaused
     | SeatEnded
     | RunEnded,
     Field(discriminator="event"),

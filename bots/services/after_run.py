@@ -17,6 +17,8 @@ from bots.services.summary import print_market, print_models, print_traders
 
 def show_and_draw(console: Console, report: RunReport) -> None:
     """Print the market's and the traders' tables, say where the run is, draw the figure into its folder."""
+    if console.quiet:
+        print(report.folder)
     events = read_journal(report.folder).events
     rounds = market_rounds(events)
     if rounds:

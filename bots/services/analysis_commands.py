@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from bots.domain.errors import UserMustMend
+from bots.services.terminal import printer
 
 _RUNS_A_PROCESS = 4  # fewer are read sooner than a process starts
 
@@ -57,7 +57,7 @@ def measures(
     if json:
         typer.echo(as_json(panel, results, pooled, seed))
     else:
-        print_measures(Console(), panel, results, pooled)
+        print_measures(printer(), panel, results, pooled)
 
 
 Runs = Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")]
@@ -108,7 +108,7 @@ def show(
     from bots.analysis.runs import open_run
     from bots.services.show_run import show_decisions, show_run
 
-    console, opened = Console(), open_run(run)
+    console, opened = printer(), open_run(run)
     if seat is None and round_ is None:
         show_run(console, opened)
     else:

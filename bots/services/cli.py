@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,10 +12,13 @@ import typer
 from bots.agents.forms import FormAnswers
 from bots.domain.errors import BotsError, UserMustMend
 from bots.domain.records import RunOutcome
-from bots.services import analysis_commands, model_commands, study_commands
+from bots.services import analysis_commands, init_command, model_commands, study_commands
+from bots.services.help_screen import FirstScreen
 from bots.services.loop import EXIT_INTERRUPTED, in_loop
+from bots.services.names import names_beginning
 from bots.services.plan import DEFAULT_TIMEOUT_MINUTES, RunPlan, Transport, usd
 from bots.services.room import Room
+from bots.services.terminal import begin, say_error, with_manner
 
 EXIT_MEND = 2
 EXIT_CODES = {
@@ -29,22 +31,12 @@ EXIT_CODES = {
 
 app = typer.Typer(
     name="bots",
-    help="LLM agents and people trading in one experimental asset market served by oTree.",
+    cls=FirstScreen,
+    help="LLM agents and people trading in one experimental asset market, on oTree.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-
-@app.callback()
-def _options(
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Log what happens behind the view.")
-    ] = False,
-) -> None:
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
-    )
 
 
 @app.command()
@@ -54,7 +46,12 @@ def run(
         typer.Argument(metavar="URL", help="An oTree SessionStartLinks page, or the path of a links file."),
     ],
     model_name: Annotated[
-        str, typer.Argument(metavar="MODEL_NAME", help="A model, a strategy, provider:model, or mixed.")
+        str,
+        typer.Argument(
+            metavar="MODEL_NAME",
+            help="A model, a strategy, provider:model, or mixed.",
+            autocompletion=names_beginning,
+        ),
     ],
     production: Annotated[
         bool, typer.Option("-p", "--production", help="Keep under production-runs; needs -m.")
@@ -144,7 +141,9 @@ def demo(
     model_name: Annotated[
         str,
         typer.Argument(
-            metavar="MODEL_NAME", help="Who trades: a model, a strategy, provider:model, or mixed."
+            metavar="MODEL_NAME",
+            help="Who trades: a model, a strategy, provider:model, or mixed.",
+            autocompletion=names_beginning,
         ),
     ] = "strategies",
     participants: Annotated[int, typer.Option(min=2, help="Traders in the market.")] = 6,
@@ -187,6 +186,7 @@ def serve(
     in_loop(lambda room: serve_until_interrupted(host, port, data_dir, room))
 
 
+init_command.register(app)
 analysis_commands.register(app)
 model_commands.register(app)
 study_commands.register(app)
@@ -207,12 +207,13 @@ def run_main(arguments: Sequence[str] | None = None) -> int:
 
 def _exit_code(program: typer.Typer, arguments: Sequence[str] | None, name: str) -> int:
     """Run a program; errors become a sentence and an exit code: 2 where the user must mend something."""
+    begin()
     try:
-        program(args=list(sys.argv[1:] if arguments is None else arguments), prog_name=name)
+        with_manner(program)(args=list(sys.argv[1:] if arguments is None else arguments), prog_name=name)
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 0
     except BotsError as error:
-        print(f"Error: {error}", file=sys.stderr)
+        say_error(str(error))
         return EXIT_MEND if isinstance(error, UserMustMend) else 1
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED

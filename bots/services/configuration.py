@@ -1,26 +1,56 @@
-"""What `bots/config/` says. Read once, by the composition root, and passed on."""
+"""What `.env` and `models.toml` say. Read once, by the composition root, and passed on.
+
+Both are looked for in the folder a command runs in, as `bots init` writes it, then in `bots/config/`.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dotenv import dotenv_values
 
 CONFIG = Path(__file__).resolve().parent.parent / "config"
+SETTINGS, MODELS, LINKS, PLAN = ".env", "models.toml", "bot-links.cfg", "study.toml"
+
+
+def models_file(config: Path = CONFIG) -> Path:
+    """Return the file of models: `models.toml` of this folder where there is one, else of `config`."""
+    here = Path(MODELS)
+    return here if here.is_file() else config / MODELS
+
+
+def settings_files(config: Path = CONFIG) -> Sequence[Path]:
+    """Return the files of settings that exist; those of an earlier one go before those of a later one."""
+    return [path for path in (Path(SETTINGS), config / SETTINGS) if path.is_file()]
+
+
+def settings_file(config: Path = CONFIG) -> Path:
+    """Return the file to put a setting into, as this folder would name it; it need not exist yet."""
+    existing = settings_files(config)
+    if existing:
+        return as_seen_from_here(existing[0])
+    in_checkout = config.is_relative_to(Path.cwd())
+    return as_seen_from_here(config / SETTINGS) if in_checkout else Path(SETTINGS)
 
 
 def environment(config: Path = CONFIG) -> Mapping[str, str]:
-    """Return the settings of `.env` with those of the process's environment over them."""
-    from_file = {
-        key: value for key, value in dotenv_values(config / ".env", interpolate=False).items() if value
-    }
-    from_process = {key: value for key, value in os.environ.items() if value}
-    return {**from_file, **from_process}
+    """Return the settings of the files with those of the process's environment over them."""
+    found: dict[str, str] = {}
+    for path in reversed(settings_files(config)):
+        found |= {key: value for key, value in dotenv_values(path, interpolate=False).items() if value}
+    return {**found, **{key: value for key, value in os.environ.items() if value}}
 
 
-def readable_by_others(config: Path = CONFIG) -> bool:
-    """Tell whether other users of the machine can read `.env`."""
-    path = config / ".env"
-    return os.name == "posix" and path.exists() and bool(path.stat().st_mode & 0o077)
+def readable_by_others(config: Path = CONFIG) -> Path | None:
+    """Return the file of settings that other users of the machine can read; None where there is none."""
+    if os.name != "posix":
+        return None
+    open_to_others = (path for path in settings_files(config) if path.stat().st_mode & 0o077)
+    return next(map(as_seen_from_here, open_to_others), None)
+
+
+def as_seen_from_here(path: Path) -> Path:
+    """Return a path relative to the folder a command runs in where it lies in it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -18,7 +18,15 @@ from bots.adapters.models.catalogue import Catalogue, ModelEntry, load_catalogue
 from bots.adapters.models.local import local_model_python
 from bots.adapters.models.probe import Probe, probe
 from bots.domain.errors import BotsError, UserMustMend
-from bots.services.configuration import CONFIG, readable_by_others
+from bots.services.configuration import (
+    CONFIG,
+    LINKS,
+    as_seen_from_here,
+    models_file,
+    readable_by_others,
+    settings_file,
+    settings_files,
+)
 from bots.services.traders import Reach, TraderSpec, asks_shipped_model, assign, reach, resolve
 
 _LITTLE_SPACE = 1_000_000_000  # bytes; a run of 24 traders with models takes some 30 MB
@@ -65,27 +73,58 @@ class Visit:
 
 async def examine(visit: Visit, environment: Mapping[str, str], config: Path = CONFIG) -> Sequence[Finding]:
     """Make all checks, those that wait for others at once."""
-    catalogue = load_catalogue(config / "models.toml")
+    catalogue = load_catalogue(models_file(config))
     outside = [
         _provider(name, specs, catalogue, environment)
         for name, specs in _asked(visit, catalogue, environment)
     ]
     outside += [_browser()] if visit.browser else []
     outside += [_otree_server(visit.url, environment)] if visit.url else []
-    found = [_settings(config), _otree_environment(environment), _disk(visit.data)]
+    found = [
+        _settings(config),
+        _names(config, catalogue),
+        *_links(),
+        _otree_environment(environment),
+        _disk(visit.data),
+    ]
     for findings in await asyncio.gather(*outside):
         found += findings
     return found
 
 
 def _settings(config: Path) -> Finding:
-    path = config / ".env"
-    if not path.exists():
-        return Finding("Settings", Grade.OK, f"there is no {path}; keys come from the environment alone")
-    if readable_by_others(config):
+    files = settings_files(config)
+    if not files:
+        said = f"there is no {settings_file(config)}; keys come from the environment alone"
+        return Finding("Settings", Grade.OK, said, "For a folder with settings of its own: bots init")
+    if (path := readable_by_others(config)) is not None:
         mend = f"chmod 600 {path}"
         return Finding("Settings", Grade.WARNING, f"other users of this machine can read {path}", mend)
-    return Finding("Settings", Grade.OK, f"{path} is readable by you alone")
+    named = " and ".join(str(as_seen_from_here(path)) for path in files)
+    return Finding("Settings", Grade.OK, f"{named}, readable by you alone")
+
+
+def _names(config: Path, catalogue: Catalogue) -> Finding:
+    said = f"{len(catalogue.models)} names in {as_seen_from_here(models_file(config))}"
+    return Finding("Models", Grade.OK, said)
+
+
+def _links() -> Sequence[Finding]:
+    """Look at the links of this folder, which need not be there."""
+    from bots.adapters.links import read_links_file
+
+    path = Path(LINKS)
+    if not path.is_file():
+        return []
+    if not any(
+        line.strip() and not line.startswith("#") for line in path.read_text("utf-8", "replace").splitlines()
+    ):
+        return [Finding("Links", Grade.OK, f"{path} holds none yet")]
+    try:
+        count = len(read_links_file(path).links)
+    except UserMustMend as error:
+        return [Finding("Links", Grade.MEND, f"{error.where}: {error.what}", error.mend)]
+    return [Finding("Links", Grade.OK, f"{count} participant links in {path}")]
 
 
 def _otree_environment(environment: Mapping[str, str]) -> Finding:
@@ -189,7 +228,7 @@ async def _provider(
     except UserMustMend as error:
         return [Finding(f"Provider {name}", Grade.MEND, error.what, error.mend)]
     if reached.key is None and entry.api_key_env and entry.key_required:
-        mend = f"Add the line {entry.api_key_env}=your key to bots/config/.env."
+        mend = f"Add the line {entry.api_key_env}=your key to {settings_file()}."
         return [Finding(f"Provider {name}", Grade.MEND, f"{entry.api_key_env} is not set", mend)]
     answer = await probe(name, entry.kind, reached.base_url, reached.key, reached.proxy)
     there = _answered(name, entry.api_key_env, reached, answer)
@@ -212,7 +251,7 @@ def _answered(name: str, setting: str | None, reached: Reach, answer: Probe) -> 
         mend = "Check the network, HTTPS_PROXY and the provider's base address, or start the server."
         return Finding(what, Grade.MEND, f"{reached.base_url} does not answer: {answer.words}", mend)
     if answer.key_accepted is False:
-        mend = f"Renew {setting} in bots/config/.env at the provider's console."
+        mend = f"Renew {setting} in {settings_file()} at the provider's console."
         return Finding(what, Grade.MEND, f"the key is refused: {answer.words}", mend)
     if answer.words:
         mend = "The first request of a run will tell."

@@ -10,6 +10,8 @@ from typing import Protocol
 from rich.console import Console, RenderableType
 from rich.live import Live
 
+from bots.services.terminal import stamped
+
 _PLAIN_EVERY = 5.0  # seconds between lines where there is no terminal
 
 
@@ -26,7 +28,10 @@ class View(Protocol):
 @asynccontextmanager
 async def shown(view: View, console: Console) -> AsyncIterator[None]:
     """Show a view while the body runs; its last line stays."""
-    if console.is_terminal:
+    if console.quiet:
+        yield
+        return
+    if console.is_terminal and not console.is_dumb_terminal:
         with Live(get_renderable=view.render, console=console, refresh_per_second=4):
             yield
         return
@@ -50,4 +55,4 @@ async def _lines(view: View, console: Console) -> None:
 
 
 def _print(line: str, console: Console) -> None:
-    console.print(line, highlight=False, markup=False, soft_wrap=True)
+    console.print(stamped(line), highlight=False, markup=False, soft_wrap=True)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import typer
-from rich.console import Console
 
 from bots.services.configuration import environment, readable_by_others
 from bots.services.interrupt import interruptible
 from bots.services.room import Room
+from bots.services.terminal import progress_printer, say_warning
 
 EXIT_INTERRUPTED = 130
 
@@ -22,9 +22,9 @@ def in_loop(work: Callable[[Room], Coroutine[Any, Any, int]]) -> None:
     Raises:
         typer.Exit: always, with the code that `work` returned, or 130 where a signal ended it.
     """
-    console = Console()
-    if readable_by_others():
-        console.print("Warning: other users can read bots/config/.env. Mend: chmod 600 bots/config/.env")
+    console = progress_printer()
+    if (file := readable_by_others()) is not None:
+        say_warning(f"{file}: other users of this machine can read it. Close it with chmod 600 {file}.")
 
     async def guarded() -> int:
         with interruptible() as interrupt:

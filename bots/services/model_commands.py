@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+
+from bots.services.terminal import printer
 
 
 def register(app: typer.Typer) -> None:
@@ -36,7 +37,7 @@ def replay(
         in_loop(lambda room: replay_on_server(run, url, data_dir, room))
     from bots.services.replay import run_replay
 
-    raise typer.Exit(asyncio.run(run_replay(run, Console())))
+    raise typer.Exit(asyncio.run(run_replay(run, printer())))
 
 
 def doctor(
@@ -66,5 +67,5 @@ def doctor(
         for line in say_plainly(findings):
             typer.echo(line)
     else:
-        show(Console(), findings)
+        show(printer(), findings)
     raise typer.Exit(2 if any(one.grade is Grade.MEND for one in findings) else 0)

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from rich.console import RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from bots.analysis.model_use import ModelMeter
 from bots.domain.experiment import Seat
@@ -22,9 +20,9 @@ from bots.domain.records import (
     PageMissed,
     PageSeen,
     SeatEnded,
+    SeatPaused,
+    SeatUnpaused,
 )
-
-_MARKS = {"finished": "green", "failed": "red", "timed-out": "yellow", "interrupted": "yellow"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +37,18 @@ class SeatState:
     refused: int = 0
     fallbacks: int = 0
     ended: str = ""
+    paused: bool = False
 
 
 @dataclass(slots=True)
 class Progress:
-    """Follows a run's events; draws them as a live table, or as a line now and then without a terminal."""
+    """Follows a run's events; draws them as a live table, or as a line now and then without a terminal.
+
+    Attributes:
+        latest: seats by their last decision, the newest last.
+        chosen: the seat that keys are about; 0 where there are no keys.
+        hint: what the next key would do, where that has to be said.
+    """
 
     seats: Sequence[Seat]
     until: float
@@ -51,6 +56,9 @@ class Progress:
     title: str
     meter: ModelMeter = field(default_factory=ModelMeter)
     state: dict[int, SeatState] = field(init=False)
+    latest: dict[int, None] = field(default_factory=dict, init=False)
+    chosen: int = field(default=0, init=False)
+    hint: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
         self.state = {seat.number: SeatState(seat.trader) for seat in self.seats}
@@ -60,7 +68,10 @@ class Progress:
         self.meter.listen(event)
         seat = getattr(event, "seat", None)
         if seat in self.state:
-            self.state[seat] = self._after(self.state[seat], event)
+            before, self.state[seat] = self.state[seat], self._after(self.state[seat], event)
+            if self.state[seat].decision != before.decision:
+                self.latest.pop(seat, None)
+                self.latest[seat] = None
 
     def _after(self, state: SeatState, event: Event) -> SeatState:
         match event:
@@ -78,54 +89,49 @@ class Progress:
                 return replace(state, refused=state.refused + 1, decision=f"refused: {' '.join(event.words)}")
             case PageMissed():
                 return replace(state, decision=f"missed {event.page}")
+            case SeatPaused() | SeatUnpaused():
+                return replace(state, paused=isinstance(event, SeatPaused))
             case SeatEnded():
                 return replace(state, ended=event.outcome.value, page_ends=None)
             case _:
                 return state
 
+    @property
+    def playing(self) -> list[int]:
+        """The seats that have not ended."""
+        return [number for number, state in self.state.items() if not state.ended]
+
+    def choose(self, step: int) -> None:
+        """Choose the seat so many further down among those that play."""
+        playing = self.playing
+        if self.chosen in playing:
+            self.chosen = playing[(playing.index(self.chosen) + step) % len(playing)]
+        elif playing:
+            self.chosen = playing[0]
+
     def render(self) -> RenderableType:
-        """Return the table of all seats as it stands now."""
-        left = max(0.0, self.until - self.clock.monotonic())
-        table = Table(
-            title=Text(
-                " · ".join(filter(None, (self.title, f"{_clock_text(left)} left", self.meter.line())))
-            ),
-            title_justify="left",
-            expand=False,
-            box=None,
-            pad_edge=False,
-        )
-        table.add_column("Seat", justify="right", no_wrap=True)
-        table.add_column("Trader", no_wrap=True, max_width=22)
-        table.add_column("Page", no_wrap=True, max_width=16)
-        table.add_column("Round", no_wrap=True)
-        table.add_column("Left", justify="right", no_wrap=True)
-        table.add_column("Last decision")
-        for number, state in self.state.items():
-            table.add_row(
-                str(number),
-                Text(state.trader),
-                self._page(state),
-                state.round,
-                self._left(state),
-                Text(state.decision, no_wrap=True, overflow="ellipsis"),
-            )
-        return table
+        """Return all seats as they stand now."""
+        from bots.services.seats_view import SeatsView
 
-    def _page(self, state: SeatState) -> Text:
-        return Text(state.ended or state.page, style=_MARKS.get(state.ended, ""))
+        return SeatsView(self)
 
-    def _left(self, state: SeatState) -> str:
-        if state.page_ends is None:
-            return ""
-        return f"{max(0.0, state.page_ends - self.clock.monotonic()):.0f} s"
+    def heading(self) -> str:
+        """Return the run, the time left and what the models have used."""
+        left = _clock_text(self.seconds_left(self.until))
+        return " · ".join(filter(None, (self.title, f"{left} left", self.meter.line())))
+
+    def seconds_left(self, until: float) -> float:
+        """Return the seconds to a deadline, never below 0."""
+        return max(0.0, until - self.clock.monotonic())
 
     def line(self) -> str:
         """Return one line that says where everybody is."""
-        left = _clock_text(max(0.0, self.until - self.clock.monotonic()))
+        left = _clock_text(self.seconds_left(self.until))
         places: dict[str, int] = {}
         for state in self.state.values():
-            place = state.ended or " ".join(filter(None, (state.round, state.page)))
+            place = state.ended or " ".join(
+                filter(None, (state.round, state.page, "paused" if state.paused else ""))
+            )
             places[place] = places.get(place, 0) + 1
         where = " · ".join(f"{count} × {place}" for place, count in sorted(places.items()))
         last = next((s for s in reversed(self.state.values()) if s.decision and not s.ended), None)

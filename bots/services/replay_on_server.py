@@ -16,7 +16,7 @@ from bots.domain.ports import DecisionMaker
 from bots.domain.records import DecisionMade, Event, ModelAsked, RunManifest, SeatRecord
 from bots.services.after_run import show_and_draw
 from bots.services.cli import EXIT_CODES
-from bots.services.configuration import CONFIG
+from bots.services.configuration import models_file
 from bots.services.plan import RunPlan, Transport, links_for_bots
 from bots.services.replay import (
     EXIT_DIFFERS,
@@ -80,7 +80,7 @@ async def _prepare(
             for record, link in zip(manifest.seats, chosen, strict=True)
         ),
         specs={record.seat: _spec(record) for record in manifest.seats},
-        catalogue=load_catalogue(CONFIG / "models.toml"),
+        catalogue=load_catalogue(models_file()),
         browser=browser_for(transport, headed=False),
         makers=_makers(recordings(events), manifest),
     )

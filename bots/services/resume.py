@@ -25,7 +25,7 @@ from bots.analysis.run_manifest import description
 from bots.domain.errors import UserMustMend
 from bots.domain.experiment import Seat
 from bots.domain.records import Event, RunManifest, RunOutcome, RunResumed, SeatOutcome, SeatRecord
-from bots.services.configuration import CONFIG
+from bots.services.configuration import models_file
 from bots.services.plan import RunPlan, Transport
 from bots.services.room import Room
 from bots.services.runner import Prepared, RunReport, end_of_all_seats, play_to_the_end
@@ -110,7 +110,7 @@ def _prepare(
     timeout_minutes: float | None,
     headed: bool,
 ) -> Prepared:
-    catalogue = load_catalogue(CONFIG / "models.toml")
+    catalogue = load_catalogue(models_file())
     pasts = {record.seat: Past.of_seat(events, record.seat) for record in manifest.seats}
     left = [record for record in manifest.seats if not pasts[record.seat].finished]
     specs = {record.seat: _same_trader(record, catalogue) for record in left}

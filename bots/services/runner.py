@@ -42,12 +42,13 @@ from bots.domain.errors import RecordLost, UserMustMend
 from bots.domain.experiment import RunEnd, Seat, run_experiment
 from bots.domain.ports import Clock, DecisionMaker
 from bots.domain.records import Event, RunDescribed, RunEnded, RunManifest, RunOutcome, SeatRecord
-from bots.services.configuration import CONFIG
+from bots.services.configuration import models_file
 from bots.services.live_view import shown
 from bots.services.local_model import with_local_model
 from bots.services.plan import RunPlan, links_for_bots
 from bots.services.progress import Progress
 from bots.services.room import Room
+from bots.services.steering import Steering, steered
 from bots.services.surroundings import git_state, machine, package_versions, server_state
 from bots.services.traders import (
     Budget,
@@ -99,7 +100,7 @@ async def prepare(plan: RunPlan, environment: Mapping[str, str]) -> Prepared:
     Raises:
         UserMustMend: says what, where and how.
     """
-    catalogue = load_catalogue(CONFIG / "models.toml")
+    catalogue = load_catalogue(models_file())
     credentials = credentials_of(environment)
     links = await read_links(plan.url, credentials)
     chosen = links_for_bots(links.links, plan.num_bots)
@@ -238,11 +239,12 @@ async def _play(prepared: Prepared, manifest: RunManifest, folder: Path, clock: 
             open_entrance(plan.transport, prepared.browser) as entrance,
             shown(progress, room.console),
         ):
+            steering = Steering(progress, table.pauses, table.store, clock, room.interrupt.signalled)
 
             async def play(seat: Seat) -> None:
                 await _play_seat(seat, prepared, entrance, table, traders)
 
-            with room.interrupt.gently() as stop:
+            with room.interrupt.gently() as stop, steered(steering, room.console):
                 return await run_experiment(
                     prepared.seats, play, store=table.store, clock=clock, until=until, stop=stop
                 )

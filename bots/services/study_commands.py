@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from bots.domain.errors import UserMustMend
 from bots.domain.study import Cell
+from bots.services.terminal import printer
 
 Plan = Annotated[Path, typer.Argument(metavar="PLAN", help="A plan; `bots study new` writes one.")]
 Data = Annotated[Path, typer.Option(help="Folder of all runs; studies are kept in it.")]
@@ -59,7 +59,7 @@ def show(
     from bots.services.study_folder import cell_runs, study_folder
     from bots.services.study_run import load_study
 
-    study, console = load_study(plan), Console()
+    study, console = load_study(plan), printer()
     folder = study_folder(data_dir, study)
     runs = cell_runs(folder) if folder.exists() else {}
     finished = Counter(treatment for (treatment, _), run in runs.items() if run.finished)
@@ -138,7 +138,7 @@ def report(
     from bots.services.study_report import DEFAULT_MEASURES, report_study, write_html
     from bots.services.study_run import load_study
 
-    console, study = Console(), load_study(plan)
+    console, study = printer(), load_study(plan)
     files = report_study(study, data_dir, measure or DEFAULT_MEASURES, seed, console)
     for file in (*files, *([write_html(study, data_dir)] if html else [])):
         console.print(f"Written: {file}", highlight=False, markup=False, soft_wrap=True)

@@ -21,7 +21,7 @@ from bots.adapters.models.limits import Budget, Spent
 from bots.adapters.run_folder import run_locked
 from bots.domain.errors import BotsError, FailureKind
 from bots.domain.records import DecisionNotMade, Event, RunOutcome
-from bots.services.configuration import CONFIG
+from bots.services.configuration import models_file
 from bots.services.live_view import shown
 from bots.services.room import Room
 from bots.services.study_cell import (
@@ -54,7 +54,7 @@ def load_study(path: Path) -> Study:
     Raises:
         UserMustMend: names file, table and key.
     """
-    return resolve_study(read_plan(path), path, load_catalogue(CONFIG / "models.toml"))
+    return resolve_study(read_plan(path), path, load_catalogue(models_file()))
 
 
 async def run_study(path: Path, data: Path, jobs: int | None, room: Room) -> int:

@@ -32,6 +32,7 @@ from bots.domain.chat import ChatModel
 from bots.domain.errors import UserMustMend
 from bots.domain.ports import Clock, DecisionMaker
 from bots.domain.records import ModelUse, Usage
+from bots.services.configuration import settings_file
 
 if TYPE_CHECKING:
     from bots.adapters.models.providers import Line
@@ -52,7 +53,6 @@ __all__ = [
     "spent_on",
 ]
 
-_ENV_FILE = "bots/config/.env"
 _MODEL_OPTION = "MODEL_NAME"
 
 
@@ -138,8 +138,8 @@ def check_ready(specs: Iterable[TraderSpec], catalogue: Catalogue, environment: 
         if provider.api_key_env and provider.key_required and _key(provider, environment) is None:
             raise UserMustMend(
                 f"{provider.api_key_env} is not set, and {spec.asked} ({spec.name}) needs it",
-                where=_ENV_FILE,
-                mend=f"Add the line {provider.api_key_env}=your key, as .env.example beside it shows.",
+                where=str(settings_file()),
+                mend=f"Add the line {provider.api_key_env}=your key there, or run `bots init` to be asked.",
             )
 
 
@@ -367,14 +367,14 @@ def _base_url(name: str, provider: ProviderEntry, environment: Mapping[str, str]
     if not base_url:
         raise UserMustMend(
             f"{setting} is not set, and the provider {name!r} is reached by it",
-            where=_ENV_FILE,
+            where=str(settings_file()),
             mend=f"Add the line {setting}=http://127.0.0.1:8080/v1 with your server's address.",
         )
     parts = urlsplit(base_url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UserMustMend(
             f"the address of the provider {name!r} is no http or https address",
-            where=f"{setting} in {_ENV_FILE}",
+            where=f"{setting} in {settings_file()}",
             mend="Write it with its scheme, such as https://api.example.org/v1.",
         )
     return base_url

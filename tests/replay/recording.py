@@ -11,6 +11,7 @@ from bots.adapters.clock import SystemClock
 from bots.adapters.in_memory import MemoryStore
 from bots.adapters.in_process import InProcessMarket
 from bots.agents.past import Past
+from bots.agents.pauses import Pauses
 from bots.agents.trading_agents import Pace, Table, TradingAgent
 from bots.domain.experiment import RunEnd, Seat, run_experiment
 from bots.domain.ports import DecisionMaker
@@ -37,13 +38,14 @@ async def record(
     pace: Pace | None = None,
     seconds: float = 30,
     earlier: Sequence[Event] = (),
+    pauses: Pauses | None = None,
 ) -> Recorded:
     """Let one maker a seat play a session, or the rest of one; a seat's seed is its number."""
     clock, store = SystemClock(), MemoryStore()
     seats = [
         Seat(number, f"p{number}", "", maker.name, number) for number, maker in enumerate(makers, start=1)
     ]
-    table = Table(store, clock, time.monotonic() + seconds, RUN_ID, pace or Pace())
+    table = Table(store, clock, time.monotonic() + seconds, RUN_ID, pace or Pace(), pauses or Pauses())
     started = clock.now()
 
     async def sit(seat: Seat) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -35,8 +36,8 @@ def progress(seats: int) -> Progress:
     return Progress(sitting, time.monotonic() + 600, SystemClock(), "Run 7: [bold]mixed[/bold]")
 
 
-def text(shown: Progress) -> str:
-    console = Console(file=io.StringIO(), width=80)
+def text(shown: Progress, height: int = 50) -> str:
+    console = Console(file=io.StringIO(), width=80, height=height)
     console.print(shown.render())
     file = console.file
     assert isinstance(file, io.StringIO)
@@ -89,6 +90,34 @@ def test_twenty_four_bots_fit_eighty_columns_a_line_each() -> None:
     lines = text(shown).rstrip().splitlines()
     assert len(lines) == 26
     assert max(map(len, lines)) <= 80
+
+
+def test_twenty_four_bots_can_be_read_in_a_terminal_of_eighty_by_twenty_four() -> None:
+    shown = progress(24)
+    for seat in range(1, 25):
+        shown.listen(page(seat))
+        shown.listen(made(seat))
+    shown.choose(0)
+
+    lines = text(shown, height=24).rstrip().splitlines()
+
+    assert len(lines) < 24
+    assert max(map(len, lines)) <= 80
+    for seat in range(1, 25):
+        assert any(re.search(rf"\b{seat} gpt-4o-2024-… trade +2/3 20 s", line) for line in lines), seat
+    assert sum("buy 2 @ 13.50" in line for line in lines) == 6
+    assert lines[-1].startswith("↑↓ choose")
+
+
+def test_more_bots_than_fit_are_counted_those_that_play_first() -> None:
+    shown = progress(100)
+    shown.listen(SeatEnded(at=NOW, seat=1, outcome=SeatOutcome.FINISHED))
+
+    lines = text(shown, height=24).rstrip().splitlines()
+
+    assert len(lines) < 24
+    assert lines[1].startswith("   2 ")
+    assert lines[-1] == "… and 58 more"
 
 
 @pytest.mark.parametrize(

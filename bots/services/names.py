@@ -1,0 +1,18 @@
+"""Names of traders, for the shell's completion."""
+
+from __future__ import annotations
+
+
+def names_beginning(incomplete: str) -> list[str]:
+    """Return the models, mixtures and strategies whose names begin so; without models.toml, strategies."""
+    from bots.agents.strategies import STRATEGIES
+    from bots.domain.errors import UserMustMend
+    from bots.services.configuration import models_file
+    from bots.services.traders import load_catalogue
+
+    try:
+        catalogue = load_catalogue(models_file())
+    except UserMustMend:
+        return sorted(name for name in STRATEGIES if name.startswith(incomplete))
+    names = {*catalogue.models, *catalogue.mixed, *STRATEGIES}
+    return sorted(name for name in names if name.startswith(incomplete))
