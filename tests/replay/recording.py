@@ -45,7 +45,7 @@ async def record(
     seats = [
         Seat(number, f"p{number}", "", maker.name, number) for number, maker in enumerate(makers, start=1)
     ]
-    table = Table(store, clock, time.monotonic() + seconds, RUN_ID, pace or Pace(), pauses or Pauses())
+    table = Table(store, clock, time.monotonic() + seconds, RUN_ID, pace or Pace(), pauses=pauses or Pauses())
     started = clock.now()
 
     async def sit(seat: Seat) -> None:
