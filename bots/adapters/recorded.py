@@ -29,10 +29,13 @@ from bots.domain.records import (
     PageSeen,
     SeatEnded,
     SeatOpened,
+    SeatPaused,
+    SeatUnpaused,
 )
 
 _Deciding = Callable[[Record], Coroutine[Any, Any, Decision]]
 _CUT = (FailureKind.TIMEOUT, FailureKind.PAUSED)  # ends that came from outside a decision
+_FROM_OUTSIDE = (SeatEnded, SeatPaused, SeatUnpaused)  # what no trader does
 
 
 class RecordingOver(SeatError):
@@ -55,7 +58,7 @@ class SeatRecording:
         self.before = tuple(before)
         self.opened = next(event for event in events if isinstance(event, SeatOpened))
         self.ended = next((event for event in events if isinstance(event, SeatEnded)), None)
-        self.events = tuple(event for event in events if not isinstance(event, SeatEnded))
+        self.events = tuple(event for event in events if not isinstance(event, _FROM_OUTSIDE))
         self.pages_and_acts = [event for event in events if isinstance(event, PageSeen | ActSent)]
         self.answers = {
             event.ref: event for event in events if isinstance(event, ActAnswered | ActUnanswered)

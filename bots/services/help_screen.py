@@ -13,7 +13,7 @@ _ABOUT: Mapping[str, Mapping[str, str]] = {
         "init": "write a folder to work in",
         "setup": "install what a server needs",
         "doctor": "tell what is missing",
-        "demo": "a short market, no key needed",
+        "demo": "a short market without keys",
     },
     "Play": {
         "serve": "the shipped oTree project",
@@ -27,7 +27,7 @@ _ABOUT: Mapping[str, Mapping[str, str]] = {
         "report": "a run as one HTML file",
         "export": "tables as Parquet and CSV",
         "measures": "RAD, RD … of any prices",
-        "people": "bring oTree's tables of people",
+        "people": "fetch oTree's data of people",
         "codebook": "what every column means",
         "rebuild": "files of a run, made anew",
     },

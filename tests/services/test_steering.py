@@ -22,6 +22,8 @@ from bots.domain.records import (
     DecisionNotMade,
     SeatEnded,
     SeatOutcome,
+    SeatPaused,
+    SeatUnpaused,
 )
 from bots.services import keys
 from bots.services.keys import keys_in, keys_pressed
@@ -167,7 +169,9 @@ async def test_a_run_with_pauses_replays_as_it_was() -> None:
     played = await record(market(), makers, pauses=pauses)
 
     assert any(isinstance(event, DecisionNotMade) for event in played.events)
-    again = await replay(played.events, played.manifest)
+    now = SystemClock().now()
+    watched = (SeatPaused(at=now, seat=2), SeatUnpaused(at=now, seat=2))
+    again = await replay((*played.events[:-5], *watched, *played.events[-5:]), played.manifest)
 
     assert [list(one.lines()) for one in again.differences] == []
 
