@@ -148,10 +148,10 @@ def price_chart(prices: pl.DataFrame, *, human: bool) -> Chart:
             upper.plot(places[~traded], values[~traded], "o", ms=4.5, mfc=PAPER, mec=PRICE, label=label)
         upper.set_ylabel("Cash per share")
         upper.margins(y=0.12)
-        _legend(upper)
+        legend(upper)
         lower.bar(places, rows["volume"].to_numpy(), color=PRICE, width=0.62)
         lower.set_ylabel("Volume")
-        _whole_numbers(lower)
+        whole_numbers(lower)
         figure.align_ylabels()
 
     return Chart("price-and-volume", "Price, fundamental value and volume by round", draw, 1.75)
@@ -171,12 +171,12 @@ def book_chart(prices: pl.DataFrame) -> Chart:
         upper.plot(places, _floats(rows, "best_offer"), "v", color=OFFER, ms=5, label="Best offer")
         upper.set_ylabel("Cash per share")
         _limit_to(upper, rows)
-        _legend(upper)
+        legend(upper)
         excess = rows["bids"].to_numpy() - rows["offers"].to_numpy()
         lower.bar(places, excess, color=np.where(excess >= 0, BID, OFFER).tolist(), width=0.62)
         lower.axhline(0, color=MUTED, lw=0.7)
         lower.set_ylabel("Bids − offers")
-        _whole_numbers(lower)
+        whole_numbers(lower)
         figure.align_ylabels()
 
     return Chart("book", "Best bid, best offer and imbalance by round", draw)
@@ -202,8 +202,8 @@ def forecast_chart(forecasts: pl.DataFrame, prices: pl.DataFrame) -> Chart:
             axes.plot(xs, mean, "o-", color=colour, ms=3, lw=1.1, label=name)
         axes.set_ylabel("Cash per share")
         axes.set_xlabel("Paid round forecast")
-        _whole_numbers(axes, along="x")
-        _legend(axes)
+        whole_numbers(axes, along="x")
+        legend(axes)
 
     return Chart("forecasts", "Forecasts by horizon against the price", draw)
 
@@ -228,44 +228,54 @@ def wealth_chart(rounds: pl.DataFrame, expected: Sequence[float]) -> Chart:
             axes.plot(places, expected, color=INK, ls=(0, (4, 2)), lw=1.3, label="Expected without trade")
         axes.set_ylabel("Wealth (cash)")
         axes.set_xlabel("Paid round")
-        _whole_numbers(axes, along="x")
-        _legend(axes)
+        whole_numbers(axes, along="x")
+        legend(axes)
 
     return Chart("wealth", "Wealth by trader", draw)
 
 
-def comparison_chart(groups: Mapping[str, Floats], fundamental: Floats, *, human: bool) -> Chart:
-    """Mean price of each treatment's markets with its band from the lowest to the highest market.
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """What a treatment's markets did over paid rounds: prices and volumes, shape (markets, n)."""
+
+    prices: Floats
+    volumes: Floats
+
+
+def comparison_chart(groups: Mapping[str, Paths], fundamental: Floats, *, human: bool) -> Chart:
+    """Mean price of each treatment's markets with its band from the lowest to the highest, mean volume below.
 
     Args:
-        groups: by treatment, prices of its markets over paid rounds, shape (markets, n).
+        groups: by treatment.
         fundamental: by paid round.
     """
 
     def draw(figure: Figure) -> None:
-        axes = figure.subplots()
+        axes, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2.7, 1))
         axes.plot(np.arange(1, len(fundamental) + 1), fundamental, color=INK, lw=1, label="Fundamental value")
         if human:
             path = HUMAN_MEAN_PATH[: len(fundamental)]
             axes.plot(np.arange(1, len(path) + 1), path, color=MUTED, ls=(0, (4, 2)), label="Human mean path")
-        for number, (name, prices) in enumerate(groups.items()):
-            colour, places = SERIES[number % len(SERIES)], np.arange(1, prices.shape[1] + 1)
-            masked = np.ma.masked_invalid(prices)
+        for number, (name, paths) in enumerate(groups.items()):
+            colour, places = SERIES[number % len(SERIES)], np.arange(1, paths.prices.shape[1] + 1)
+            masked = np.ma.masked_invalid(paths.prices)
             low, high = masked.min(axis=0).filled(np.nan), masked.max(axis=0).filled(np.nan)
             axes.fill_between(places, low, high, color=colour, alpha=0.13, lw=0)
-            axes.plot(
-                places,
-                masked.mean(axis=0).filled(np.nan),
-                color=colour,
-                lw=1.8,
-                label=f"{name} ({len(prices)})",
-            )
+            mean, label = masked.mean(axis=0).filled(np.nan), f"{name} ({len(paths.prices)})"
+            axes.plot(places, mean, color=colour, lw=1.8, label=label)
+            volume = np.ma.masked_invalid(paths.volumes).mean(axis=0).filled(np.nan)
+            lower.plot(places, volume, color=colour, lw=1.3)
         axes.set_ylabel("Cash per share")
-        axes.set_xlabel("Paid round")
-        _whole_numbers(axes, along="x")
-        _legend(axes)
+        axes.tick_params(length=0)
+        lower.set_ylabel("Volume")
+        lower.set_ylim(bottom=0)
+        lower.set_xlabel("Paid round")
+        whole_numbers(lower)
+        whole_numbers(lower, along="x")
+        legend(axes)
+        figure.align_ylabels()
 
-    return Chart("prices-by-treatment", "Prices by treatment", draw)
+    return Chart("prices-by-treatment", "Prices and volumes by treatment", draw, 1.6)
 
 
 def _floats(rows: pl.DataFrame, column: str) -> Floats:
@@ -298,7 +308,8 @@ def _limit_to(axes: Axes, rows: pl.DataFrame) -> None:
         axes.set_ylim(0.5 * known.min(), 1.5 * known.max())
 
 
-def _whole_numbers(axes: Axes, along: str = "y") -> None:
+def whole_numbers(axes: Axes, along: str = "y") -> None:
+    """Let an axis have whole numbers alone."""
     from matplotlib.ticker import MaxNLocator
 
     axis = axes.yaxis if along == "y" else axes.xaxis
@@ -306,7 +317,8 @@ def _whole_numbers(axes: Axes, along: str = "y") -> None:
     axes.tick_params(length=0)
 
 
-def _legend(axes: Axes) -> None:
+def legend(axes: Axes) -> None:
+    """Put the legend above the axes."""
     wide = axes.figure.get_figure(root=True).get_size_inches()[0] > 5
     axes.legend(
         loc="lower left",

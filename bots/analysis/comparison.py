@@ -8,11 +8,13 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+import polars as pl
 
-from bots.analysis.charts import Chart, comparison_chart
+from bots.analysis.charts import Chart, Paths, comparison_chart
 from bots.analysis.endowments import is_reference_design, panel_of
 from bots.analysis.guide import checklist
 from bots.analysis.inference import Difference, Pooled, holm, permutation_test, pool
+from bots.analysis.kinds import compared_over_markets, outcomes_of
 from bots.analysis.measures import MEASURES, measure_all
 from bots.analysis.panel import Measured
 from bots.analysis.report import Picture, picture, render
@@ -45,7 +47,7 @@ def comparison_page(runs: Sequence[Run]) -> tuple[str, list[Chart]]:
     longest = max(panels.values(), key=lambda panel: panel.prices.shape[1])
     values = longest.fundamentals
     chart = comparison_chart(
-        {name: panel.prices for name, panel in panels.items()},
+        {name: Paths(panel.prices, panel.volumes) for name, panel in panels.items()},
         values[~np.isnan(values).all(axis=1)][0] if not np.isnan(values).all() else np.array([]),
         human=human,
     )
@@ -60,9 +62,14 @@ def comparison_page(runs: Sequence[Run]) -> tuple[str, list[Chart]]:
         rows=_rows(pooled),
         tests=list(_tests(results)),
         traders=_traders(runs),
+        versus=compared_over_markets(_outcomes(runs)),
         checklist=checklist([run.played for run in runs]),
     )
     return page, [chart]
+
+
+def _outcomes(runs: Sequence[Run]) -> pl.DataFrame:
+    return pl.concat([outcomes_of(run.traders, run.trader_rounds, run.forecasts) for run in runs])
 
 
 def _rows(pooled: Mapping[str, Mapping[str, Pooled]]) -> list[dict[str, Any]]:

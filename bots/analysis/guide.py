@@ -29,14 +29,15 @@ def checklist(runs: Sequence[PlayedRun]) -> tuple[Item, ...]:
     seats = [seat for run in runs for seat in run.seats.values()]
     calls = [call for seat in seats for own in seat.calls.values() for call in own]
     if any(seat.kind == "model" for seat in seats):
-        models = [*_models(calls), _tokens(calls)]
+        personas = sorted({seat.record.persona for seat in seats} - {""})
+        models = [*_models(calls, personas), _tokens(calls)]
     else:
         nobody = "No language model took part: every bot is a strategy."
         models = [Item(asked, "not applicable", nobody) for asked in (*_OF_MODELS, "Tokens and cost")]
     return (*models, *_design(runs), *_people(runs), *_records(runs, seats))
 
 
-def _models(calls: Sequence[Call]) -> list[Item]:
+def _models(calls: Sequence[Call], personas: Sequence[str]) -> list[Item]:
     served = sorted({(call.asked.model, call.replied.served_model or "") for call in calls if call.replied})
     names = [f"{model}, served as {name or 'not told'}" for model, name in served]
     providers = ", ".join(sorted({model.partition(":")[0] for model, _ in served}))
@@ -47,9 +48,15 @@ def _models(calls: Sequence[Call]) -> list[Item]:
         (dated, "; ".join(names) or "No reply is recorded."),
         ("stated", f"Programming interface of {providers or 'the provider'}."),
         ("stated", "; ".join(parameters) or "No request is recorded."),
-        ("stated", f"All {prompts} different prompts are kept whole and shown below. No personas."),
+        ("stated", f"All {prompts} different prompts are kept whole. {_told_of(personas)}"),
     )
     return [Item(asked, state, told) for asked, (state, told) in zip(_OF_MODELS, answers, strict=True)]
+
+
+def _told_of(personas: Sequence[str]) -> str:
+    return (
+        f"Personas: {', '.join(personas)}; their words stand in the prompts." if personas else "No personas."
+    )
 
 
 def _parameters(call: Call) -> str:

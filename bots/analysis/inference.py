@@ -104,12 +104,12 @@ class Difference:
 
 
 def permutation_test(first: Floats, second: Floats, *, seed: int = SEED) -> Difference:
-    """Compare two groups of markets by a two-sided permutation test of the difference of means.
+    """Compare two groups of markets, or of traders of one market, by their difference of means.
 
-    All splits are counted up to 200,000 of them; beyond, as many random ones.
+    A two-sided permutation test: all splits are counted up to 200,000 of them; beyond, as many random ones.
 
     Args:
-        first, second: one value a market; NaN is left out.
+        first, second: one value a market or trader; NaN is left out.
 
     Source: Fisher (1935), Pitman (1937); computed by scipy.stats.permutation_test.
     """
@@ -119,7 +119,9 @@ def permutation_test(first: Floats, second: Floats, *, seed: int = SEED) -> Diff
     difference = float(xs.mean() - ys.mean())
     splits = comb(len(xs) + len(ys), len(xs))
     if splits < 2 or len(xs) + len(ys) < 3:
-        return Difference(difference, np.nan, exact=True, splits=splits, reason="too few markets")
+        return Difference(difference, np.nan, exact=True, splits=splits, reason="too few values")
+    if min(len(xs), len(ys)) == 1:
+        return Difference(difference, _p_of_one(xs, ys), exact=True, splits=splits)
     from scipy.stats import permutation_test as test  # type: ignore[import-untyped]
 
     exact = splits <= _MOST_EXACT
@@ -132,6 +134,47 @@ def permutation_test(first: Floats, second: Floats, *, seed: int = SEED) -> Diff
         rng=np.random.default_rng(seed),
     )
     return Difference(difference, float(outcome.pvalue), exact, splits if exact else _MOST_EXACT)
+
+
+def _p_of_one(xs: Floats, ys: Floats) -> float:
+    """Return p where a group has one value, so that each value in turn is that group."""
+    every = np.concatenate([xs, ys])
+    alone = every - (every.sum() - every) / (len(every) - 1)
+    differences = alone if len(xs) == 1 else -alone
+    seen, near = xs.mean() - ys.mean(), 1e-12 * np.abs(every).max()
+    tails = np.mean(differences >= seen - near), np.mean(differences <= seen + near)
+    return float(min(1.0, 2 * min(tails)))
+
+
+def paired_permutation_test(differences: Floats, *, seed: int = SEED) -> Difference:
+    """Test by a two-sided permutation test of signs whether differences of pairs are 0 on average.
+
+    All 2^n assignments of signs are counted up to 200,000 of them; beyond, as many random ones.
+
+    Args:
+        differences: one a market; NaN is left out.
+
+    Source: Fisher (1935); computed by scipy.stats.permutation_test.
+    """
+    known = differences[~np.isnan(differences)]
+    if not len(known):
+        return Difference(np.nan, np.nan, exact=True, splits=0, reason="no market has both")
+    mean, splits = float(known.mean()), 2 ** len(known)
+    if len(known) < 2:
+        return Difference(mean, np.nan, exact=True, splits=splits, reason="too few markets")
+    from scipy.stats import permutation_test as test
+
+    exact = splits <= _MOST_EXACT
+    outcome = test(
+        (known,),
+        lambda values, axis: np.mean(values, axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=_MOST_EXACT,
+        batch=20_000,
+        rng=np.random.default_rng(seed),
+    )
+    return Difference(mean, float(outcome.pvalue), exact, splits if exact else _MOST_EXACT)
 
 
 def holm(ps: Floats) -> Floats:

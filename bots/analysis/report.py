@@ -23,14 +23,17 @@ from bots.analysis.charts import (
     wealth_chart,
     write_charts,
 )
+from bots.analysis.disposition import Disposition, disposition
 from bots.analysis.endowments import expected_wealth, is_reference_design
 from bots.analysis.guide import checklist
 from bots.analysis.inference import Regression, imbalance_regression
+from bots.analysis.kinds import Versus, compared_within, outcomes_of
 from bots.analysis.measures import MEASURES
 from bots.analysis.panel import Measure
 from bots.analysis.runs import Run
 from bots.analysis.schedules import Schedule, schedules
-from bots.analysis.timeline import readings
+from bots.analysis.timeline import Reading, readings
+from bots.analysis.trader_charts import holdings_chart, schedules_chart
 
 _FIGURES = "figures"
 
@@ -53,13 +56,16 @@ class MarketPart:
     book: Picture
     forecasts: Picture | None
     wealth: Picture | None
+    holdings: Picture | None
     schedules: Sequence[Schedule]
     accuracy: Sequence[Any]
     regression: Regression
     measures: Sequence[Mapping[str, Any]]
     traders: Sequence[Mapping[str, Any]]
     expected_wealth: float | None
+    mean_wealth: float | None
     gini: Measure
+    versus: Sequence[Versus]
 
 
 def write_report(runs: Sequence[Run], out: Path, *, figures: bool = True) -> tuple[Path, ...]:
@@ -107,7 +113,8 @@ def run_page(run: Run) -> tuple[str, list[Chart]]:
         failures=run.decisions.filter(pl.col("failure").is_not_null()).to_dicts(),
         refusals=run.orders.filter(pl.col("status").is_in(["refused", "unanswered"])).to_dicts(),
         usage=_usage(run),
-        readings=readings(run.played),
+        readings=(told := readings(run.played)),
+        grid=_grid(told),
         checklist=checklist([run.played]),
     )
     return page, charts
@@ -125,7 +132,10 @@ def _market(run: Run, market: int) -> tuple[MarketPart | None, list[Chart]]:
     price, book = price_chart(prices, human=human), book_chart(prices)
     scored = forecast_chart(forecasts, prices) if paid.height and _has_paid(forecasts) else None
     wealth = wealth_chart(rounds, _expected_path(rounds, paid.height, run)) if _has_paid(rounds) else None
-    charts = [chart for chart in (price, book, scored, wealth) if chart is not None]
+    holdings = holdings_chart(rounds) if _has_paid(rounds) else None
+    drawn = schedules(prices, orders)
+    known_charts = (price, book, schedules_chart(drawn), scored, wealth, holdings)
+    charts = [chart for chart in known_charts if chart is not None]
     traders = run.traders.filter(here)
     known = traders["final_wealth"].drop_nulls().to_list()
     expected = traders["expected_wealth"].drop_nulls()
@@ -135,13 +145,16 @@ def _market(run: Run, market: int) -> tuple[MarketPart | None, list[Chart]]:
         book=picture(book),
         forecasts=picture(scored) if scored else None,
         wealth=picture(wealth) if wealth else None,
-        schedules=schedules(prices, orders),
+        holdings=picture(holdings) if holdings else None,
+        schedules=drawn,
         accuracy=forecast_accuracy(forecasts),
         regression=imbalance_regression(*(_numbers(paid, name) for name in ("price", "bids", "offers"))),
         measures=run.measures.filter(here).to_dicts(),
         traders=_traders(traders, rounds, orders, forecasts, prices),
         expected_wealth=float(expected.to_numpy().mean()) if len(expected) else None,
+        mean_wealth=sum(known) / len(known) if known else None,
         gini=gini(known),
+        versus=compared_within(outcomes_of(traders, rounds, forecasts)),
     )
     named = [Chart(f"{one.name}{suffix}", one.title, one.draw, one.aspect) for one in charts]
     return part, named
@@ -180,10 +193,13 @@ def _traders(
     prices: pl.DataFrame,
 ) -> list[dict[str, Any]]:
     rows = []
+    values = prices.filter(phase="paid").sort("round")["fundamental"]
+    value = values[0] if len(values) else None
     for row in traders.to_dicts():
         own = pl.col("participant") == row["participant"]
         acted: Behaviour = behaviour(rounds.filter(own), orders.filter(own), forecasts.filter(own), prices)
-        rows.append({**row, "behaviour": acted})
+        held: Disposition = disposition(rounds.filter(own), row["endowment_shares"], value)
+        rows.append({**row, "behaviour": acted, "disposition": held})
     return rows
 
 
@@ -202,6 +218,12 @@ def _headline(run: Run, parts: Sequence[MarketPart]) -> list[tuple[str, str]]:
         ("Fallback decisions", str(traders["fallbacks"].sum())),
     ]
     return [*numbers, ("Cost", f"${cost.sum():.4f}")] if len(cost) else numbers
+
+
+def _grid(told: Sequence[Reading]) -> dict[str, Any]:
+    """Return the table of all decisions, traders down and rounds across, that leads to each."""
+    rounds = {one.overall: one for reading in told for one in reading.moments if one.overall is not None}
+    return {"rounds": [rounds[number] for number in sorted(rounds)], "of": told}
 
 
 def _usage(run: Run) -> list[dict[str, Any]]:

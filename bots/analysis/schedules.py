@@ -10,6 +10,8 @@ from typing import Any
 import polars as pl
 
 _WIDTH, _HEIGHT, _LEFT, _FOOT = 150.0, 104.0, 2.0, 2.0
+BOX = (_WIDTH, _HEIGHT)
+"""Size of the pictures."""
 
 
 @dataclass(frozen=True, slots=True)

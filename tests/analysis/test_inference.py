@@ -59,7 +59,7 @@ def test_permutation_test_beyond_what_can_be_counted_says_so() -> None:
 
 def test_a_group_without_markets_has_no_p() -> None:
     assert math.isnan(permutation_test(np.array([1.0]), np.array([math.nan])).p)
-    assert permutation_test(np.array([1.0]), np.array([2.0])).reason == "too few markets"
+    assert permutation_test(np.array([1.0]), np.array([2.0])).reason == "too few values"
 
 
 def test_holm_is_derived_by_hand() -> None:

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pytest
 from selectolax.lexbor import LexborHTMLParser
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
 
 import bots
 from bots.analysis.behaviour import entropy, gini
 from bots.analysis.report import write_report
 from tests.analysis.played_runs import MODEL, NASTY, play_run
+from tests.end_to_end.person import chromium
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +43,25 @@ def test_what_models_and_people_wrote_stands_there_as_text(html: str) -> None:
 def test_every_decision_is_two_clicks_away_and_failures_link_to_theirs(html: str, folder: Path) -> None:
     page, run = LexborHTMLParser(html), bots.open_run(folder)
     assert len(page.css("details.seat")) == 6
-    anchors = {one.attributes["id"] for one in page.css("details.seat > details.moment[id]")}
+    anchors = {one.attributes["id"] for one in page.css("details.seat > details.moment > .inside[id]")}
     assert anchors == {f"d-{name}" for name in run.decisions["decision"]}
+    assert {(one.attributes["href"] or "").removeprefix("#") for one in page.css(".grid a")} == anchors
     for link in page.css("#failures ~ .scroll a"):
         assert (link.attributes["href"] or "").removeprefix("#") in anchors
     assert all(page.css_first(a.attributes["href"] or "") for a in page.css("nav a"))
+
+
+@pytest.mark.browser
+def test_a_click_in_the_table_of_decisions_opens_that_decision(html: str, folder: Path) -> None:
+    with chromium() as driver:
+        driver.get((folder / "report.html").as_uri())
+        link = driver.find_element(By.CSS_SELECTOR, ".grid tr:last-child a")
+        anchor = str(link.get_attribute("href")).partition("#")[2]
+        target = driver.find_element(By.ID, anchor)
+        assert not target.is_displayed()
+        link.click()
+        WebDriverWait(driver, 10).until(lambda _: target.is_displayed())
+        assert "Acted by" in target.text
 
 
 def test_prompt_and_reply_of_a_model_are_there(html: str) -> None:
