@@ -144,14 +144,23 @@ class HttpSession:
         filled = fill_form(document.form_node, document.tree, act)
         if filled.problems:
             return await self._not_sent(*by_field(filled.problems, self._read(page)))
-        async with self._moving:
-            here = self._page is page
-            answered = here and await self._post(page, filled.pairs)
-        if not here:
+        try:
+            answered, after = await self._exchange(page, filled.pairs)
+        except NeedsBrowser as need:
+            raise NeedsBrowser(need.where, need.reason, left=page.location) from need
+        if after is None:
             return await self._not_sent(MOVED_ON)
-        answer = form_answer(page.location, self._show(self._read(await self._at_page())))
+        answer = form_answer(page.location, self._show(after))
         still_due = answer.page is not None and answer.page.location == page.location
         return answer if answered or not still_due else dataclasses.replace(answer, words=(_CONNECTION_LOST,))
+
+    async def _exchange(self, page: OpenPage, pairs: Sequence[tuple[str, str]]) -> tuple[bool, Page | None]:
+        """Send a form if its page is still there; return whether it was answered, and the page after it."""
+        async with self._moving:
+            if self._page is not page:
+                return False, None
+            answered = await self._post(page, pairs)
+        return answered, self._read(await self._at_page())
 
     async def _send(self, act: SendLive) -> Answer:
         page = await self._shown_page()

@@ -66,12 +66,16 @@ class NeedsBrowser(SeatError):
     Args:
         where: path of the page.
         reason: why, as a clause.
+        left: path of the page whose form was sent and led here; None where nothing was sent.
     """
 
-    def __init__(self, where: str, reason: str) -> None:
-        super().__init__(f"{where} needs a browser: {reason}. Play with --transport browser")
+    def __init__(self, where: str, reason: str, left: str | None = None) -> None:
+        super().__init__(
+            f"{where} needs a browser: {reason}. Play with --transport auto, with Chromium installed"
+        )
         self.where = where
         self.reason = reason
+        self.left = left
 
 
 class SessionLost(SeatError):

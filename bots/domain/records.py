@@ -168,6 +168,14 @@ class SeatOpened(_SeatEvent):
     seed: int
 
 
+class WentToBrowser(_SeatEvent):
+    """A trader without a browser goes on in one, as the page at `location` cannot be used without it."""
+
+    event: Literal["went_to_browser"] = "went_to_browser"
+    location: str
+    reason: str
+
+
 class PageSeen(_SeatEvent):
     """A page as the trader saw it; `view` on pages of the shipped market, `text` on others.
 
@@ -312,6 +320,7 @@ Event = Annotated[
     | RunStarted
     | RunResumed
     | SeatOpened
+    | WentToBrowser
     | PageSeen
     | ModelAsked
     | ModelReplied

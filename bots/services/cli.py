@@ -78,7 +78,10 @@ def run(
     seed: Annotated[int, typer.Option(help="Of the traders' own draws.")] = 1,
     data_dir: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("bot-data"),
     transport: Annotated[
-        Transport, typer.Option(help="How bots reach their pages: in Chromium, or without a browser.")
+        Transport,
+        typer.Option(
+            help="How bots reach their pages: in Chromium, without (http), or there if need be (auto)."
+        ),
     ] = Transport.BROWSER,
     headed: Annotated[bool, typer.Option(help="Show the browser.")] = False,
 ) -> None:
@@ -151,7 +154,10 @@ def demo(
     paid_rounds: Annotated[int, typer.Option(min=1)] = 5,
     data_dir: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("bot-data"),
     transport: Annotated[
-        Transport, typer.Option(help="How bots reach their pages: in Chromium, or without a browser.")
+        Transport,
+        typer.Option(
+            help="How bots reach their pages: in Chromium, without (http), or there if need be (auto)."
+        ),
     ] = Transport.BROWSER,
     headed: Annotated[bool, typer.Option(help="Show the browser.")] = False,
 ) -> None:

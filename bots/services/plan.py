@@ -22,6 +22,7 @@ class Transport(StrEnum):
 
     BROWSER = "browser"  # in Chromium, driven by Selenium and WebDriver BiDi
     HTTP = "http"  # without a browser; pages that only their own script can use are not played
+    AUTO = "auto"  # without a browser until a page needs one
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ from bots.services.traders import (
     make_fallback,
     spent_on,
 )
-from bots.services.transports import Entrance, browser_for, open_entrance
+from bots.services.transports import Entrance, browser_for, open_entrance, recording_handovers
 
 _log = logging.getLogger(__name__)
 
@@ -232,11 +232,12 @@ async def _play(prepared: Prepared, manifest: RunManifest, folder: Path, clock: 
         table = Table(
             FanOut(journal, progress.listen), clock, until, manifest.run_id, forms=plan.form_fallback
         )
+        handed_over = recording_handovers(prepared.seats, table.store, clock)
         specs, log = prepared.specs.values(), folder / "local-model.log"
         async with (
             with_local_model(specs, prepared.catalogue, room.environment, log) as environment,
             Traders(prepared.catalogue, environment, clock, budget) as traders,
-            open_entrance(plan.transport, prepared.browser) as entrance,
+            open_entrance(plan.transport, prepared.browser, handed_over) as entrance,
             shown(progress, room.console),
         ):
             steering = Steering(progress, table.pauses, table.store, clock, room.interrupt.signalled)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bots.domain.records import DecisionMade, RunOutcome
+from bots.domain.records import DecisionMade, RunOutcome, WentToBrowser
 from bots.services.cli import main
 from tests.adapters.neutral_server import NeutralServer
 from tests.end_to_end.command import run
@@ -53,3 +53,15 @@ async def test_decisions_on_any_page_are_shown_and_reported(
         assert words in shown
     report = (ended.run / "report.html").read_text("utf-8")
     assert "mine = 60; theirs = 40" in report
+
+
+@pytest.mark.browser
+async def test_a_run_says_which_page_needed_a_browser(tmp_path: Path, neutral_server: NeutralServer) -> None:
+    code, _ = neutral_server.session("channel", 2, quiz=True)
+    url = f"{neutral_server.url}/SessionStartLinks/{code}"
+    ended = await run(tmp_path, url, "hold", "--transport", "auto", "--num-bots", "1")
+
+    assert ended.manifest.transport == "auto"
+    (went,) = [event for event in ended.events if isinstance(event, WentToBrowser)]
+    assert (went.seat, went.location.split("/")[-2]) == (1, "Held")
+    assert went.reason == "its script decides whether the form goes"
