@@ -85,16 +85,35 @@ def report(
 
 def export(
     runs: Runs,
-    out: Annotated[Path, typer.Option(help="Folder of the tables.")] = Path("tables"),
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the tables, or the archive.  [default: tables, shared.zip]")
+    ] = None,
+    share: Annotated[
+        bool, typer.Option("--share", help="Write one archive fit for publication, and say what it left out.")
+    ] = False,
 ) -> None:
     """Write the tables of any number of runs, joined, as Parquet and CSV, with their codebook."""
     from bots.analysis.runs import export as export_runs
     from bots.services.study_pool import processes, processors
 
+    if share:
+        _share(runs, out or Path("shared.zip"))
+        return
+    out = out or Path("tables")
     count = min(processors(), len(runs) // _RUNS_A_PROCESS)
     with writable(out), processes(count) if count > 1 else nullcontext() as pool:
         files = export_runs(runs, out, pool)
     typer.echo(f"{len(files)} files in {out}")
+
+
+def _share(runs: list[Path], out: Path) -> None:
+    from bots.services.share import share as share_runs
+
+    with writable(out):
+        shared = share_runs(runs, out)
+    typer.echo(f"Archive: {out}. Left out, as LEFT-OUT.md in it says:")
+    for what, count in sorted(shared.left_out.items()):
+        typer.echo(f"  {what}: {count}")
 
 
 def show(
