@@ -43,10 +43,11 @@ from markets.payoffs import FinalOutcome, Pay
 from markets.rounds import RoundRef
 from markets.view import PageName, PageState
 
-Step = Literal["phase_start", "trade", "forecast", "wait", "results", "final", "payment"]
+Step = Literal["phase_start", "opening", "trade", "forecast", "wait", "results", "final", "payment"]
 
 _PAGE_CLASSES: Final[Mapping[Step, str]] = {
     "phase_start": "PhaseStart",
+    "opening": "OpenMarket",
     "trade": "Trade",
     "forecast": "Forecast",
     "wait": "ClearMarket",
@@ -59,7 +60,7 @@ _NEXT: Final = Button("Next")
 
 
 @dataclass(slots=True)
-class _Seat:
+class SeatState:
     """Where one trader is. `orders`, `answers` and `given` are those of its present round."""
 
     trader: int
@@ -90,7 +91,7 @@ class _Seat:
 
 
 class InProcessMarket:
-    """One market and the seats of its traders.
+    """One call market and the seats of its traders.
 
     Args:
         parameters: of the session.
@@ -99,6 +100,8 @@ class InProcessMarket:
         pay: how points become money.
         timed: whether pages have the parameters' timers; without, a page stays until it is left.
     """
+
+    app = "call_market"
 
     def __init__(
         self,
@@ -117,7 +120,7 @@ class InProcessMarket:
         self._next_order_id = 1
         self._open = {1: open_market(parameters, range(1, traders + 1))}
         self._closed: dict[int, MarketState] = {}
-        self._seats = {trader: _Seat(trader, "phase_start") for trader in self._open[1].accounts}
+        self._seats = {trader: SeatState(trader, "phase_start") for trader in self._open[1].accounts}
 
     @property
     def rounds(self) -> tuple[MarketState, ...]:
@@ -159,7 +162,7 @@ class InProcessMarket:
     def submit(self, trader: int, act: SubmitForm) -> Answer:
         """Take a form; forecasts that cannot be read show the page again, unless its time is over."""
         seat = self._seats[trader]
-        if seat.step in ("wait", "payment"):
+        if seat.step in ("opening", "wait", "payment"):
             return Answer(accepted=False, words=("This page has no form.",), page=self._page(seat))
         if seat.step == "forecast":
             asked = self.parameters.questions(self._ref(seat))
@@ -186,13 +189,13 @@ class InProcessMarket:
 
     # Orders.
 
-    def _desk(self, seat: _Seat) -> Desk:
+    def _desk(self, seat: SeatState) -> Desk:
         account = self._open[seat.overall].accounts[seat.trader]
         return Desk(
             seat.trader, account, self.parameters.order_rules, seat.orders, seat.answers, seat.overall
         )
 
-    def _keep(self, seat: _Seat, reaction: Reaction) -> None:
+    def _keep(self, seat: SeatState, reaction: Reaction) -> None:
         if reaction.placed:
             self._next_order_id += 1
             seat.orders.append(reaction.placed)
@@ -205,7 +208,7 @@ class InProcessMarket:
 
     # From page to page.
 
-    def _go_on(self, seat: _Seat) -> None:
+    def _go_on(self, seat: SeatState) -> None:
         following: Step = self._following(seat)
         if seat.step in ("results", "final") and following in ("trade", "phase_start"):
             seat.overall += 1
@@ -216,7 +219,7 @@ class InProcessMarket:
         if following == "wait" and all(one.step == "wait" for one in self._seats.values()):
             self._close_round(seat.overall)
 
-    def _following(self, seat: _Seat) -> Step:
+    def _following(self, seat: SeatState) -> Step:
         ref = self._ref(seat)
         if seat.step == "trade" and self.parameters.questions(ref):
             return "forecast"
@@ -240,13 +243,13 @@ class InProcessMarket:
         for seat in seats:
             self._go_on(seat)
 
-    def _turn(self, seat: _Seat, errors: tuple[str, ...] = ()) -> None:
+    def _turn(self, seat: SeatState, errors: tuple[str, ...] = ()) -> None:
         """Show a new document: the next page, or the same one with the server's words."""
         seat.visit += 1
         seat.frames, seat.errors = [], errors
         seat.tell()
 
-    def _start_timer(self, seat: _Seat) -> None:
+    def _start_timer(self, seat: SeatState) -> None:
         if seat.timer:
             seat.timer.cancel()
         seat.timer, seat.expires_at = None, None
@@ -258,19 +261,20 @@ class InProcessMarket:
                 seat.expires_at, self.submit, seat.trader, SubmitForm({}, timed_out=True)
             )
 
-    def _ref(self, seat: _Seat) -> RoundRef:
+    def _ref(self, seat: SeatState) -> RoundRef:
         return self.parameters.round_at(seat.overall)
 
     # What a page shows.
 
-    def _page(self, seat: _Seat) -> Page:
+    def _page(self, seat: SeatState) -> Page:
         if seat.page is None:
             seat.page = self._drawn(seat)
         return seat.page
 
-    def _drawn(self, seat: _Seat) -> Page:
-        kind = {"wait": PageKind.WAIT, "payment": PageKind.END}.get(seat.step, PageKind.MARKET)
-        view = None if seat.step == "wait" else self._views.view(self._state(seat), seat.trader)
+    def _drawn(self, seat: SeatState) -> Page:
+        kinds = {"opening": PageKind.WAIT, "wait": PageKind.WAIT, "payment": PageKind.END}
+        kind = kinds.get(seat.step, PageKind.MARKET)
+        view = None if kind is PageKind.WAIT else self._views.view(self._state(seat), seat.trader)
         visit, revision = seat.shown
         return Page(
             visit=visit,
@@ -286,19 +290,19 @@ class InProcessMarket:
             revision=revision,
         )
 
-    def _location(self, seat: _Seat) -> str:
-        app = "market_end" if seat.step == "payment" else "call_market"
+    def _location(self, seat: SeatState) -> str:
+        app = "market_end" if seat.step == "payment" else self.app
         index = (seat.overall - 1) * len(_PAGE_CLASSES) + list(_PAGE_CLASSES).index(seat.step) + 1
         return f"/p/trader{seat.trader}/{app}/{_PAGE_CLASSES[seat.step]}/{index}"
 
-    def _state(self, seat: _Seat) -> PageState:
+    def _state(self, seat: SeatState) -> PageState:
         if seat.step in ("phase_start", "trade", "forecast"):
             return self._before_clearing(seat, seat.step)
         if seat.step in ("results", "final"):
             return self._after_clearing(seat, seat.step)
         return self._page_state(seat, "payment", final=self.final(seat.trader))
 
-    def _before_clearing(self, seat: _Seat, page: PageName) -> PageState:
+    def _before_clearing(self, seat: SeatState, page: PageName) -> PageState:
         state, ref = self._open[seat.overall], self._ref(seat)
         return self._page_state(
             seat,
@@ -312,7 +316,7 @@ class InProcessMarket:
             forecasts=state.forecasts[seat.trader],
         )
 
-    def _after_clearing(self, seat: _Seat, page: PageName) -> PageState:
+    def _after_clearing(self, seat: SeatState, page: PageName) -> PageState:
         state, last = self._closed[seat.overall], page == "final"
         ending = final_of(state, seat.trader, parameters=self.parameters, pay=self.pay) if last else None
         return self._page_state(
@@ -328,7 +332,7 @@ class InProcessMarket:
             final=ending,
         )
 
-    def _page_state(self, seat: _Seat, page: PageName, **more: Any) -> PageState:
+    def _page_state(self, seat: SeatState, page: PageName, **more: Any) -> PageState:
         return PageState(page, self.parameters, len(self._seats), self.pay, trader=seat.trader, **more)
 
 

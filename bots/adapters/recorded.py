@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import reduce
 from itertools import pairwise
 from typing import Any, NoReturn, TypeGuard
 
@@ -16,6 +18,7 @@ from bots.domain.chat import Finish, Message, ModelFailed, Reply
 from bots.domain.errors import DecisionFailed, FailureKind, SeatError
 from bots.domain.market import Decision
 from bots.domain.pages import Act, Answer, Page, PageKind, SendLive
+from bots.domain.period import follow
 from bots.domain.ports import DecisionMaker, PageDecider, PageSituation, Record, Situation
 from bots.domain.records import (
     ActAnswered,
@@ -148,6 +151,7 @@ class RecordedSession:
             RecordingOver: no act was recorded here, or nothing after it.
         """
         del until
+        self._maker.deciding = False
         sent = self._left.pop() if self._left else None
         if not isinstance(sent, ActSent) or (sent.act == "live") is not isinstance(act, SendLive):
             self._over("no such act")
@@ -157,8 +161,13 @@ class RecordedSession:
         return Answer(answer.accepted, answer.words, page=self._turned(), frame=answer.content)
 
     async def wait(self, seen: Page, until: float) -> Page | None:
-        """Return the page that took the place of `seen` while the trader waited or decided."""
+        """Return the page that took the place of `seen` while the trader waited or decided.
+
+        A trader that listens on a market page is told what it heard next; None where that was nothing.
+        """
         del until
+        if seen.kind is not PageKind.WAIT and not self._maker.deciding:
+            return self._turned()
         if seen.kind is not PageKind.WAIT:
             await self._maker.stuck.wait()
         return self._turned() or self._over("no later page")
@@ -172,6 +181,9 @@ class RecordedSession:
             return None
         event = self._left.pop()
         assert isinstance(event, PageSeen)
+        if event.revision and self._page is not None and self._page.market is not None:
+            self._page = self._told(self._page, event)
+            return self._page
         self._visits += 1
         self._page = Page(
             visit=str(self._visits),
@@ -185,6 +197,13 @@ class RecordedSession:
             live=event.live,
         )
         return self._page
+
+    def _told(self, page: Page, event: PageSeen) -> Page:
+        """Return the present page after the frames that it was told."""
+        assert page.market is not None
+        frames = (*page.frames, *event.frames)
+        market = reduce(follow, event.frames, page.market)
+        return replace(page, market=market, frames=frames, revision=event.revision)
 
     def _over(self, what: str) -> NoReturn:
         raise RecordingOver(f"the recording has {what} here")
@@ -251,6 +270,7 @@ class RecordedMaker:
 
     Attributes:
         stuck: set while a decision can come no further: its page goes now, or the recording ends.
+        deciding: whether the trader has not acted since it began to decide.
     """
 
     def __init__(
@@ -261,6 +281,7 @@ class RecordedMaker:
         self._model = model
         self._live = live
         self.stuck = asyncio.Event()
+        self.deciding = False
 
     @property
     def name(self) -> str:
@@ -278,6 +299,7 @@ class RecordedMaker:
 
     async def _on_recording(self, name: str, decide: _Deciding, record: Record) -> Decision:
         self.stuck.clear()
+        self.deciding = True
         self._model.begin(name)
         recorded = self._recording.outcome(name)
         if self._was_paused_before(recorded):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 
 from bots.agents.memory import Memory
 from bots.agents.page_notes import PageNotes
 from bots.domain.market import Decision, MarketView
+from bots.domain.period import follow
 from bots.domain.records import (
     ActAnswered,
     ActSent,
@@ -93,9 +95,8 @@ class Past:
 
 def _after(past: Past, event: Event) -> Past:
     match event:
-        case PageSeen(view=MarketView() as view):
-            kept = past.unfinished if past.unfinished and past.unfinished.fits(view) else None
-            return replace(past, view=view, unfinished=kept)
+        case PageSeen():
+            return _seen(past, event)
         case DecisionMade():
             counted = past.decisions if event.fallback else past.decisions + 1
             if event.content.move is not None:
@@ -113,6 +114,15 @@ def _after(past: Past, event: Event) -> Past:
             return replace(past, finished=event.outcome is SeatOutcome.FINISHED)
         case _:
             return past
+
+
+def _seen(past: Past, event: PageSeen) -> Past:
+    if event.revision and past.view is not None:
+        return replace(past, view=reduce(follow, event.frames, past.view))
+    if event.view is None:
+        return past
+    kept = past.unfinished if past.unfinished and past.unfinished.fits(event.view) else None
+    return replace(past, view=event.view, unfinished=kept)
 
 
 def decision_pages_between(before: MarketView, after: MarketView) -> Sequence[tuple[str, int]]:

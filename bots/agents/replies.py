@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from math import ceil, floor
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -62,7 +62,12 @@ def reply_schema(view: MarketView, numbers: NumberForm = "number") -> Schema:
         }
     )
     cancel = {"cancel": {"type": "array", "items": {"type": "integer"}}} if view.open_orders else {}
-    return object_schema({**words, "orders": {"type": "array", "items": order}, **cancel})
+    return object_schema({**words, "orders": {"type": "array", "items": order}, **cancel, **_then(view)})
+
+
+def _then(view: MarketView) -> Schema:
+    """Return the key that says whether the trader stays, on pages where it is asked again."""
+    return {"then": {"type": "string", "enum": ["wait", "leave"]}} if view.period else {}
 
 
 def _small_schema(view: MarketView) -> Schema:
@@ -84,7 +89,9 @@ def _small_schema(view: MarketView) -> Schema:
             "price": {"type": "integer", "minimum": 1, "maximum": floor(view.market.max_price)},
         }
     )
-    return object_schema({**words, "orders": {"type": "array", "items": order, "maxItems": _FEW_ORDERS}})
+    return object_schema(
+        {**words, "orders": {"type": "array", "items": order, "maxItems": _FEW_ORDERS}, **_then(view)}
+    )
 
 
 def read_reply(text: str, view: MarketView) -> Decision:
@@ -162,12 +169,13 @@ class _OrderAnswer(BaseModel):
 class _TradeAnswer(_Answer):
     orders: tuple[_OrderAnswer, ...]
     cancel: tuple[Annotated[int, BeforeValidator(whole)], ...] = ()
+    then: Annotated[Literal["wait", "leave"], BeforeValidator(_lower)] = "wait"
 
     def decision(self) -> Decision:
         orders = tuple(
             OrderIntent(side=order.side, quantity=order.quantity, limit=order.price) for order in self.orders
         )
-        return Decision(orders=orders, cancel=self.cancel, **self.words())
+        return Decision(orders=orders, cancel=self.cancel, leave=self.then == "leave", **self.words())
 
 
 class _ForecastAnswer(_Answer):

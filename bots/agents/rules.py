@@ -10,7 +10,7 @@ from functools import lru_cache
 from bots.domain.market import Decision, DividendOutcome, MarketRules, MarketView, OpenOrder, OrderIntent
 from markets import fundamental
 from markets.accounts import Account
-from markets.orders import Order, OrderDraft, OrderRules, check_order
+from markets.orders import Order, OrderDraft, OrderRules, Side, check_order
 
 _NOBODY = 0  # every order checked here is the trader's own
 
@@ -77,6 +77,7 @@ def _order_faults(view: MarketView, decision: Decision) -> Iterator[str]:
     rules = _order_rules(view.market)
     account = Account(Fraction(view.holdings.cash), view.holdings.shares)
     yield from _cancel_faults(view, decision)
+    yield from _unit_faults(view, decision)
     book = [_known(order, rules) for order in view.open_orders if order.order_id not in decision.cancel]
     for number, intent in enumerate(decision.orders, start=1):
         checked = check_order(
@@ -92,6 +93,22 @@ def _order_faults(view: MarketView, decision: Decision) -> Iterator[str]:
             continue
         for refusal in checked:
             yield f"Order {number} ({order_text(intent)}): {refusal.message}"
+
+
+def _unit_faults(view: MarketView, decision: Decision) -> Iterator[str]:
+    """Yield what a trader's role has against orders, in a market of induced values and costs."""
+    if view.units is None:
+        return
+    standing = sum(order.quantity for order in view.open_orders if order.order_id not in decision.cancel)
+    free = len(view.units_left) - standing
+    for number, intent in enumerate(decision.orders, start=1):
+        which = f"Order {number} ({order_text(intent)})"
+        if intent.side is not view.units.side:
+            role = "buyer" if view.units.side is Side.BUY else "seller"
+            yield f"{which}: You are a {role} in this market; the side must be {view.units.side.value}."
+        free -= intent.quantity
+        if free < 0:
+            yield f"{which}: Only {max(0, free + intent.quantity)} of your units are left for it."
 
 
 def _cancel_faults(view: MarketView, decision: Decision) -> Iterator[str]:

@@ -68,6 +68,21 @@ class SeatLog:
             )
         )
 
+    def frames_heard(self, page: Page, known: int) -> None:
+        """A market page that is seen again after live frames; those after the `known` first are kept."""
+        self.store.append(
+            PageSeen(
+                at=self._now,
+                seat=self.seat.number,
+                page=page.name,
+                kind=page.kind.value,
+                location=page.location,
+                live=page.live,
+                frames=tuple(dict(frame) for frame in page.frames[known:]),
+                revision=page.revision,
+            )
+        )
+
     def page_missed(self, page: str, overall: int | None, reason: str) -> None:
         """A page the trader could not act on."""
         self.store.append(

@@ -9,7 +9,8 @@
     hold                              never trades                                      buy and hold
 
 Before it places orders on a page a strategy cancels those it still has open, so its whole account is its
-budget. On forecast pages every strategy answers every input.
+budget. In a double auction it is asked again and again, and leaves its orders as they are where it would
+place the same ones (`bots.agents.period_orders`). On forecast pages every strategy answers every input.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
+from bots.agents.period_orders import in_period
 from bots.agents.rules import expected_dividend, fundamental_values
 from bots.domain.market import Decision, Forecast, ForecastInput, MarketView, OrderIntent, RoundRef
 from bots.domain.ports import DecisionMaker, Record, Situation
@@ -43,7 +45,13 @@ class Sight:
 
     @property
     def trend(self) -> Decimal | None:
-        """The last change of price, P(t-1) - P(t-2); None before two prices are known."""
+        """The last change of price, P(t-1) - P(t-2); None before two prices are known.
+
+        In a period of a double auction that has traded twice, prices are those of its trades.
+        """
+        if self.view.period and len(self.view.period.trades) >= 2:
+            before, last = self.view.period.trades[-2:]
+            return last.price - before.price
         known = [past.price for past in self.view.history if past.price is not None]
         return known[-1] - known[-2] if len(known) >= 2 else None
 
@@ -53,7 +61,9 @@ class Sight:
         return fundamental_values(self.view.market, self.now.of)
 
     def value(self, number: int) -> Decimal:
-        """The fundamental value of round `number` of the phase."""
+        """The fundamental value of round `number` of the phase; where units have values, the next one's."""
+        if self.view.units_left:
+            return self.view.units_left[0]
         return self.values[min(number, self.now.of) - 1]
 
     def expected_price(self, number: int) -> Decimal:
@@ -83,13 +93,18 @@ class Strategy(ABC):
         """Return orders on a trade page, forecasts on a forecast page, nothing elsewhere."""
         if view.round is None:
             return Decision()
-        sight = Sight(view, view.round, random.Random(f"{self._seed} {view.round.overall} {view.page}"))
+        step = f" {view.period.seq}" if view.period else ""
+        seed = f"{self._seed} {view.round.overall} {view.page}{step}"
+        sight = Sight(view, view.round, random.Random(seed))
+        if view.period is not None and view.page == "trade":
+            return in_period(view, lambda: self.orders(sight), requotes=self.requotes, bounded=self.bounded)
         if view.page == "trade":
             cancel = tuple(order.order_id for order in view.open_orders) if self.requotes else ()
             return Decision(orders=_placeable(view, self.orders(sight)), cancel=cancel)
         return Decision(forecasts=tuple(_answer(wanted, self, sight) for wanted in view.forecast_inputs))
 
     requotes = True  # takes its open orders back before it places new ones
+    bounded = True  # trades no unit at a loss, where units have values and costs
 
     @abstractmethod
     def orders(self, sight: Sight) -> Iterable[OrderIntent | None]:
@@ -118,13 +133,17 @@ class ZeroIntelligence(Strategy):
     """Random orders that never lose against a private value and never exceed the budget (ZI-C).
 
     An asset has no induced values, so each round's private value is drawn around the fundamental value.
+    Where units have them, one unit is shouted for at a time, within its value or cost.
     """
 
     name = "zero-intelligence"
 
     def orders(self, sight: Sight) -> Iterable[OrderIntent | None]:
         draw, view = sight.draw, sight.view
-        private = sight.value(sight.now.number) * _between(draw, Decimal("0.5"), Decimal("1.5"))
+        private = sight.value(sight.now.number)
+        if view.units:
+            return (_unit_order(sight, view.units.side, private),)
+        private *= _between(draw, Decimal("0.5"), Decimal("1.5"))
         if draw.random() < 0.5:
             return (_random_buy(sight, private),)
         return (_random_sale(sight, private, min(2 * private, view.market.max_price)),)
@@ -137,9 +156,13 @@ class ZeroIntelligenceUnconstrained(Strategy):
     """Random orders anywhere within what the server accepts (ZI-U)."""
 
     name = "zero-intelligence-unconstrained"
+    bounded = False
 
     def orders(self, sight: Sight) -> Iterable[OrderIntent | None]:
         highest = sight.view.market.max_price
+        if sight.view.units:
+            side = sight.view.units.side
+            return (_unit_order(sight, side, highest if side is Side.BUY else sight.view.market.tick),)
         if sight.draw.random() < 0.5:
             return (_random_buy(sight, highest),)
         return (_random_sale(sight, sight.view.market.tick, highest),)
@@ -328,6 +351,16 @@ def _sale(view: MarketView, limit: Decimal, quantity: int | None = None) -> Orde
     return OrderIntent(
         side=Side.SELL, quantity=max(1, min(wanted, shares, view.market.max_quantity)), limit=limit
     )
+
+
+def _unit_order(sight: Sight, side: Side, bound: Decimal) -> OrderIntent:
+    """A shout for one unit at a random tick: a bid of at most `bound`, an offer of at least that."""
+    market = sight.view.market
+    highest, middle = _ticks(market.max_price, market.tick), max(1, _ticks(bound, market.tick))
+    if middle * market.tick < bound and side is Side.SELL:
+        middle += 1
+    low, high = (1, min(middle, highest)) if side is Side.BUY else (min(middle, highest), highest)
+    return OrderIntent(side=side, quantity=1, limit=sight.draw.randint(low, high) * market.tick)
 
 
 def _random_buy(sight: Sight, bound: Decimal) -> OrderIntent | None:

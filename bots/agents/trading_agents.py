@@ -16,6 +16,7 @@ from bots.agents.forms import FormAnswers, UnthinkingAnswers, plain_answers
 from bots.agents.page_notes import Remembering
 from bots.agents.past import Past, Unfinished, decision_pages_between
 from bots.agents.pauses import Pauses
+from bots.agents.period_trading import PeriodTrader, Rhythm, is_open
 from bots.agents.seat_log import SeatLog, overall_round
 from bots.agents.visitor import PageLeft, Visitor
 from bots.domain.errors import DecisionFailed, FailureKind, PageOverdue, SeatError, SessionLost
@@ -38,6 +39,7 @@ class Pace:
         untimed_seconds: longest decision on a page without a timer.
         margin_seconds: least time kept for acting before the page's timer ends.
         act_seconds: longest wait for the server's answer to one act.
+        period: how a period of a double auction is spent.
         broken_waits: seconds between looks at a server that is away or answers with errors. One that is
             away is waited for to the run's end, the last of these at a time; errors that stay end the seat.
         gone_looks: looks after which a participant that the server does not know was deleted.
@@ -48,6 +50,7 @@ class Pace:
     act_seconds: float = 30.0
     broken_waits: tuple[float, ...] = (1, 2, 4, 8, 15, 30, 60, 60)
     gone_looks: int = 4
+    period: Rhythm = field(default_factory=Rhythm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,11 +237,28 @@ class TradingAgent:
         return after
 
     async def _trade(self, page: Page, view: MarketView) -> Page:
-        begun = self._begun(view)
-        decision = begun.decision if begun else await self._decide(page, view)
+        if view.period is not None:
+            return await PeriodTrader(self, self._table.pace.period, self._clock.monotonic).trade(page)
+        begun = self.begun(view)
+        decision = begun.decision if begun else await self.decide(page, view)
+        await self.carry_out(page, view, decision, begun)
+        return await self._submit(page, {})
+
+    async def carry_out(
+        self, page: Page, view: MarketView, decision: Decision, begun: Unfinished | None
+    ) -> int:
+        """Send a decision's messages, those of `begun` that were sent already left out.
+
+        Returns:
+            How many the server accepted.
+
+        Raises:
+            PageLeft: the page went on meanwhile.
+        """
+        accepted = 0
         for position, (message, order) in enumerate(_messages(view, decision)):
             if begun is None or position >= len(begun.sent):
-                answer = await self._live(page, message)
+                answer = await self.live(page, message)
             elif begun.sent[position].ref in begun.answered:
                 continue
             else:
@@ -247,14 +267,45 @@ class TradingAgent:
                 self._memory = self._memory.after_answer(view, order, answer)
             if answer.page is not None and answer.page.visit != page.visit:
                 raise PageLeft(answer.page)
+            accepted += answer.accepted
+        return accepted
+
+    async def look_again(self, page: Page) -> Page:
+        """Return the page as it is after what has come in, and record it.
+
+        Raises:
+            PageLeft: another one has taken its place.
+        """
+        return self._same(page, await self._look())
+
+    async def hear(self, page: Page, until: float | None = None) -> Page | None:
+        """Return the page once it has had another frame, and record it; None when time is over.
+
+        Raises:
+            PageLeft: another one has taken its place.
+        """
+        ends = self._table.until if until is None else min(until, self._table.until)
+        after = await self._session.wait(page, ends)
+        return None if after is None else self._same(page, after)
+
+    def _same(self, page: Page, after: Page) -> Page:
+        if after.visit != page.visit:
+            raise PageLeft(after)
+        if after.market is not None and after.revision > page.revision:
+            self._log.frames_heard(after, page.revision)
+            self._view = after.market
+        return after
+
+    async def leave_page(self, page: Page) -> Page:
+        """Send the page's form as it stands and return the page after it."""
         return await self._submit(page, {})
 
     async def _forecast(self, page: Page, view: MarketView) -> Page:
-        begun = self._begun(view)
-        decision = begun.decision if begun else await self._decide(page, view)
+        begun = self.begun(view)
+        decision = begun.decision if begun else await self.decide(page, view)
         return await self._submit(page, {one.field: f"{one.value:f}" for one in decision.forecasts})
 
-    def _begun(self, view: MarketView) -> Unfinished | None:
+    def begun(self, view: MarketView) -> Unfinished | None:
         """Return what was decided for this very page before the run or the connection broke.
 
         Orders stand once they are placed, so a trade page that comes again is never traded on anew.
@@ -266,7 +317,7 @@ class TradingAgent:
         self._unfinished = unfinished
         return unfinished
 
-    async def _decide(self, page: Page, view: MarketView) -> Decision:
+    async def decide(self, page: Page, view: MarketView) -> Decision:
         """Return the trader's decision, or the declared fallback's where it fails.
 
         Raises:
@@ -340,13 +391,14 @@ class TradingAgent:
         raise DecisionFailed(FailureKind.TIMEOUT, "no decision before the page's deadline")
 
     async def _gone(self, page: Page, until: float) -> Page | None:
-        """Return the page that took the place of `page`, or None if none did by `until`."""
+        """Return the page that took the place of `page`, or on which the market closed; None at `until`."""
         after: Page | None = page
-        while after is not None and after.visit == page.visit:
+        while after is not None and after.visit == page.visit and is_open(after):
             after = await self._session.wait(after, until)
         return after
 
-    async def _live(self, page: Page, message: Mapping[str, Any]) -> Answer:
+    async def live(self, page: Page, message: Mapping[str, Any]) -> Answer:
+        """Send one live message and return its answer; none in time is one that is not accepted."""
         ref = self._next_ref()
         act = SendLive({**message, "ref": ref}, ref)
         self._sent(page, act, ref)

@@ -196,6 +196,8 @@ def _follow(seat: PlayedSeat, events: Iterable[Event]) -> None:
     inputs: tuple[ForecastInput, ...] = ()
     for event in events:
         match event:
+            case PageSeen(revision=revision) if revision:
+                pass  # the same page, with what it has been told since
             case PageSeen():
                 seat.pages.append(event)
                 if event.view is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bots.adapters.clock import SystemClock
-from bots.adapters.in_process import InProcessMarket
+from bots.adapters.in_process_auction import in_process_market
 from bots.adapters.run_folder import (
     FanOut,
     JournalWriter,
@@ -131,7 +131,7 @@ async def play_market(
     A market without timers waits for everybody, so where one trader cannot go on nobody can.
     """
     settings = cell.settings
-    market = InProcessMarket(
+    market = in_process_market(
         settings.parameters, settings.traders, seed=cell.dividend_seed, timed=settings.timed
     )
     window = None if settings.memory_window == "all" else settings.memory_window

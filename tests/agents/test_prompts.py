@@ -18,6 +18,7 @@ from bots.agents.prompts import again, page_prompt, system_prompt, texts_hash
 from bots.domain.market import MarketView
 from bots.domain.ports import Remembered
 from markets.orders import Side
+from tests.agents.periods import asset_page, units_page, units_page_later
 from tests.agents.sights import sight, situation, with_orders, with_own_past
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -63,6 +64,11 @@ TEXTS = {
     "trade_first_round": lambda: page_prompt(situation(sight())),
     "trade_later_round": lambda: page_prompt(situation(rich_trade_page(), PAST)),
     "forecast_later_round": lambda: page_prompt(situation(rich_forecast_page(), PAST), "integer"),
+    "system_auction": lambda: system_prompt(asset_page().market),
+    "system_units": lambda: system_prompt(units_page().market),
+    "period_asset": lambda: page_prompt(situation(asset_page(), PAST)),
+    "period_units": lambda: page_prompt(situation(units_page()), "integer"),
+    "period_units_later": lambda: page_prompt(situation(units_page_later())),
     "again": lambda: again(("Order 1 (sell 99 at 14): You offered 99 shares, but only 4 are not reserved.",)),
 }
 

@@ -38,6 +38,13 @@ def period(traders: int = 3, **config: Any) -> TradingPeriod:
     return open_period(known, known.accounts_at_start(range(1, traders + 1)), 1)
 
 
+def open_of(known: MarketParameters) -> TradingPeriod:
+    """The first period of a session: of six traders, or of as many as have values and costs."""
+    schedule = known.schedule
+    traders = len(schedule.values) + len(schedule.costs) if schedule else 6
+    return open_period(known, known.accounts_at_start(range(1, traders + 1)), 1)
+
+
 def place(side: str, quantity: Any, limit: Any, **more: Any) -> Message:
     return {
         "type": "place",

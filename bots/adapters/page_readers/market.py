@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
+from functools import reduce
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -17,6 +18,7 @@ from bots.adapters.page_readers.otree import is_last
 from bots.domain.errors import UnexpectedPage
 from bots.domain.market import Holdings, MarketView, OpenOrder
 from bots.domain.pages import Form, Page, PageKind
+from bots.domain.period import follow
 
 _MOST_COMPLAINTS: Final = 3
 _DRAWN: Final = ".otree-content [data-show], .otree-content [data-draw]"
@@ -52,6 +54,8 @@ def read_market_page(document: Document) -> Page | None:
 
 def _kept_current(view: MarketView, frames: Iterable[Mapping[str, Any]]) -> MarketView:
     """Return the view after the live frames of this visit; those it has taken in already change nothing."""
+    if view.period is not None:
+        return reduce(follow, frames, view)
     for frame in frames:
         orders = view.open_orders
         if frame.get("type") == "placed":

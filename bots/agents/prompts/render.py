@@ -10,7 +10,7 @@ from typing import Literal
 
 from bots.agents.prompts.texts import as_block, as_data, fill, sentences, text
 from bots.agents.rules import expected_dividend, order_text
-from bots.domain.market import DividendOutcome, MarketRules, MarketView, OwnRound, PastRound
+from bots.domain.market import BookLevel, DividendOutcome, MarketRules, MarketView, OwnRound, PastRound
 from bots.domain.ports import Remembered, Situation
 
 NumberForm = Literal["number", "text", "integer"]
@@ -19,7 +19,9 @@ NumberForm = Literal["number", "text", "integer"]
 _BLANK_LINES = re.compile(r"\n{3,}")
 _FILES = (
     "system.txt",
+    "system_units.txt",
     "trade.txt",
+    "period.txt",
     "forecast.txt",
     "again.txt",
     "sentences.toml",
@@ -28,6 +30,7 @@ _FILES = (
     "pages.toml",
 )
 _HEAD = ["round", "price", "volume", "dividend", "bought", "sold", "interest", "dividends", "cash", "shares"]
+_UNITS_HEAD = ["round", "price", "volume", "bought", "sold", "earned"]
 _LONGEST_NOTE = 1500  # characters of one remembered text that are shown again
 
 
@@ -42,7 +45,7 @@ def texts_hash() -> str:
 def system_prompt(market: MarketRules) -> str:
     """Return what stays the same all session: the rules that everybody knows, and how to answer."""
     filled = fill(
-        text("system.txt"),
+        text("system_units.txt" if market.induced else "system.txt"),
         others=_others(market.traders - 1),
         computer_traders=_say("computer_traders", "told") if market.computer_traders else "",
         length=_length(market),
@@ -68,6 +71,8 @@ def page_prompt(situation: Situation, numbers: NumberForm = "number") -> str:
     view = situation.view
     trade = view.page == "trade"
     seconds = view.market.trade_seconds if trade else view.market.forecast_seconds
+    if trade and view.period is not None:
+        return _period_prompt(situation, numbers)
     return fill(
         text("trade.txt" if trade else "forecast.txt"),
         round=_round(view),
@@ -80,6 +85,67 @@ def page_prompt(situation: Situation, numbers: NumberForm = "number") -> str:
         wanted="\n".join(_wanted(view)),
         fields=", ".join(f'"{one.field}"' for one in view.forecast_inputs),
     )
+
+
+def _period_prompt(situation: Situation, numbers: NumberForm) -> str:
+    """Return what the trade page of a double auction says as it is now."""
+    view = situation.view
+    seconds = view.market.trade_seconds
+    filled = fill(
+        text("period.txt"),
+        round=_round(view),
+        time="" if seconds is None else _say("time", "timed", seconds=seconds),
+        history=_history(view),
+        account=_account(view),
+        units=_units(view),
+        book=_book(view),
+        trades=_trades(view),
+        memory=_memory(situation.memory, several=view.market.paid_markets > 1),
+        things=_say("things", "units" if view.market.induced else "shares"),
+        price_form=_say("price_form", numbers),
+        cancel=_say("cancel", "possible") if view.open_orders else "",
+    )
+    return _BLANK_LINES.sub("\n\n", filled)
+
+
+def _units(view: MarketView) -> str:
+    if view.units is None:
+        return ""
+    if not view.units_left:
+        return _say("units", "none")
+    return _say("units", view.units.side.value, worth=", ".join(map(_amount, view.units_left)))
+
+
+def _book(view: MarketView) -> str:
+    period = view.period
+    if period is None or not (period.bids or period.offers):
+        return _say("book", "none")
+    sides = [("offers", period.offers), ("bids", period.bids)]
+    lines = [_say("book", name, levels=_levels(levels)) for name, levels in sides]
+    return _say("book", "some") + "\n" + as_block("\n".join(lines))
+
+
+def _levels(levels: Sequence[BookLevel]) -> str:
+    told = [_say("book", "level", quantity=one.quantity, limit=_amount(one.limit)) for one in levels]
+    return ", ".join(told) or _say("book", "empty")
+
+
+def _trades(view: MarketView) -> str:
+    if view.period is None or not view.period.trades:
+        return _say("trades", "none")
+    own = {trade.number: _say("trades", trade.side.value) for trade in view.period.own_trades}
+    lines = [
+        _say(
+            "trades",
+            "trade",
+            second=trade.second,
+            quantity=trade.quantity,
+            price=_amount(trade.price),
+            own=own.get(trade.number, ""),
+        )
+        for trade in view.period.trades
+    ]
+    return _say("trades", "some") + "\n" + as_block("\n".join(lines))
 
 
 def again(faults: Sequence[str]) -> str:
@@ -148,13 +214,15 @@ def _fundamental(market: MarketRules) -> str:
 
 
 def _institution(market: MarketRules) -> str:
-    return _say(
+    told = _say(
         "institution",
         market.institution,
         price_selection=_named("price_selection", market.price_selection),
         rationing=_named("rationing", market.rationing),
         price_without_trade=_named("price_without_trade", market.price_without_trade),
     )
+    more = [("improve", market.must_improve), ("clears", market.clears_after_trade)]
+    return "\n".join([told, *(_say("institution", name) for name, holds in more if holds)])
 
 
 def _named(table: str, name: str) -> str:
@@ -194,13 +262,23 @@ def _round(view: MarketView) -> str:
 
 
 def _history(view: MarketView) -> str:
+    kind = "units" if view.market.induced else "some"
     if not view.history:
-        return _say("history", "none", initial_price=_amount(view.market.initial_price))
+        none = "no_units" if view.market.induced else "none"
+        return _say("history", none, initial_price=_amount(view.market.initial_price))
     own = {past.number: past for past in view.own}
-    rows = [_HEAD, *(_history_row(past, own.get(past.number)) for past in view.history)]
+    head, row = (_UNITS_HEAD, _units_row) if view.market.induced else (_HEAD, _history_row)
+    rows = [head, *(row(past, own.get(past.number)) for past in view.history)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    return _say("history", "some") + "\n" + as_block("\n".join(lines))
+    lines = ["  ".join(cell.rjust(width) for cell, width in zip(one, widths, strict=True)) for one in rows]
+    return _say("history", kind) + "\n" + as_block("\n".join(lines))
+
+
+def _units_row(past: PastRound, own: OwnRound | None) -> list[str]:
+    price = "-" if past.price is None else _amount(past.price)
+    done = ["-", "-"] if own is None else [str(own.bought), str(own.sold)]
+    earned = "-" if own is None or own.earnings is None else _amount(own.earnings)
+    return [str(past.number), price, str(past.volume), *done, earned]
 
 
 def _history_row(past: PastRound, own: OwnRound | None) -> list[str]:
