@@ -195,6 +195,89 @@ async def test_timer_warns_before_it_ends_and_then_sends_the_page(
     WebDriverWait(chromium, 10).until(lambda here: texts(here, "#_otree-title") == ["Forecast"])
 
 
+def network(driver: webdriver.Chrome, *, there: bool) -> None:
+    """Take the browser's network away, or give it back."""
+    driver.execute_cdp_cmd("Network.enable", {})
+    state = {"offline": not there, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    driver.execute_cdp_cmd("Network.emulateNetworkConditions", state)
+
+
+async def test_page_whose_timer_ends_without_a_network_goes_on_when_it_is_back(
+    chromium: webdriver.Chrome, otree_server: str, http: aiohttp.ClientSession
+) -> None:
+    room = await Room.create(http, otree_server, 2, **{**CONFIG, "trade_seconds": 3})
+    await room.walkers[0].reach("trade")
+    visit(chromium, room)
+    try:
+        network(chromium, there=False)
+        WebDriverWait(chromium, 10).until(lambda here: texts(here, ".line-notice"))
+        WebDriverWait(chromium, 10).until(
+            lambda here: here.find_elements(By.CSS_SELECTOR, "#form [name=timeout_happened]")
+        )
+        assert texts(chromium, "#_otree-title") == ["Trade"]
+        assert "no network connection" in texts(chromium, ".line-notice")[0]
+        assert violations(chromium) == []
+    finally:
+        network(chromium, there=True)
+    WebDriverWait(chromium, 10).until(lambda here: texts(here, "#_otree-title") == ["Forecast"])
+    assert texts(chromium, ".line-notice") == []
+    complaints(chromium)  # of the network that was gone
+
+
+async def test_order_that_had_no_answer_is_sent_again_and_done_once(
+    chromium: webdriver.Chrome, room: Room
+) -> None:
+    visit(chromium, room)
+    WebDriverWait(chromium, 10).until(lambda here: here.execute_script("return liveSocket.readyState") == 1)
+    # The line is cut after the order went out, before its answer came.
+    chromium.execute_script(
+        "liveSocket.addEventListener('message', (event) => event.stopImmediatePropagation(), {once: true});"
+        "window.liveRecv = ((receive) => { let first = true; return (frame) => {"
+        "  if (first) { first = false; liveSocket._ws.close(); } else receive(frame); } })(window.liveRecv);"
+    )
+    type_over(tab_to(chromium, "#limit"), "12.25")
+    chromium.switch_to.active_element.send_keys(Keys.ENTER)
+    message(chromium, "Order placed")
+    assert [str(one.limit) for one in data(chromium).open_orders] == ["12.25"]
+    chromium.refresh()
+    assert [str(one.limit) for one in data(chromium).open_orders] == ["12.25"]
+
+
+async def test_second_tab_shows_what_the_first_one_did(chromium: webdriver.Chrome, room: Room) -> None:
+    visit(chromium, room)
+    first = chromium.current_window_handle
+    chromium.switch_to.new_window("tab")
+    try:
+        visit(chromium, room)
+        type_over(tab_to(chromium, "#limit"), "12.25")
+        chromium.switch_to.active_element.send_keys(Keys.ENTER)
+        message(chromium, "Order placed")
+        second = data(chromium)
+    finally:
+        chromium.close()
+        chromium.switch_to.window(first)
+    WebDriverWait(chromium, 10).until(lambda here: texts(here, "[data-order]"))
+    assert data(chromium) == second
+    assert_drawn_as_told(chromium)
+
+
+async def test_who_comes_back_to_an_old_page_after_the_others_went_on_is_led_to_the_present_one(
+    chromium: webdriver.Chrome, room: Room
+) -> None:
+    visit(chromium, room)  # round 2, left open
+    WebDriverWait(chromium, 10).until(lambda here: here.execute_script("return liveSocket.readyState") == 1)
+    await room.everybody(lambda walker: walker.reach("forecast"))
+    await room.all_reach("results")
+    await room.everybody(lambda walker: walker.submit())
+    await room.everybody(lambda walker: walker.reach("trade"))
+    type_over(tab_to(chromium, "#limit"), "12.25")
+    chromium.switch_to.active_element.send_keys(Keys.ENTER)
+    tab_to(chromium, ".otree-btn-next").send_keys(Keys.ENTER)
+    WebDriverWait(chromium, 10).until(lambda here: texts(here, "[data-show=round]") == ["Round 3 of 3"])
+    assert texts(chromium, "#_otree-title") == ["Trade"]
+    assert data(chromium).open_orders == ()
+
+
 WALK = (
     *(
         "Consent",
