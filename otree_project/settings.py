@@ -81,7 +81,14 @@ SESSION_CONFIG_DEFAULTS = {
     **CONTINUOUS,
 }
 
-ROOMS = [{"name": "lab", "display_name": "Laboratory"}]
+ROOMS = [
+    {"name": "lab", "display_name": "Laboratory"},
+    {
+        "name": "seats",
+        "display_name": "Laboratory, with a label for each seat",
+        "participant_label_file": "_rooms/seats.txt",
+    },
+]
 
 LANGUAGE_CODE = "en"
 REAL_WORLD_CURRENCY_CODE = "USD"

@@ -185,11 +185,18 @@ def serve(
     data_dir: Annotated[Path, typer.Option(help="Where the embedded database is kept.")] = Path(
         "bot-data/otree-server"
     ),
+    production: Annotated[
+        bool,
+        typer.Option(
+            "--production",
+            help="For sessions with people: demands a password for the admin pages and a key for cookies.",
+        ),
+    ] = False,
 ) -> None:
-    """Serve the shipped oTree project on an embedded PostgreSQL until Ctrl-C."""
-    from bots.services.demo import serve_until_interrupted
+    """Serve the shipped oTree project until Ctrl-C, on an embedded PostgreSQL or that of DATABASE_URL."""
+    from bots.services.serving import Serving, serve_until_interrupted
 
-    in_loop(lambda room: serve_until_interrupted(host, port, data_dir, room))
+    in_loop(lambda room: serve_until_interrupted(Serving(host, port, data_dir, production), room))
 
 
 init_command.register(app)

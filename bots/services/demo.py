@@ -1,4 +1,4 @@
-"""The shipped market on this machine: a whole session played by bots, or served until Ctrl-C."""
+"""The shipped market on this machine: a whole session, played by bots."""
 
 from __future__ import annotations
 
@@ -50,30 +50,7 @@ async def run_demo(demo: Demo, room: Room) -> int:
     return EXIT_CODES[report.end.outcome]
 
 
-async def serve_until_interrupted(host: str, port: int, data: Path, room: Room) -> int:
-    """Serve the shipped project with a kept database until a signal comes; return 0."""
-    room.console.print(_STARTING, highlight=False)
-    plan = ServerPlan(
-        data_dir=data,
-        host=host,
-        port=port,
-        python=otree_python_of(room.environment),
-        env={"OTREE_PRODUCTION": "1", **_of_otree(room.environment)},
-        log=data.parent / f"{data.name}.log",
-    )
-    async with OTreeServer.start(plan) as server:
-        room.console.print(f"oTree is served at {server.url} (Ctrl-C ends it)", highlight=False)
-        with room.interrupt.gently() as stop:
-            await stop.wait()
-    return 0
-
-
 def otree_python_of(environment: Mapping[str, str]) -> Path | None:
     """Return the interpreter that the setting OTREE_PYTHON names, if it is set."""
     named = environment.get("OTREE_PYTHON")
     return Path(named) if named else None
-
-
-def _of_otree(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the settings that are the server's: oTree's own, and the database's address."""
-    return {k: v for k, v in environment.items() if k.startswith("OTREE_") or k == "DATABASE_URL"}
