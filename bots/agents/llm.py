@@ -25,6 +25,7 @@ from bots.domain.records import ModelAsked, ModelReplied
 
 _LONGEST_PAUSE = 8.0
 _MOST_SPREAD = 0.05  # of the time a decision has: its first request is never held back longer
+_LONGEST_QUOTE = 8000  # characters of an unusable answer that go back to the model
 _CUT = "The answer was cut off before its end. Answer in fewer words: one short sentence for each text."
 
 
@@ -135,7 +136,7 @@ class LlmTrader:
             except UnusableReply as unusable:
                 talk.faults = unusable.faults
                 talk.messages += [
-                    Message("assistant", reply.text or "-"),
+                    Message("assistant", reply.text[:_LONGEST_QUOTE] or "-"),
                     Message("user", again(unusable.faults)),
                 ]
                 talk.recorded += 1  # the reply itself stands in the journal as a reply
@@ -166,7 +167,7 @@ class LlmTrader:
             raise failed
         doubled = self._manner.first_pause * 2.0 ** min(failures - 1, 16)
         backoff = min(_LONGEST_PAUSE, doubled) * self._draw.uniform(0.5, 1.0)
-        pause = max(failed.retry_after, backoff)
+        pause = failed.retry_after + backoff  # traders that were told the same time do not come back together
         left = deadline - self._clock.monotonic()
         if pause >= left:
             raise ModelFailed(

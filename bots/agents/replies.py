@@ -27,7 +27,7 @@ _WORDS = ("reasoning", "insight", "plan")
 _SHORT_TEXT = 120  # characters of a small model's text
 _FEW_ORDERS = 1
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
-_FENCED = re.compile(r"```(?:json)?\s*(.*?)```", re.DOTALL)
+_FENCE = "```"
 
 Schema = dict[str, Any]
 
@@ -223,9 +223,10 @@ def _candidates(text: str) -> Iterator[str]:
     stripped = text.strip()
     if stripped:
         yield stripped
-    fenced = _FENCED.search(stripped)
-    if fenced:
-        yield fenced[1].strip()
+    _, opened, after = stripped.partition(_FENCE)
+    fenced, closed, _ = after.partition(_FENCE)
+    if opened and closed:
+        yield fenced.removeprefix("json").strip()
     start, end = stripped.find("{"), stripped.rfind("}")
     if 0 <= start < end and not (start == 0 and end == len(stripped) - 1):
         yield stripped[start : end + 1]

@@ -9,6 +9,9 @@ from decimal import Decimal
 from bots.domain.errors import FailureKind
 from bots.domain.records import DecisionNotMade, Event, ModelAsked, ModelReplied, ModelUse
 
+# Failures of requests that their providers may have billed all the same: what they cost is not known.
+_MAYBE_BILLED = (None, FailureKind.TIMEOUT, FailureKind.BAD_REPLY)
+
 
 @dataclass(slots=True)
 class _Tally:
@@ -20,6 +23,7 @@ class _Tally:
     reasoning_tokens: int = 0
     uncounted: int = 0
     cost_usd: Decimal = Decimal(0)
+    priced: int = 0
     unpriced: int = 0
     seconds: float = 0.0
     served: set[str] = field(default_factory=set)
@@ -27,6 +31,8 @@ class _Tally:
     def add(self, event: ModelReplied) -> None:
         if event.reply is None:
             self.unanswered += 1
+            self.uncounted += event.failure in _MAYBE_BILLED
+            self.unpriced += event.failure in _MAYBE_BILLED
             return
         usage = event.usage
         self.input_tokens += usage.input_tokens or 0
@@ -35,13 +41,13 @@ class _Tally:
         self.reasoning_tokens += usage.reasoning_tokens or 0
         self.uncounted += usage.input_tokens is None or usage.output_tokens is None
         self.cost_usd += usage.cost_usd or 0
+        self.priced += usage.cost_usd is not None
         self.unpriced += usage.cost_usd is None
         self.seconds += event.seconds
         if event.served_model:
             self.served.add(event.served_model)
 
     def of(self, model: str) -> ModelUse:
-        replies = self.requests - self.unanswered
         return ModelUse(
             model=model,
             served=tuple(sorted(self.served)),
@@ -52,7 +58,7 @@ class _Tally:
             cached_tokens=self.cached_tokens,
             reasoning_tokens=self.reasoning_tokens,
             uncounted=self.uncounted,
-            cost_usd=None if replies and self.unpriced == replies else self.cost_usd,
+            cost_usd=None if self.unpriced and not self.priced else self.cost_usd,
             unpriced=self.unpriced,
             seconds=round(self.seconds, 3),
         )
@@ -99,7 +105,7 @@ class ModelMeter:
 
 
 def cost_text(uses: Iterable[ModelUse]) -> str:
-    """Return the cost of all, and how many replies have no known price; never 0 for what is not known."""
+    """Return the cost of all, and of how many requests it is not known; never 0 for what is not known."""
     uses = tuple(uses)
     known = sum((one.cost_usd for one in uses if one.cost_usd is not None), Decimal(0))
     unpriced = sum(one.unpriced for one in uses)
@@ -107,4 +113,4 @@ def cost_text(uses: Iterable[ModelUse]) -> str:
         return f"{known:.4f} USD"
     if all(one.cost_usd is None for one in uses):
         return "cost unknown"
-    return f"{known:.4f} USD and {unpriced} replies of unknown price"
+    return f"{known:.4f} USD and {unpriced} {'request' if unpriced == 1 else 'requests'} of unknown cost"

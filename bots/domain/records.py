@@ -74,9 +74,9 @@ class ModelUse(Value):
         model: as asked for.
         served: models that answered, as their providers name them.
         unanswered: requests that brought no reply.
-        uncounted: replies whose tokens are not known and so not in the sums.
+        uncounted: requests that were or may have been billed, whose tokens are not known and not in the sums.
         cost_usd: of the replies whose price is known; None where none is.
-        unpriced: replies whose price is not known.
+        unpriced: requests that were or may have been billed, whose cost is not known.
         seconds: from request to reply, summed over replies.
     """
 

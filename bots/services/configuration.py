@@ -6,10 +6,11 @@ Both are looked for in the folder a command runs in, as `bots init` writes it, t
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from dotenv import dotenv_values
+from pydantic import SecretStr
 
 CONFIG = Path(__file__).resolve().parent.parent / "config"
 SETTINGS, MODELS, LINKS, PLAN = ".env", "models.toml", "bot-links.cfg", "study.toml"
@@ -35,12 +36,31 @@ def settings_file(config: Path = CONFIG) -> Path:
     return as_seen_from_here(config / SETTINGS) if in_checkout else Path(SETTINGS)
 
 
-def environment(config: Path = CONFIG) -> Mapping[str, str]:
+class Settings(Mapping[str, str]):
+    """Settings whose text, in a log or a traceback, shows none of their values: keys are among them."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = {name: SecretStr(value) for name, value in values.items()}
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name].get_secret_value()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"Settings({len(self)} values)"
+
+
+def environment(config: Path = CONFIG) -> Settings:
     """Return the settings of the files with those of the process's environment over them."""
     found: dict[str, str] = {}
     for path in reversed(settings_files(config)):
         found |= {key: value for key, value in dotenv_values(path, interpolate=False).items() if value}
-    return {**found, **{key: value for key, value in os.environ.items() if value}}
+    return Settings({**found, **{key: value for key, value in os.environ.items() if value}})
 
 
 def readable_by_others(config: Path = CONFIG) -> Path | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bots.adapters.models.catalogue import Catalogue
 from bots.adapters.models.local import local_model_python, served
+from bots.services.configuration import Settings
 from bots.services.traders import TraderSpec, asks_shipped_model
 
 _MOST_SLOTS = 2  # requests answered at a time; each has a context of its own, some 100 MB
@@ -35,4 +36,4 @@ async def with_local_model(
             for provider in catalogue.providers.values()
             if provider.kind == "local" and provider.base_url_env
         }
-        yield {**environment, **settings}
+        yield Settings({**environment, **settings})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import random
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -32,7 +32,7 @@ from bots.domain.chat import ChatModel
 from bots.domain.errors import UserMustMend
 from bots.domain.ports import Clock, DecisionMaker
 from bots.domain.records import ModelUse, Usage
-from bots.services.configuration import settings_file
+from bots.services.configuration import Settings, settings_file
 
 if TYPE_CHECKING:
     from bots.adapters.models.providers import Line
@@ -175,9 +175,7 @@ def check_priced(specs: Iterable[TraderSpec], catalogue: Catalogue) -> None:
 
 
 async def check_parameters(specs: Iterable[TraderSpec], catalogue: Catalogue) -> None:
-    """Check that each model would be sent the parameters its entry sets.
-
-    Only entries that set some are looked at: looking loads the provider's library.
+    """Check that each model would be sent the parameters its entry sets, and asked in the form it names.
 
     Raises:
         UserMustMend: names the entry and the parameter.
@@ -185,16 +183,11 @@ async def check_parameters(specs: Iterable[TraderSpec], catalogue: Catalogue) ->
     from bots.adapters.models.parameters import check_parameters as check
 
     for spec in set(specs):
-        entry = spec.model
-        if entry is None or catalogue.providers[entry.provider].kind == "scripted":
+        if spec.model is None:
             continue
-        if any(
-            value is not None
-            for value in (entry.temperature, entry.top_p, entry.seed, entry.reasoning_effort)
-        ):
-            await check(
-                spec.asked, entry, catalogue.providers[entry.provider], SystemClock(), catalogue.where
-            )
+        provider = catalogue.providers[spec.model.provider]
+        if provider.kind != "scripted":
+            await check(spec.asked, spec.model, provider, SystemClock(), catalogue.where)
 
 
 def configuration_of(
@@ -277,7 +270,7 @@ class Traders:
         budget: Budget | None = None,
     ) -> None:
         self._catalogue = catalogue
-        self._settings = {key: SecretStr(value) for key, value in environment.items()}
+        self._settings = Settings(environment)
         self._clock = clock
         self.budget = budget or Budget()
         self._lines: dict[str, Line] = {}
@@ -324,8 +317,7 @@ class Traders:
 
         if name not in self._lines:
             keep_libraries_quiet()
-            settings = {key: value.get_secret_value() for key, value in self._settings.items()}
-            reached = reach(name, provider, settings)
+            reached = reach(name, provider, self._settings)
             self._lines[name] = Line(
                 name,
                 provider,
@@ -348,7 +340,7 @@ class Reach:
 
     base_url: str
     key: SecretStr | None
-    proxy: str | None
+    proxy: str | None = field(repr=False)  # its address may hold a password
 
 
 def reach(name: str, provider: ProviderEntry, environment: Mapping[str, str]) -> Reach:
@@ -376,6 +368,12 @@ def _base_url(name: str, provider: ProviderEntry, environment: Mapping[str, str]
             f"the address of the provider {name!r} is no http or https address",
             where=f"{setting} in {settings_file()}",
             mend="Write it with its scheme, such as https://api.example.org/v1.",
+        )
+    if parts.username is not None or parts.query:
+        raise UserMustMend(
+            f"the address of the provider {name!r} holds a user name, a password or a query",
+            where=f"{setting} in {settings_file()}",
+            mend=f"Write the address alone; a key belongs into {provider.api_key_env or 'api_key_env'}.",
         )
     return base_url
 

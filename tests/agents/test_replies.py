@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -156,3 +157,12 @@ def test_small_models_are_kept_to_whole_numbers_within_their_limits() -> None:
     order = reply_schema(sight(), "integer")["properties"]["orders"]["items"]["properties"]
     assert order["quantity"] == {"type": "integer", "minimum": 1, "maximum": 99}
     assert order["price"] == {"type": "integer", "minimum": 1, "maximum": 9999}
+
+
+@pytest.mark.parametrize(
+    "text", ["```" + " " * 190_000 + "x", "```" * 60_000, "x```json" + "\n" * 190_000, "{" * 190_000]
+)
+def test_answer_made_to_be_hard_to_read_is_read_at_once(text: str) -> None:
+    started = time.process_time()
+    faults(text)
+    assert time.process_time() - started < 0.5

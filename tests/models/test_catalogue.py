@@ -117,13 +117,20 @@ def test_missing_key_is_named_with_its_file_and_only_where_it_is_needed(catalogu
 
 
 @pytest.mark.parametrize(
-    ("environment", "words"), [({}, "OWN_URL is not set"), ({"OWN_URL": "ftp://x"}, "no http or https")]
+    ("environment", "words"),
+    [
+        ({}, "OWN_URL is not set"),
+        ({"OWN_URL": "ftp://x"}, "no http or https"),
+        ({"OWN_URL": "https://me:sesame@own.example/v1"}, "holds a user name, a password or a query"),
+        ({"OWN_URL": "https://own.example/v1?key=sesame"}, "holds a user name, a password or a query"),
+    ],
 )
 def test_address_of_an_own_server_is_checked(
     environment: dict[str, str], words: str, catalogue: Catalogue
 ) -> None:
-    with pytest.raises(UserMustMend, match=words):
+    with pytest.raises(UserMustMend, match=words) as error:
         check_ready(assign("own:m", 1, 1, catalogue), catalogue, environment)
+    assert "sesame" not in str(error.value)
 
 
 def test_mixed_seats_are_taken_in_turn(catalogue: Catalogue) -> None:

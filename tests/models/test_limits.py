@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import selectors
 import time
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bots.adapters.clock import SystemClock
@@ -60,12 +62,87 @@ async def test_no_more_requests_are_under_way_than_allowed() -> None:
     assert most == 3
 
 
-async def test_tokens_that_were_not_used_are_given_back() -> None:
-    limits, deadline = pace(tokens=6000), time.monotonic() + 0.3
-    for _ in range(10):
-        async with limits.place(1500, deadline):
+async def test_tokens_that_were_not_used_are_given_back_at_once_to_who_waits_for_them() -> None:
+    limits, deadline = pace(tokens=2000), time.monotonic() + 100
+    async with limits.place(1500, deadline) as taken:
+        waiting = asyncio.create_task(limits.place(1500, deadline).__aenter__())
+        await asyncio.sleep(0.01)
+        assert not waiting.done()
+    limits.correct(taken, 500)
+    await asyncio.wait_for(waiting, 0.5)
+
+
+async def test_tokens_beyond_the_estimate_keep_the_next_request_back() -> None:
+    limits, deadline = pace(tokens=2000), time.monotonic() + 0.5
+    async with limits.place(100, deadline) as taken:
+        limits.correct(taken, 1990)
+    with pytest.raises(ModelFailed, match="past the deadline"):
+        async with limits.place(100, deadline):
             pass
-        limits.correct(1500, 0)
+
+
+class VirtualTime(asyncio.SelectorEventLoop):
+    """A loop and its clock in which waiting takes no time."""
+
+    def __init__(self) -> None:
+        self._virtual = 1000.0
+        super().__init__(_JumpingSelector(self))
+
+    def time(self) -> float:
+        return self._virtual
+
+    def monotonic(self) -> float:
+        return self._virtual
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self._virtual, UTC)
+
+    def jump(self, seconds: float) -> None:
+        self._virtual += seconds
+
+
+class _JumpingSelector(selectors.DefaultSelector):
+    def __init__(self, loop: VirtualTime) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self._loop.jump(timeout or 0.0)
+        return super().select(0)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    requests=st.integers(1, 300),
+    tokens=st.integers(2000, 50_000),
+    asks=st.lists(st.tuples(st.integers(1, 2000), st.integers(0, 40)), min_size=1, max_size=120),
+)
+def test_no_minute_passes_more_than_the_limits_allow(
+    requests: int, tokens: int, asks: list[tuple[int, int]]
+) -> None:
+    """Bots come at any time with requests of any size and are served at the rate that is allowed."""
+    loop = VirtualTime()
+    limits = Pace(loop, requests_per_minute=requests, tokens_per_minute=tokens, concurrency=50)
+    sent: list[tuple[float, int]] = []
+
+    async def ask(size: int, after: int) -> None:
+        await asyncio.sleep(after)
+        async with limits.place(size, loop.monotonic() + 1e9):
+            sent.append((loop.monotonic(), size))
+
+    async def everybody() -> None:
+        await asyncio.gather(*(ask(*one) for one in asks))
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(everybody())
+    for at, _ in sent:
+        minute = [size for when, size in sent if at <= when < at + 59.99]
+        assert len(minute) <= requests
+        assert sum(minute) <= tokens
+    needed = 60 * max(
+        len(asks) / max(1, requests - 1), 1 + sum(size for size, _ in asks) / (tokens - 2000 + 1)
+    )
+    assert max(at for at, _ in sent) - 1000 <= 40 + 2 * needed
 
 
 @given(
@@ -73,32 +150,59 @@ async def test_tokens_that_were_not_used_are_given_back() -> None:
     st.integers(0, 3000),
 )
 def test_budget_of_tokens_is_never_passed(requests: list[tuple[int, int, bool]], limit: int) -> None:
-    budget, held = Budget(max_tokens=limit), []
-    for most, share, settle_now in requests:
-        try:
-            reservation = budget.reserve(most, None)
-        except ModelFailed:
-            continue
-        held.append((reservation, Usage(input_tokens=min(share, most), output_tokens=0)))
-        if settle_now:
-            budget.settle(*held.pop())
+    async def spend() -> None:
+        budget, held = Budget(max_tokens=limit), []
+        for most, share, settle_now in requests:
+            try:
+                reservation = await budget.reserve(most, None, time.monotonic() - 1)
+            except ModelFailed:
+                continue
+            held.append((reservation, Usage(input_tokens=min(share, most), output_tokens=0)))
+            if settle_now:
+                budget.settle(*held.pop())
+            assert budget.spent.tokens <= limit
+        for one in held:
+            budget.settle(*one)
         assert budget.spent.tokens <= limit
-    for one in held:
-        budget.settle(*one)
-    assert budget.spent.tokens <= limit
+
+    asyncio.run(spend())
 
 
-def test_reply_without_usage_counts_as_all_that_was_set_aside() -> None:
+async def test_request_waits_for_what_others_have_set_aside_and_then_uses_it() -> None:
+    budget, soon = Budget(max_cost_usd=Decimal(1)), time.monotonic() + 5
+    first = await budget.reserve(10, Decimal("0.80"), soon)
+    second = asyncio.create_task(budget.reserve(10, Decimal("0.80"), soon))
+    await asyncio.sleep(0.01)
+    assert not second.done()
+    budget.settle(first, Usage(input_tokens=5, output_tokens=5, cost_usd=Decimal("0.20")))
+    budget.settle(await asyncio.wait_for(second, 0.5), None)
+    assert budget.spent.cost_usd == Decimal("0.20")
+
+
+async def test_request_that_finds_no_room_fails_before_its_deadline() -> None:
+    budget, started = Budget(max_tokens=100), time.monotonic()
+    await budget.reserve(80, None, started + 5)
+    with pytest.raises(ModelFailed, match="until the deadline") as failed:
+        await budget.reserve(80, None, started + 0.3)
+    assert failed.value.kind is FailureKind.OVER_BUDGET
+    assert time.monotonic() - started < 0.3
+    with pytest.raises(ModelFailed, match="limit of 100 tokens leaves no room"):
+        await budget.reserve(101, None, started + 60)
+    assert time.monotonic() - started < 1
+
+
+async def test_reply_without_usage_counts_as_all_that_was_set_aside() -> None:
     budget = Budget(max_tokens=1000, max_cost_usd=Decimal(1))
-    budget.settle(budget.reserve(400, Decimal("0.25")), Usage())
+    budget.settle(await budget.reserve(400, Decimal("0.25"), time.monotonic() + 1), Usage())
     assert (budget.spent.tokens, budget.spent.cost_usd) == (400, Decimal("0.25"))
 
 
-def test_model_without_a_price_cannot_run_under_a_limit_of_money() -> None:
+async def test_model_without_a_price_cannot_run_under_a_limit_of_money() -> None:
+    soon = time.monotonic() + 1
     with pytest.raises(ModelFailed, match="no price is known"):
-        Budget(max_cost_usd=Decimal(1)).reserve(10, None)
+        await Budget(max_cost_usd=Decimal(1)).reserve(10, None, soon)
     unlimited = Budget()
-    unlimited.settle(unlimited.reserve(10, None), Usage(input_tokens=5, output_tokens=5))
+    unlimited.settle(await unlimited.reserve(10, None, soon), Usage(input_tokens=5, output_tokens=5))
     assert unlimited.spent.unpriced == 1
 
 

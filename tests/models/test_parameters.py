@@ -38,6 +38,10 @@ async def test_every_shipped_model_is_sent_what_its_entry_says(name: str) -> Non
         ("mistral-large", {"temperature": 0.3, "top_p": 0.9, "seed": 7}),
         ("gemini-2.5-flash", {"temperature": 0.3, "top_p": 0.9, "seed": 7, "reasoning_effort": "low"}),
         ("grok-3-mini", {"temperature": 0.3, "seed": 7, "reasoning_effort": "low"}),
+        ("gpt-5.2", {"reasoning_effort": "xhigh"}),
+        ("claude-sonnet-5-5", {"reasoning_effort": "max"}),
+        ("claude-sonnet-4-5", {"reasoning_effort": "minimal"}),
+        ("mistral-medium", {"reasoning_effort": "high"}),
     ],
 )
 async def test_parameter_that_a_model_takes_is_sent(name: str, parameters: dict[str, Any]) -> None:
@@ -53,6 +57,13 @@ async def test_parameter_that_a_model_takes_is_sent(name: str, parameters: dict[
         ("mistral-large", {"reasoning_effort": "low"}, "would not be sent"),
         ("claude-sonnet-4-5", {"reasoning_effort": "low"}, "max_tokens = 2048 leaves none for an answer"),
         ("gemini-2.5-flash", {"reasoning_effort": "low", "max_tokens": 1024}, "leaves none for an answer"),
+        ("gpt-5", {"reasoning_effort": "max"}, "would be sent as 'high'"),
+        ("claude-sonnet-4-6", {"reasoning_effort": "xhigh"}, "would be sent as 'max'"),
+        ("mistral-medium", {"reasoning_effort": "low"}, "would be sent as 'high'"),
+        ("gemini-2.5-pro", {"reasoning_effort": "max", "max_tokens": 50_000}, "would be sent as 'high'"),
+        ("gemini-3.8-flash", {"reasoning_effort": "minimal"}, "would be sent as 'low'"),
+        ("claude-sonnet-4-5", {"max_tokens": 100_000}, "max_tokens = 100000 would not be sent"),
+        ("mistral-large", {"output": "native"}, "no request can be made"),
     ],
 )
 async def test_parameter_that_would_be_dropped_is_the_users_to_mend(

@@ -124,12 +124,14 @@ class ModelServer:
         delay: seconds before each answer.
         asked: the requests so far.
         listed: the models it says it has; None where it has no list.
+        damage: what becomes of a reply's document on its way; the bytes it gives are sent.
     """
 
     answer: Answer = trading_answer
     script: list[Step] = field(default_factory=list)
     delay: float = 0.0
     listed: tuple[str, ...] | None = None
+    damage: Callable[[dict[str, Any]], bytes] | None = None
     asked: list[Asked] = field(default_factory=list)
     url: str = ""
     _runner: web.AppRunner | None = None
@@ -171,7 +173,9 @@ class ModelServer:
         await asyncio.sleep(self.delay)
         step = self.script.pop(0) if self.script else self.answer(asked)
         if isinstance(step, str):
-            return web.json_response(_reply(asked, step))
+            document = _reply(asked, step)
+            body = self.damage(document) if self.damage else json.dumps(document).encode()
+            return web.Response(body=body, content_type="application/json")
         return await self._fail(step, asked, request)
 
     async def _list_models(self, request: web.Request) -> web.Response:

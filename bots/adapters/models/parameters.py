@@ -11,12 +11,12 @@ import math
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, get_args
 
 import httpx2
 from pydantic import SecretStr
 
-from bots.adapters.models.catalogue import ModelEntry, ProviderEntry
+from bots.adapters.models.catalogue import Effort, ModelEntry, ProviderEntry
 from bots.adapters.models.limits import Budget, Pace
 from bots.adapters.models.providers import Line, ProviderModel
 from bots.domain.chat import Message, ModelFailed
@@ -34,6 +34,10 @@ _SENT_AS: Mapping[str, frozenset[str]] = {
         {"reasoning_effort", "effort", "budget_tokens", "thinking_budget", "thinking_level"}
     ),
 }
+_THINKING = (
+    "budget_tokens",
+    "thinking_budget",
+)  # how many tokens a model may think, where efforts are sent so
 _SCHEMA = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
 
 
@@ -49,8 +53,8 @@ async def check_parameters(
     Raises:
         UserMustMend: a parameter would not be sent, or leaves no room for an answer.
     """
-    body = await _request_body(entry, provider, clock)
-    sent = dict(_settings(body))
+    table = f'{where}, table [models."{asked}"]'
+    sent = await _sent(entry, provider, clock, table)
     for parameter, names in _SENT_AS.items():
         wanted = getattr(entry, parameter)
         if wanted is not None and not any(
@@ -59,17 +63,59 @@ async def check_parameters(
             raise UserMustMend(
                 f"{parameter} = {wanted!r} would not be sent: "
                 f"{entry.provider}:{entry.model} is known not to take it",
-                where=f'{where}, table [models."{asked}"]',
+                where=table,
                 mend="Take it out, or use a model that takes it.",
             )
-    budget = sent.get("budget_tokens", sent.get("thinking_budget"))
-    if isinstance(budget, int) and budget >= entry.max_tokens:
+    budget = _thinking(sent)
+    if budget is not None and budget >= entry.max_tokens:
         raise UserMustMend(
             f"reasoning_effort = {entry.reasoning_effort!r} lets the model think for {budget} tokens, "
             f"and max_tokens = {entry.max_tokens} leaves none for an answer",
-            where=f'{where}, table [models."{asked}"]',
+            where=table,
             mend=f"Set max_tokens to {budget + 2048} or more, or a lower reasoning_effort.",
         )
+    await _check_effort(entry, provider, clock, table)
+
+
+async def _check_effort(entry: ModelEntry, provider: ProviderEntry, clock: Clock, table: str) -> None:
+    """Libraries send the nearest effort a model knows: two of one meaning are one treatment under two names.
+
+    Raises:
+        UserMustMend: the effort would be sent as another one.
+    """
+    wanted, meanings = entry.reasoning_effort, dict[Effort, object]()
+    if wanted is None:
+        return
+    for effort in get_args(Effort):
+        # So many tokens that no effort's thinking is cut to fit.
+        roomy = entry.model_copy(update={"reasoning_effort": effort, "max_tokens": 60_000})
+        meanings[effort] = _effort(await _sent(roomy, provider, clock, table))
+    meant = _meant(meanings, wanted)
+    if meant != wanted:
+        known = dict.fromkeys(_meant(meanings, effort) for effort in meanings)
+        raise UserMustMend(
+            f"reasoning_effort = {wanted!r} would be sent as {meant!r}: "
+            f"{entry.provider}:{entry.model} is not known to take it",
+            where=table,
+            mend=f"Set {' or '.join(map(repr, known))}.",
+        )
+
+
+def _meant(meanings: Mapping[Effort, object], effort: Effort) -> str:
+    """The effort that is really sent: by the provider's own word, else the least one of the same meaning."""
+    said = str(meanings[effort]).lower()
+    same = (one for one, meaning in meanings.items() if meaning == meanings[effort])
+    return said if said in meanings else next(same)
+
+
+def _effort(sent: Mapping[str, Any]) -> object:
+    """An effort in the provider's words, or the tokens that stand for it."""
+    words = (sent.get(name) for name in ("reasoning_effort", "effort", "thinking_level"))
+    return next((word for word in words if word is not None), _thinking(sent))
+
+
+def _thinking(sent: Mapping[str, Any]) -> int | None:
+    return next((sent[name] for name in _THINKING if isinstance(sent.get(name), int)), None)
 
 
 def _same(parameter: str, wanted: object, sent: object) -> bool:
@@ -79,7 +125,11 @@ def _same(parameter: str, wanted: object, sent: object) -> bool:
     return isinstance(wanted, int | float) and isinstance(sent, int | float) and math.isclose(wanted, sent)
 
 
-async def _request_body(entry: ModelEntry, provider: ProviderEntry, clock: Clock) -> Any:
+async def _sent(entry: ModelEntry, provider: ProviderEntry, clock: Clock, table: str) -> Mapping[str, Any]:
+    return dict(_settings(await _request_body(entry, provider, clock, table)))
+
+
+async def _request_body(entry: ModelEntry, provider: ProviderEntry, clock: Clock, table: str) -> Any:
     seen: list[Any] = []
 
     def look(request: httpx2.Request) -> httpx2.Response:
@@ -99,8 +149,8 @@ async def _request_body(entry: ModelEntry, provider: ProviderEntry, clock: Clock
                 if not seen:
                     raise UserMustMend(
                         f"no request can be made: {failed.reason}",
-                        where=f"{entry.provider}:{entry.model}",
-                        mend="Change the model's entry in models.toml.",
+                        where=table,
+                        mend="Change this entry, or use another model.",
                     ) from None
     return seen[0]
 

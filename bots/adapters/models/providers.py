@@ -31,7 +31,7 @@ from pydantic_ai.tools import ToolDefinition
 from bots.adapters.models.catalogue import ModelEntry, ProviderEntry
 from bots.adapters.models.limits import Budget, Pace, tokens_of
 from bots.adapters.models.prices import Price, cost_usd
-from bots.adapters.models.transport import ReplyTooLarge
+from bots.adapters.models.transport import ReplyTooLarge, keep_libraries_quiet
 from bots.domain.chat import Finish, Message, ModelFailed, Reply
 from bots.domain.errors import FailureKind
 from bots.domain.ports import Clock
@@ -42,8 +42,11 @@ if TYPE_CHECKING:
 
 _TOOL = "decide"
 _NO_KEY = "no-key"  # sent to servers that need none, and no secret
-_CHARS_A_TOKEN = 2  # fewer than any tokenizer in use needs for this text, so estimates are upper bounds
+_CHARS_A_TOKEN = 3  # of such texts, about; what a request really took corrects the pace afterwards
 _LONGEST_REASON = 300
+_MOST_TOKENS = 100_000_000  # of one exchange; a count beyond it, or below 0, is no count
+# What client libraries raise while they walk over a reply that has not the form of its protocol.
+_UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, AssertionError, RecursionError)
 _COMPATIBLE = ("openai-compatible", "local")
 # How providers that send no code of their own say that an account is used up; waiting does not help.
 _NO_CREDIT = re.compile(
@@ -78,6 +81,7 @@ class ProviderModel:
         self._clock = clock
         self._budget = budget
         self._model = _open_model(line, entry.model)
+        keep_libraries_quiet()  # loading one may turn its log on, where the environment says so
         native = self._model.profile.get("supports_json_schema_output", False)
         self._output = entry.output or ("native" if native else "tool")
         self._price = Price(entry.price.input, entry.price.output) if entry.price else None
@@ -103,36 +107,37 @@ class ProviderModel:
         Raises:
             ModelFailed: no reply.
         """
-        estimate = self._most_tokens(messages, schema)
-        async with self._line.pace.place(estimate.input_tokens or 0, deadline):
-            reservation = self._budget.reserve(tokens_of(estimate), self._cost(estimate))
+        most, expected = self._most_usage(messages, schema), _expected_tokens(messages)
+        async with self._line.pace.place(expected, deadline) as taken:
+            reservation = await self._budget.reserve(tokens_of(most), self._cost(most), deadline)
             usage: Usage | None = Usage()  # a request given up may have been billed: all set aside counts
             try:
                 reply = await self._request(messages, schema, deadline)
                 usage = reply.usage
             except ModelFailed as failed:
-                usage = None if failed.kind in _UNBILLED else usage
+                usage = None if failed.kind in _UNBILLED and not _cut_off(failed.__context__) else usage
                 raise
             finally:
                 self._budget.settle(reservation, usage)
         if reply.usage.input_tokens is not None:
-            self._line.pace.correct(estimate.input_tokens or 0, tokens_of(reply.usage))
+            self._line.pace.correct(taken, tokens_of(reply.usage))
         return reply
 
     async def _request(
         self, messages: Sequence[Message], schema: Mapping[str, Any], deadline: float
     ) -> Reply:
         started = self._clock.monotonic()
+        conversation, form = _conversation(messages), self._form(schema)
+        settings = self._settings(deadline - started)
         try:
             async with asyncio.timeout_at(deadline):
-                response = await self._model.request(
-                    _conversation(messages), self._settings(deadline - started), self._form(schema)
-                )
+                response = await self._model.request(conversation, settings, form)
+            text = _text(response)
         except TimeoutError:
             raise ModelFailed(FailureKind.TIMEOUT, "no reply before the deadline") from None
-        except (failures.AgentRunError, httpx2.HTTPError, ValueError) as error:
+        except (failures.AgentRunError, failures.UserError, httpx2.HTTPError, *_UNREADABLE) as error:
             raise self._failed(error) from None
-        return self._reply(response, self._clock.monotonic() - started)
+        return self._reply(response, text, self._clock.monotonic() - started)
 
     def _settings(self, seconds: float) -> ModelSettings:
         entry = self._entry
@@ -174,13 +179,14 @@ class ProviderModel:
         form = OutputObjectDefinition(json_schema=dict(schema), name=_TOOL, strict=strict)
         return ModelRequestParameters(output_mode="native", output_object=form)
 
-    def _reply(self, response: ModelResponse, seconds: float) -> Reply:
+    def _reply(self, response: ModelResponse, text: str, seconds: float) -> Reply:
         usage = _usage(response.usage)
         served = response.model_name
+        served = self._clean(served) if isinstance(served, str) else None  # libraries pass on what came
         cost = self._cost(usage, served)
         return Reply(
-            text=self._clean(_text(response)),
-            served_model=None if served is None else self._clean(served),
+            text=self._clean(text),
+            served_model=served,
             usage=usage.model_copy(update={"cost_usd": cost}),
             seconds=seconds,
             finish=_finish(response),
@@ -194,13 +200,16 @@ class ProviderModel:
         return ModelFailed(kind, f"{said}: {words}", retry_after=retry_after)
 
     def _clean(self, text: str) -> str:
+        """Text without the key, and such as can be written: half a surrogate pair becomes a question mark."""
         key = self._line.key.get_secret_value() if self._line.key else ""
-        return text.replace(key, "[key]") if key else text
+        whole = text.encode("utf-8", "replace").decode()
+        return whole.replace(key, "[key]") if key else whole
 
-    def _most_tokens(self, messages: Sequence[Message], schema: Mapping[str, Any]) -> Usage:
-        characters = sum(len(message.text) for message in messages) + len(str(schema))
-        tokens = math.ceil(characters / _CHARS_A_TOKEN)
-        return Usage(input_tokens=tokens, output_tokens=self._entry.max_tokens)
+    def _most_usage(self, messages: Sequence[Message], schema: Mapping[str, Any]) -> Usage:
+        """The most a request can use: no tokenizer makes more tokens of a text than it has bytes."""
+        texts = (*(message.text for message in messages), json.dumps(schema))
+        size = sum(len(text.encode("utf-8", "replace")) for text in texts)
+        return Usage(input_tokens=size, output_tokens=self._entry.max_tokens)
 
     def _cost(self, usage: Usage, served: str | None = None) -> Any:
         provider = self._line.entry.prices
@@ -250,6 +259,10 @@ def _open_model(line: Line, model: str) -> Model:
             return OpenAIChatModel(model, provider=compatible)
 
 
+def _expected_tokens(messages: Sequence[Message]) -> int:
+    return math.ceil(sum(len(message.text) for message in messages) / _CHARS_A_TOKEN)
+
+
 def _conversation(messages: Sequence[Message]) -> list[ModelMessage]:
     """Our messages as pydantic-ai's: the system's and the user's between two replies are one request."""
     conversation: list[ModelMessage] = []
@@ -281,7 +294,9 @@ def _finish(response: ModelResponse) -> Finish:
 
 
 def _usage(usage: RequestUsage) -> Usage:
-    if usage.unmeasured_requests or not (usage.input_tokens or usage.output_tokens):
+    """What the provider counted; what is no count is not known."""
+    counts = (usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.output_reasoning_tokens)
+    if usage.unmeasured_requests or not any(counts[:2]) or not all(map(_is_count, counts)):
         return Usage()
     return Usage(
         input_tokens=usage.input_tokens,
@@ -289,6 +304,10 @@ def _usage(usage: RequestUsage) -> Usage:
         cached_tokens=usage.cache_read_tokens,
         reasoning_tokens=usage.output_reasoning_tokens,
     )
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_TOKENS
 
 
 def _judge(error: Exception) -> tuple[FailureKind, float | None]:
@@ -302,7 +321,11 @@ def _judge(error: Exception) -> tuple[FailureKind, float | None]:
     match error:
         case failures.ContentFilterError():
             return FailureKind.REFUSAL, None
-        case failures.ModelQuotaExceededError() | failures.ModelRequestRejectedError():
+        case (
+            failures.ModelQuotaExceededError()
+            | failures.ModelRequestRejectedError()
+            | failures.UserError()  # the library will not send such a request
+        ):
             return FailureKind.REJECTED, None
         case (
             failures.ModelRateLimitError()
@@ -321,6 +344,11 @@ def _judge(error: Exception) -> tuple[FailureKind, float | None]:
             return FailureKind.BAD_REPLY, 0.0
 
 
+def _cut_off(error: BaseException | None) -> bool:
+    """Tell whether a connection ended after a request may have gone out, so that it may have been billed."""
+    return _cause(error, httpx2.TransportError) is not None and _cause(error, httpx2.ConnectError) is None
+
+
 def _words(error: Exception) -> str:
     """What the provider itself said, else what the library says."""
     too_large = _cause(error, ReplyTooLarge)
@@ -328,12 +356,14 @@ def _words(error: Exception) -> str:
         return str(too_large)
     said = getattr(error, "body", None)
     if isinstance(said, str):
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             said = json.loads(said)
     if isinstance(said, dict) and isinstance(said.get("error"), dict):
         said = said["error"]
     if isinstance(said, dict) and isinstance(said.get("message"), str):
         return str(said["message"])
+    if isinstance(error, _UNREADABLE):
+        return f"the reply has not the form of its protocol ({type(error).__name__}: {error})"
     return str(error) or type(error).__name__
 
 

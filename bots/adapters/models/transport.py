@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import AsyncIterator
 
 import httpx2
@@ -75,6 +76,10 @@ def open_client(connections: int, proxy: str | None = None) -> httpx2.AsyncClien
 
 
 def keep_libraries_quiet() -> None:
-    """Hold the client libraries' logs at warnings: their debug lines carry prompts and request headers."""
+    """Hold the client libraries' logs at warnings: their debug lines carry prompts and request headers.
+
+    A reply whose tokens cannot be told is recorded as such; that needs no line on the terminal.
+    """
     for name in _LOUD:
         logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message="Failed to extract usage")

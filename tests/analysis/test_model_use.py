@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from bots.analysis.model_use import ModelMeter, cost_text
+from bots.domain.errors import FailureKind
+from bots.domain.records import Event, ModelAsked, ModelReplied, Usage
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+PRICED = {"reply": "{}", "usage": Usage(input_tokens=900, output_tokens=60, cost_usd=Decimal("0.0042"))}
+
+
+def exchange(**replied: Any) -> list[Event]:
+    where = {"at": NOW, "seat": 1, "decision": "d", "attempt": 1}
+    asked = ModelAsked(**where, model="openai:m", parameters={}, prompt="p", prompt_hash="h")
+    return [asked, ModelReplied(**where, seconds=1.0, **replied)]
+
+
+@pytest.mark.parametrize("failure", [None, FailureKind.TIMEOUT, FailureKind.BAD_REPLY])
+def test_cost_of_a_request_that_was_given_up_is_unknown_and_not_nothing(failure: FailureKind | None) -> None:
+    given_up = exchange(error="given up", failure=failure)
+    assert cost_text(ModelMeter(given_up).uses) == "cost unknown"
+    (use,) = ModelMeter([*given_up, *exchange(**PRICED)]).uses
+    assert (use.cost_usd, use.unpriced, use.uncounted, use.unanswered) == (Decimal("0.0042"), 1, 1, 1)
+    assert cost_text([use]) == "0.0042 USD and 1 request of unknown cost"
+
+
+@pytest.mark.parametrize("failure", [FailureKind.REJECTED, FailureKind.UNAVAILABLE, FailureKind.OVER_BUDGET])
+def test_request_that_was_refused_cost_nothing(failure: FailureKind) -> None:
+    refused = exchange(error="no", failure=failure)
+    assert cost_text(ModelMeter(refused).uses) == "0.0000 USD"
+
+
+def test_reply_of_unknown_price_is_told_beside_what_is_known() -> None:
+    unknown = exchange(reply="{}", usage=Usage(input_tokens=1, output_tokens=1))
+    assert cost_text(ModelMeter(unknown).uses) == "cost unknown"
+    assert cost_text(ModelMeter([*unknown, *unknown, *exchange(**PRICED)]).uses) == (
+        "0.0042 USD and 2 requests of unknown cost"
+    )
