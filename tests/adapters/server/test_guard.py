@@ -21,8 +21,10 @@ from bots.adapters.guard import Guarded
 FAMILY = """
 import os, signal, sys, time
 def note(name):
-    with open(os.path.join(sys.argv[1], name), "w") as file:
+    path = os.path.join(sys.argv[1], name)
+    with open(path + ".part", "w") as file:
         file.write(str(os.getpid()))
+    os.rename(path + ".part", path)  # a note is there whole or not at all
 def doze():
     while True:
         time.sleep(60)
