@@ -26,11 +26,19 @@ test: $(READY) check ## Check and test everything
 	$(BIN)/python -m pytest
 
 .PHONY: check
-check: .stamps/venv ## Lint, types and import contracts
+check: .stamps/venv audit ## Lint, types, import contracts and audit of the dependencies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+.PHONY: audit
+audit: .stamps/venv ## Audit locks, hashes, known bad releases and what is installed; asks no network
+	$(BIN)/python scripts/audit.py
+
+.PHONY: test-faults
+test-faults: $(READY) ## Play the long fault suite: kill what can be killed at random moments (opt-in, some minutes)
+	TEST_FAULTS=1 $(BIN)/python -m pytest tests/faults --timeout 600
 
 .PHONY: bench
 bench: .stamps/venv ## Measure the rules, the market in process, the model layer, the journal and what reads it

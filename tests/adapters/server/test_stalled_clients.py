@@ -111,6 +111,20 @@ async def test_a_body_that_does_not_come_or_is_too_long_is_refused(small_server:
     assert await status_of(small_server, 5, b"x" * 1001) == 413
 
 
+async def test_a_type_that_would_hold_up_the_parser_is_refused_at_once(open_server: OTreeServer) -> None:
+    parts = urlsplit(open_server.url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    attack = "application/x-www-form-urlencoded; !=" + '"' + "\\" * 4000
+    writer.write(
+        f"POST /p/x/y/Z/1 HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Length: 1\r\n"
+        f"Content-Type: {attack}\r\n\r\n1".encode()
+    )
+    answer = await asyncio.wait_for(reader.read(100), 5)
+    writer.close()
+
+    assert answer.startswith(b"HTTP/1.1 415")
+
+
 async def test_a_socket_that_nobody_reads_is_cut_and_the_others_go_on(small_server: str) -> None:
     parts = urlsplit(small_server)
     _, writer = await asyncio.open_connection(parts.hostname, parts.port, limit=1)
