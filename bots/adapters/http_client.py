@@ -54,6 +54,7 @@ class LeadsAway(Exception):
 
     def __init__(self, host: str) -> None:
         super().__init__(f"it leads to {host}")
+        self.host = host
 
 
 class HttpClient:

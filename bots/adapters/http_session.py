@@ -23,7 +23,7 @@ from bots.adapters.http_client import HttpClient, HttpSettings, LeadsAway, Unrea
 from bots.adapters.http_forms import fill_form, timed_out_form
 from bots.adapters.http_page import Leaving, OpenPage
 from bots.adapters.page_readers import Snapshot
-from bots.domain.errors import NeedsBrowser, PageOverdue, SessionLost
+from bots.domain.errors import LedAway, NeedsBrowser, PageOverdue, SessionLost
 from bots.domain.pages import Act, Answer, Page, PageKind, SendLive, SubmitForm
 
 __all__ = ["Http", "HttpSession", "HttpSettings", "open_http"]
@@ -65,7 +65,7 @@ class HttpSession:
     """A participant without a browser; a `bots.domain.ports.ParticipantSession`. Made by `Http.open_session`.
 
     Besides what the port says, each method may raise PageOverdue (a page that was asked for did not come),
-    UnexpectedPage (a page is not as it should be) and NeedsBrowser.
+    UnexpectedPage (a page is not as it should be), LedAway and NeedsBrowser.
     """
 
     def __init__(self, client: HttpClient, link: str) -> None:
@@ -227,7 +227,7 @@ class HttpSession:
         except Unreachable as error:
             return nothing_there(address, str(error))
         except LeadsAway as away:
-            raise NeedsBrowser(urlsplit(address).path, str(away)) from away
+            raise LedAway(urlsplit(address).path, away.host) from away
 
     async def _post(self, page: OpenPage, pairs: Sequence[tuple[str, str]]) -> bool:
         """Send a form and go to the page that followed; return whether the server answered.
@@ -241,7 +241,7 @@ class HttpSession:
             self._enter(await self._get(self._link))
             return False
         except LeadsAway as away:
-            raise NeedsBrowser(page.location, str(away)) from away
+            raise LedAway(page.location, away.host) from away
         self._enter(snapshot)
         return True
 

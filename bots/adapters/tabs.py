@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final, Self, TypeVar
+from urllib.parse import urlsplit
 
 from bots.adapters.answers import frame_payload
 from bots.adapters.bidi import BidiError, Connection, ConnectionLost
 from bots.adapters.browser import BrowserSettings, started_browser
 from bots.adapters.page_readers import Snapshot
-from bots.domain.errors import SessionLost
+from bots.domain.errors import LedAway, SessionLost
 
 _log = logging.getLogger(__name__)
 _CHANNEL: Final = "page"
@@ -71,6 +72,8 @@ class Tab:
         self._frames: dict[str, list[Mapping[str, Any]]] = {}
         self._pulse = asyncio.Event()
         self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._host: str | None = None  # of the experiment
+        self._away: LedAway | None = None
         self.loaded: Loaded | None = None
         self.prompts: list[str] = []
 
@@ -101,8 +104,10 @@ class Tab:
 
         Raises:
             TabLost: the tab went away.
+            LedAway: the server leads to another host.
         """
         before = self.loaded
+        self._host = urlsplit(address).hostname
         params = {"context": self._context, "url": address, "wait": "none"}
         try:
             await self._unless_gone(self._connection.command("browsingContext.navigate", params))
@@ -132,8 +137,11 @@ class Tab:
 
         Raises:
             TabLost: the tab went away first.
+            LedAway: the page wants to leave the experiment's host, or the server has led it off.
         """
-        while (result := happened()) is None:
+        while self._away is not None or (result := happened()) is None:
+            if self._away is not None:
+                raise self._away
             if self.lost:
                 raise TabLost
             pulse = self._pulse
@@ -155,13 +163,23 @@ class Tab:
 
     def take(self, visit: str, pushed: Mapping[str, Any]) -> None:
         """Keep what a document pushed."""
-        if pushed["kind"] == "frame":
+        if pushed["kind"] == "away":
+            self._leads_to(str(pushed["host"]))
+        elif pushed["kind"] == "frame":
             self._frames.setdefault(visit, []).append(frame_payload(pushed["data"]))
         elif pushed["address"] != "about:blank":
             self._frames = {visit: self._frames.get(visit, [])}
             self.prompts.clear()
+            parts = urlsplit(pushed["address"])
+            if parts.scheme in ("http", "https") and parts.hostname != self._host:
+                self._leads_to(str(parts.hostname))
             self.loaded = Loaded(visit, pushed["address"], pushed["html"], pushed["status"], time.monotonic())
         self._changed()
+
+    def _leads_to(self, host: str) -> None:
+        """Note that this tab is not to be read or acted in any more."""
+        where = urlsplit(self.loaded.address).path if self.loaded else "the participant's link"
+        self._away = self._away or LedAway(where, host)
 
     def take_prompt(self, words: str) -> None:
         self.prompts.append(words)

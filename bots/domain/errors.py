@@ -6,6 +6,7 @@
     ├── SeatError             one seat failed; the others trade on                exit code 3
     │   ├── UnexpectedPage    a page the page flow does not allow there
     │   ├── PageOverdue       a page that never came, or never went on
+    │   ├── LedAway           a page that leads off the experiment's host
     │   ├── NeedsBrowser      a page that cannot be used without a browser
     │   └── SessionLost       browser, driver or server went away for good
     └── DecisionFailed        one decision failed; the declared fallback acts
@@ -58,6 +59,21 @@ class UnexpectedPage(SeatError):
 
 class PageOverdue(SeatError):
     """A page did not come, or did not go on, before its deadline."""
+
+
+class LedAway(SeatError):
+    """A page leads to another host. It is not followed: its address could carry who the participant is.
+
+    Args:
+        where: path of the page.
+        host: where it leads.
+    """
+
+    def __init__(self, where: str, host: str) -> None:
+        super().__init__(
+            f"{where} leads to another host ({host}), where nothing is done in the participant's name. "
+            "Open the link by hand if it is meant"
+        )
 
 
 class NeedsBrowser(SeatError):

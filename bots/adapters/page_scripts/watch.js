@@ -1,4 +1,5 @@
 // Runs in every page before its own scripts; pushes the page once it can be read, and each frame of a live page.
+// A form, link or script of the page that leads to another host is stopped, and told.
 (push) => {
   if (window !== window.top) return;
 
@@ -11,6 +12,13 @@
     waiting.push(tell);
     port2.postMessage(null);
   };
+
+  window.navigation.addEventListener("navigate", (event) => {
+    const { protocol, hostname } = new URL(event.destination.url);
+    if (!/^https?:$/.test(protocol) || !/^https?:$/.test(location.protocol) || hostname === location.hostname) return;
+    event.preventDefault();
+    afterwards(() => ({ kind: "away", host: hostname }));
+  });
 
   document.addEventListener("DOMContentLoaded", () => {
     afterwards(() => ({

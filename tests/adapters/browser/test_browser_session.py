@@ -11,9 +11,10 @@ from collections.abc import AsyncIterator
 
 import psutil
 import pytest
+from aiohttp import web
 
 from bots.adapters.web_driver import Browser, BrowserSession, BrowserSettings, open_browser
-from bots.domain.errors import SessionLost
+from bots.domain.errors import LedAway, SessionLost
 from bots.domain.pages import Page, SendLive, SubmitForm
 from tests.adapters.neutral_server import NeutralServer
 from tests.adapters.participants import ANSWERS, STORED, advance, say, soon
@@ -55,6 +56,52 @@ async def test_browser_says_who_refused_to_connect(browser: Browser) -> None:
         port = free.getsockname()[1]
     async with seated(browser, f"http://127.0.0.1:{port}/InitializeParticipant/abc") as (_, page):
         assert "refused to connect" in page.text
+
+
+AWAY = {
+    "redirect": "",
+    "form": '<form id="form" method="post" action="http://OTHER/take"><button>Next</button></form>',
+    "script": "<script>setTimeout(() => { location = 'http://OTHER/take?who=abc'; }, 50);</script>",
+    "refresh": '<meta http-equiv="refresh" content="0; url=http://OTHER/take?who=abc">',
+}
+
+
+@pytest.mark.parametrize("way", AWAY)
+async def test_page_that_leads_to_another_host_is_not_followed(browser: Browser, way: str) -> None:
+    """The same server under its other name: whatever came there is seen."""
+    came: list[str] = []
+
+    async def page(request: web.Request) -> web.Response:
+        other = f"localhost:{request.url.port}"
+        if way == "redirect":
+            raise web.HTTPFound(f"http://{other}/take?who=abc")
+        frame = f'<iframe src="http://{other}/frame"></iframe>'
+        html = f"<h1>Survey</h1>{AWAY[way].replace('OTHER', other)}{frame}"
+        return web.Response(text=html, content_type="text/html")
+
+    async def take(request: web.Request) -> web.Response:
+        came.append(request.path)
+        return web.Response(text="taken")
+
+    app = web.Application()
+    app.add_routes([web.get("/page", page), web.route("*", "/take", take), web.get("/frame", take)])
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "localhost", 0).start()
+    session = await browser.open_session(f"http://127.0.0.1:{runner.addresses[0][1]}/page")
+
+    async def go_on() -> None:
+        shown = await session.look()
+        if way == "form":
+            await session.act(SubmitForm({}), soon())
+        await session.wait(shown, soon())
+
+    with pytest.raises(LedAway, match=r"another host \(localhost\)"):
+        await go_on()
+    await session.close()
+    await runner.cleanup()
+
+    assert ("/take" in came) is (way == "redirect")  # of the experiment's own server, which may
 
 
 async def test_page_whose_script_holds_the_form_back_says_why(

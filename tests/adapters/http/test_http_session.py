@@ -14,7 +14,7 @@ from aiohttp import web
 from bots.adapters.http_scripts import Need, Sockets, need_of_browser, sockets
 from bots.adapters.http_session import Http, HttpSettings, open_http
 from bots.adapters.page_readers import Document, Snapshot, read_document
-from bots.domain.errors import NeedsBrowser, PageOverdue, SessionLost
+from bots.domain.errors import LedAway, NeedsBrowser, PageOverdue, SessionLost
 from bots.domain.pages import PageKind, SubmitForm
 from tests.adapters.http.broken_line import BrokenLine, broken_line
 from tests.adapters.neutral_server import NeutralServer
@@ -160,7 +160,7 @@ async def small_server() -> AsyncIterator[str]:
 
 async def test_redirect_to_another_host_is_not_followed(http: Http, small_server: str) -> None:
     session = await http.open_session(f"{small_server}/away")
-    with pytest.raises(NeedsBrowser, match="it leads to localhost"):
+    with pytest.raises(LedAway, match=r"/away leads to another host \(localhost\)"):
         await session.look()
     await session.close()
 
