@@ -12,6 +12,7 @@ FAILED: Final[Mapping[str, Any]] = {"otree_success": False}
 """Payload of a frame by which oTree tells that the page's live method failed."""
 MOVED_ON: Final = "The page had moved on before this was sent."
 NO_CHANNEL: Final = "This page takes no live messages."
+NO_SCRIPTS: Final = "This page's controls need a browser."
 NO_FORM: Final = "This page has no form."
 
 
@@ -26,9 +27,12 @@ def frame_payload(data: str) -> Mapping[str, Any]:
     return frame if isinstance(frame, dict) else {"payload": frame}
 
 
-def answering(frames: Iterable[Mapping[str, Any]], ref: str) -> Mapping[str, Any] | None:
-    """Return the frame that answers a message: the one with its `ref`, or the news that it failed."""
-    return next((one for one in frames if one.get("ref") == ref or one == FAILED), None)
+def answering(frames: Iterable[Mapping[str, Any]], ref: str | None) -> Mapping[str, Any] | None:
+    """Return the frame that answers a message: the one with its `ref`, or the news that it failed.
+
+    A message without a `ref` is answered by whatever comes next.
+    """
+    return next((one for one in frames if ref is None or one.get("ref") == ref or one == FAILED), None)
 
 
 def live_answer(frame: Mapping[str, Any]) -> Answer:

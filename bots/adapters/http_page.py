@@ -85,7 +85,7 @@ class OpenPage:
         """Return the document anew, with the frames so far."""
         return Document(dataclasses.replace(self.snapshot, frames=tuple(self.frames)))
 
-    async def send(self, message: Mapping[str, Any]) -> None:
+    async def send(self, message: Any) -> None:
         """Send a live message, once the page's channel is open.
 
         Raises:

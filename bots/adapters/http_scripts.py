@@ -59,6 +59,7 @@ class Need(Enum):
     TRIALS = "its script runs trials and not the form"
     CHECKED = "its script decides whether the form goes"
     HIDDEN = "a hidden field waits for its script to fill it"
+    MESSAGES = "its script makes the live messages that it sends"
     BUTTONS = "its buttons work by script alone"
 
 
@@ -84,6 +85,11 @@ def need_of_browser(document: Document, page: Page) -> Need | None:
         for node in elements
     ):
         return Need.HIDDEN
+    if page.live:
+        sends = any("liveSend" in script for script in _scripts(document)) or document.tree.css_matches(
+            "[onclick*=liveSend]"
+        )
+        return Need.MESSAGES if sends and not page.messages else None
     kinds = {element_type(node) for node in elements}
     return Need.BUTTONS if "button" in kinds and not kinds & {"submit", "image"} else None
 

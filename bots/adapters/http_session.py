@@ -18,13 +18,22 @@ import weakref
 from collections.abc import AsyncIterator, Sequence
 from urllib.parse import urlsplit
 
-from bots.adapters.answers import MOVED_ON, NO_CHANNEL, NO_FORM, answering, by_field, form_answer, live_answer
+from bots.adapters.answers import (
+    MOVED_ON,
+    NO_CHANNEL,
+    NO_FORM,
+    NO_SCRIPTS,
+    answering,
+    by_field,
+    form_answer,
+    live_answer,
+)
 from bots.adapters.http_client import HttpClient, HttpSettings, LeadsAway, Unreachable, nothing_there
 from bots.adapters.http_forms import fill_form, timed_out_form
 from bots.adapters.http_page import Leaving, OpenPage
 from bots.adapters.page_readers import Snapshot
 from bots.domain.errors import LedAway, NeedsBrowser, PageOverdue, SessionLost
-from bots.domain.pages import Act, Answer, Page, PageKind, SendLive, SubmitForm
+from bots.domain.pages import Act, Answer, Page, PageKind, SendLive, SubmitForm, UseControl
 
 __all__ = ["Http", "HttpSession", "HttpSettings", "open_http"]
 
@@ -106,6 +115,8 @@ class HttpSession:
         """
         try:
             async with asyncio.timeout_at(until):
+                if isinstance(act, UseControl):
+                    return await self._not_sent(NO_SCRIPTS)
                 return await (self._submit(act) if isinstance(act, SubmitForm) else self._send(act))
         except TimeoutError as error:
             raise TimeoutError(str(error) or "the server did not answer in time") from error

@@ -33,6 +33,7 @@ from bots.domain.pages import (
     PageKind,
     SendLive,
     SubmitForm,
+    UseControl,
 )
 from markets.call_market import MarketState, close_round, final_of, next_round, open_market
 from markets.forecasts import GivenForecast, read_forecasts
@@ -374,6 +375,8 @@ class InProcessSession:
             return Answer(accepted=False, words=(_MOVED_ON,), page=await self.look())
         if isinstance(act, SendLive):
             return self._market.send(self._trader, act)
+        if isinstance(act, UseControl):
+            return Answer(accepted=False, words=("This market has no controls.",))
         answer = self._market.submit(self._trader, act)
         self._shown = answer.page.visit if answer.page else visit
         return answer

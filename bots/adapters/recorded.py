@@ -17,7 +17,7 @@ from typing import Any, NoReturn, TypeGuard
 from bots.domain.chat import Finish, Message, ModelFailed, Reply
 from bots.domain.errors import DecisionFailed, FailureKind, SeatError
 from bots.domain.market import Decision
-from bots.domain.pages import Act, Answer, Page, PageKind, SendLive
+from bots.domain.pages import Act, Answer, Page, PageKind, SendLive, SubmitForm, UseControl
 from bots.domain.period import follow
 from bots.domain.ports import DecisionMaker, PageDecider, PageSituation, Record, Situation
 from bots.domain.records import (
@@ -36,6 +36,7 @@ from bots.domain.records import (
     SeatUnpaused,
 )
 
+_ACTS: Mapping[type[Act], str] = {SubmitForm: "form", SendLive: "live", UseControl: "use"}
 _Deciding = Callable[[Record], Coroutine[Any, Any, Decision]]
 _CUT = (FailureKind.TIMEOUT, FailureKind.PAUSED)  # ends that came from outside a decision
 _FROM_OUTSIDE = (SeatEnded, SeatPaused, SeatUnpaused)  # what no trader does
@@ -153,7 +154,7 @@ class RecordedSession:
         del until
         self._maker.deciding = False
         sent = self._left.pop() if self._left else None
-        if not isinstance(sent, ActSent) or (sent.act == "live") is not isinstance(act, SendLive):
+        if not isinstance(sent, ActSent) or sent.act != _ACTS[type(act)]:
             self._over("no such act")
         answer = self._answers.get(sent.ref) or self._over("no answer to the last act")
         if isinstance(answer, ActUnanswered):
@@ -163,10 +164,12 @@ class RecordedSession:
     async def wait(self, seen: Page, until: float) -> Page | None:
         """Return the page that took the place of `seen` while the trader waited or decided.
 
-        A trader that listens on a market page is told what it heard next; None where that was nothing.
+        A trader that listens on a page is told what it heard next; None where that was nothing.
         """
         del until
         if seen.kind is not PageKind.WAIT and not self._maker.deciding:
+            if seen.market is None and not self._left:
+                self._over("no later page")
             return self._turned()
         if seen.kind is not PageKind.WAIT:
             await self._maker.stuck.wait()
@@ -184,7 +187,8 @@ class RecordedSession:
         if event.revision and self._page is not None and self._page.market is not None:
             self._page = self._told(self._page, event)
             return self._page
-        self._visits += 1
+        earlier = self._page.frames if self._page is not None and event.again else ()
+        self._visits += not event.again
         self._page = Page(
             visit=str(self._visits),
             kind=PageKind(event.kind),
@@ -195,6 +199,11 @@ class RecordedSession:
             market=event.view,
             errors=event.errors,
             live=event.live,
+            frames=(*earlier, *event.frames),
+            revision=event.revision,
+            controls=event.controls,
+            inputs=event.inputs,
+            messages=event.messages,
         )
         return self._page
 
@@ -385,10 +394,13 @@ class RecordedPageMaker(RecordedMaker):
         self._pages = pages
 
     async def answer(self, situation: PageSituation, deadline: float, record: Record) -> Decision:
-        """Decide on the recorded replies; otherwise as `decide`."""
-        return await self._on_recording(
-            situation.decision, lambda told: self._pages.answer(situation, deadline, told), record
-        )
+        """Decide on the recorded replies; otherwise as `decide`. What is decided may be to wait for news."""
+        try:
+            return await self._on_recording(
+                situation.decision, lambda told: self._pages.answer(situation, deadline, told), record
+            )
+        finally:
+            self.deciding = False
 
 
 def recorded_maker(

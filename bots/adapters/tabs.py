@@ -96,6 +96,7 @@ class Tab:
             html=loaded.html if html is None else html,
             loaded_at=loaded.at,
             status=loaded.status,
+            scripted=True,
             frames=tuple(self.frames),
         )
 

@@ -22,11 +22,12 @@ from bots.adapters.browser import BrowserSettings
 from bots.adapters.page_readers import Snapshot, read_page
 from bots.adapters.tabs import DocumentGone, Loaded, Tab, TabLost, Tabs
 from bots.domain.errors import PageOverdue, SessionLost
-from bots.domain.pages import Act, Answer, Page, PageKind, SendLive, SubmitForm
+from bots.domain.pages import Act, Answer, Page, PageKind, SendLive, SubmitForm, UseControl
 
 __all__ = ["Browser", "BrowserSession", "BrowserSettings", "open_browser"]
 
 _HELD_SECONDS: Final = 3.0  # for a page whose own script stopped the form and may yet send it by itself
+_REACTION_SECONDS: Final = 1.5  # in which a page that reacts to a control does so, as a rule
 _LOSSES: Final = 3  # tabs one participant may lose while one page is being opened
 
 
@@ -150,6 +151,8 @@ class BrowserSession:
         """
         try:
             async with asyncio.timeout_at(until):
+                if isinstance(act, UseControl):
+                    return await self._use(act)
                 return await (self._submit(act) if isinstance(act, SubmitForm) else self._send(act))
         except TimeoutError as error:
             raise TimeoutError(str(error) or "the server did not answer in time") from error
@@ -217,7 +220,7 @@ class BrowserSession:
             return await self._not_sent(MOVED_ON)
         known = len(tab.frames)
         try:
-            if not await tab.ask(document, "send", dict(act.message)):
+            if not await tab.ask(document, "send", act.message):
                 return await self._not_sent(NO_CHANNEL)
             frame = await tab.until(lambda: _answer_among(tab, document, known, act.ref))
         except BidiError as error:
@@ -229,6 +232,33 @@ class BrowserSession:
         except TabLost as lost:
             raise TimeoutError("the tab was lost before the server answered") from lost
         return live_answer(frame)
+
+    async def _use(self, act: UseControl) -> Answer:
+        """Press a control and give the page time to react; what it then shows is the answer."""
+        tab, document = await self._shown_document()
+        if document is None:
+            return await self._not_sent(MOVED_ON)
+        known, prompts = len(tab.frames), len(tab.prompts)
+        values = {name: [one] if isinstance(one, str) else list(one) for name, one in act.values.items()}
+        told = {"place": act.control.place, "label": act.control.label, "values": values}
+        try:
+            problems = await tab.ask(document, "use", told)
+            if problems:
+                return await self._not_sent(*problems)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_REACTION_SECONDS):
+                    await tab.until(lambda: _reaction(tab, document, known))
+        except BidiError as error:
+            return await self._not_sent(f"The page's own script failed: {error.message}")
+        except DocumentGone as gone:
+            if not gone.asked:
+                return await self._not_sent(MOVED_ON)
+        except TabLost as lost:
+            raise TimeoutError("the tab was lost before the page reacted") from lost
+        words = tuple(tab.prompts[prompts:]) if tab.loaded is document else ()
+        page = self._show(await self._read_present())
+        frame = page.frames[known] if page.visit == document.visit and len(page.frames) > known else None
+        return Answer(accepted=True, words=words, page=page, frame=frame)
 
     async def _not_sent(self, *words: str) -> Answer:
         return Answer(accepted=False, words=words, page=self._show(await self._read_present()))
@@ -303,7 +333,11 @@ def _filling(act: SubmitForm) -> Mapping[str, object]:
     }
 
 
-def _answer_among(tab: Tab, document: Loaded, known: int, ref: str) -> Mapping[str, Any] | None:
+def _reaction(tab: Tab, document: Loaded, known: int) -> bool | None:
+    return True if tab.loaded is not document or len(tab.frames) > known else None
+
+
+def _answer_among(tab: Tab, document: Loaded, known: int, ref: str | None) -> Mapping[str, Any] | None:
     """Return the answer that has come by now, of those after the `known` first frames."""
     if tab.loaded is not document:
         raise DocumentGone(asked=True)

@@ -7,14 +7,26 @@ from collections.abc import Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import StrEnum
 
+from bots.agents.page_replies import is_acted_on
 from bots.agents.page_schema import NUMBERS, limits, step_of
 from bots.domain.market import Decision, PageMove
 from bots.domain.pages import Field, FieldKind, Form
 from bots.domain.ports import PageSituation, Record
 
 Values = Mapping[str, str | tuple[str, ...]]
+_PATIENCE = 60.0  # seconds; on a page that goes by itself there is nothing to do without thought
 _SPAN = 100  # of random numbers where the page gives one limit or none
 _WORDS = "No answer."
+_WRITTEN: Mapping[str, str] = {
+    "YYYY-MM-DD": "2000-01-01",
+    "HH:MM": "12:00",
+    "YYYY-MM-DDTHH:MM": "2000-01-01T12:00",
+    "YYYY-MM": "2000-01",
+    "YYYY-Www": "2000-W01",
+    "#rrggbb": "#808080",
+    "name@example.org": "nobody@example.org",
+    "https://example.org": "https://example.org",
+}
 
 
 class FormAnswers(StrEnum):
@@ -27,7 +39,8 @@ class FormAnswers(StrEnum):
 class UnthinkingAnswers:
     """Answers pages without thought, by a rule or by draws of its own seed; a `PageDecider`.
 
-    From the second try on one page the answers are drawn: the same ones would be refused again.
+    From the second try on one page the answers are drawn: the same ones would be refused again. Controls and
+    live messages are left alone: such a page is left by its own button, or waited out.
     """
 
     def __init__(self, seed: int, manner: FormAnswers = FormAnswers.DEFAULT) -> None:
@@ -42,6 +55,8 @@ class UnthinkingAnswers:
         """Decide at once."""
         del deadline, record
         form = situation.page.form or Form()
+        if is_acted_on(situation.page) and not form.buttons:
+            return Decision(move=PageMove(do="wait", seconds=_PATIENCE))
         drawn = self._manner is FormAnswers.RANDOM or bool(situation.refused)
         values = random_answers(form, self._draw) if drawn else plain_answers(form)
         several = len(form.buttons) > 1
@@ -78,7 +93,7 @@ def _answer(field: Field) -> str | tuple[str, ...] | None:
         return next((choice.value for choice in field.choices), "1")
     if field.kind in NUMBERS:
         return field.value or _smallest(field)
-    return field.value or "-"
+    return field.value or _WRITTEN.get(field.written_as, "-")
 
 
 def _drawn(field: Field, draw: random.Random) -> str | tuple[str, ...] | None:
@@ -93,7 +108,7 @@ def _drawn(field: Field, draw: random.Random) -> str | tuple[str, ...] | None:
         return (values[0] if values else "1") if ticked else ""
     if field.kind in NUMBERS:
         return _drawn_number(field, draw)
-    return _WORDS[: field.max_length] if field.required else ""
+    return _WRITTEN.get(field.written_as, _WORDS[: field.max_length]) if field.required else ""
 
 
 def _drawn_number(field: Field, draw: random.Random) -> str:

@@ -5,6 +5,7 @@ The memory follows the seat's own events, so that one rebuilt from a journal is 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -107,8 +108,10 @@ class PageNotes:
 def sent_text(content: Mapping[str, Any]) -> str:
     """Return an act on a page as a line: `age = 30; colours = red, blue; pressed "Leave"`."""
     parts = [f"{name} = {_plain(value)}" for name, value in (content.get("values") or {}).items()]
-    if button := content.get("button"):
-        parts.append(f'pressed "{button}"')
+    if pressed := content.get("button") or content.get("control"):
+        parts.append(f'pressed "{pressed}"')
+    if "message" in content:
+        parts.append(json.dumps(content["message"], ensure_ascii=False))
     return "; ".join(parts) or "the page, without answers"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from functools import partial
 from math import ceil, floor
@@ -25,13 +26,21 @@ _Sent = str | tuple[str, ...]
 def asked_fields(form: Form | None) -> Mapping[str, Field]:
     """Return the fields that a participant answers, by the key a reply has for each.
 
-    Hidden fields are left to the page's script. A name that cannot be a key is replaced by its place.
+    Hidden fields are left to the page's script. A name that cannot be a key is replaced by its place. Where
+    a slider stands is always asked: it always stands somewhere.
     """
     fields = [field for field in form.fields if field.kind is not FieldKind.HIDDEN] if form else []
     return {
-        field.name if _SAFE_KEY.fullmatch(field.name) else f"field_{place}": field
+        field.name if _SAFE_KEY.fullmatch(field.name) else f"field_{place}": replace(
+            field, required=field.required or field.kind is FieldKind.RANGE
+        )
         for place, field in enumerate(fields, start=1)
     }
+
+
+def open_fields(fields: Mapping[str, Field]) -> Mapping[str, Field]:
+    """Return the fields as they are asked while a page is not left: each may stay open."""
+    return {key: replace(field, required=False) for key, field in fields.items()}
 
 
 def answers_schema(fields: Mapping[str, Field], numbers: NumberForm) -> Schema:
@@ -68,7 +77,7 @@ def sendable(field: Field, value: object) -> _Sent:
     if field.kind is FieldKind.CHOICES:
         return _several(field, value)
     if value is None or value == "":
-        if field.required or field.kind is FieldKind.RANGE:
+        if field.required:
             raise ValueError("this must be answered")
         return ""
     if field.kind is FieldKind.CHOICE:
@@ -158,7 +167,7 @@ def _read(text: str | None) -> Decimal | None:
 
 def _field_schema(field: Field, numbers: NumberForm) -> Schema:
     schema = _KINDS.get(field.kind, _text_schema)(field, numbers)
-    optional = not field.required and field.kind in NUMBERS - {FieldKind.RANGE}
+    optional = not field.required and field.kind in NUMBERS
     return {"anyOf": [schema, {"type": "null"}]} if optional else schema
 
 

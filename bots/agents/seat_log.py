@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, Literal
 
 from bots.domain.errors import DecisionFailed
 from bots.domain.experiment import Seat
 from bots.domain.market import Decision, MarketView
-from bots.domain.pages import Act, Answer, Page, SendLive, SubmitForm
+from bots.domain.pages import Act, Answer, Page, SendLive, SubmitForm, UseControl
 from bots.domain.ports import Clock, PageSituation, RunStore, Situation
 from bots.domain.records import (
     ActAnswered,
@@ -48,8 +49,12 @@ class SeatLog:
             )
         )
 
-    def page_seen(self, page: Page) -> None:
-        """A page as it was when the trader saw it; text only where there is no market view."""
+    def page_seen(self, page: Page, known_frames: int | None = None) -> None:
+        """A page as it was when the trader saw it; text only where there is no market view.
+
+        On a page that is seen again after news, the first `known_frames` frames are on record already.
+        """
+        told = page.market is None  # a view says all of a market's page
         left = None if page.expires_at is None else round(page.expires_at - self.clock.monotonic(), 3)
         self.store.append(
             PageSeen(
@@ -62,9 +67,15 @@ class SeatLog:
                 seconds_left=left,
                 view=page.market,
                 text="" if page.market else page.text,
-                form=page.form if page.form and page.form.fields else None,
+                form=page.form if page.form and (page.form.fields or told) else None,
                 errors=page.errors,
                 live=page.live,
+                frames=tuple(map(dict, page.frames[known_frames or 0 :])) if told else (),
+                revision=page.revision if told else 0,
+                again=known_frames is not None,
+                controls=page.controls if told else (),
+                inputs=page.inputs if told else (),
+                messages=page.messages if told else (),
             )
         )
 
@@ -133,16 +144,15 @@ class SeatLog:
 
     def sent(self, page: Page, act: Act, ref: str, decision: str = "") -> ActSent:
         """An act that is about to be sent; `decision` names what it carries out on a page outside markets."""
-        live = isinstance(act, SendLive)
         event = ActSent(
             at=self._now,
             seat=self.seat.number,
-            act="live" if live else "form",
+            act=_KINDS[type(act)],
             page=page.name,
             location=page.location,
             round=overall_round(page.market),
             ref=ref,
-            content=dict(act.message) if isinstance(act, SendLive) else _form(page, act),
+            content=_content(page, act),
             decision=decision,
         )
         self.store.append(event)
@@ -177,8 +187,19 @@ def _place(situation: Situation | PageSituation) -> tuple[str, int | None]:
     return situation.view.page, overall_round(situation.view)
 
 
-def _form(page: Page, act: SubmitForm) -> dict[str, Any]:
-    """Return a form as it is recorded; the button where there was a choice of them."""
+_KINDS: Final[Mapping[type[Act], Literal["form", "live", "use"]]] = {
+    SubmitForm: "form",
+    SendLive: "live",
+    UseControl: "use",
+}
+
+
+def _content(page: Page, act: Act) -> dict[str, Any]:
+    """Return an act as it is recorded; the button where there was a choice of them."""
+    if isinstance(act, SendLive):
+        return dict(act.message) if act.ref is not None else {"message": act.message}
+    if isinstance(act, UseControl):
+        return {"values": dict(act.values), "control": act.control.label}
     several = page.market is None and page.form is not None and len(page.form.buttons) > 1
     button = {"button": act.button.label} if several and act.button else {}
     return {"values": dict(act.values), **button}

@@ -39,6 +39,7 @@ class Pace:
         untimed_seconds: longest decision on a page without a timer.
         margin_seconds: least time kept for acting before the page's timer ends.
         act_seconds: longest wait for the server's answer to one act.
+        echo_seconds: longest wait for what an app pushes after a live message that it need not answer.
         period: how a period of a double auction is spent.
         broken_waits: seconds between looks at a server that is away or answers with errors. One that is
             away is waited for to the run's end, the last of these at a time; errors that stay end the seat.
@@ -48,6 +49,7 @@ class Pace:
     untimed_seconds: float = 120.0
     margin_seconds: float = 1.0
     act_seconds: float = 30.0
+    echo_seconds: float = 2.0
     broken_waits: tuple[float, ...] = (1, 2, 4, 8, 15, 30, 60, 60)
     gone_looks: int = 4
     period: Rhythm = field(default_factory=Rhythm)
@@ -420,13 +422,13 @@ class TradingAgent:
 
     async def _submit(self, page: Page, values: Mapping[str, str | tuple[str, ...]]) -> Page:
         button = page.form.buttons[0] if page.form and page.form.buttons else None
-        answer, after = await self.send_form(page, SubmitForm(values, button))
+        answer, after = await self.send(page, SubmitForm(values, button))
         if answer is not None:
             self._count_refusals(page, answer, after)
         return after
 
-    async def send_form(self, page: Page, act: SubmitForm, decision: str = "") -> tuple[Answer | None, Page]:
-        """Send a form; return the server's answer, None where none came in time, and the page after it."""
+    async def send(self, page: Page, act: Act, decision: str = "") -> tuple[Answer | None, Page]:
+        """Do an act; return the server's answer, None where none came in time, and the page after it."""
         ref = self._next_ref()
         self._sent(page, act, ref, decision)
         try:
@@ -443,6 +445,20 @@ class TradingAgent:
             words = " ".join(answer.words) or "no reason given"
             raise SeatError(f"{page.name} was refused {self._refusals} times: {words}")
 
+    async def wait_for_news(self, page: Page, seconds: float | None) -> Page:
+        """Return the page once there is news, or as it is after so many seconds; None waits until it goes.
+
+        Raises:
+            PageOverdue: it did not go before the run's time was over.
+        """
+        until = self._table.until if seconds is None else self._clock.monotonic() + seconds
+        if seconds is None:
+            after = await self._gone(page, until)
+            if after is None:
+                raise PageOverdue(f"{page.name} did not go on before the run's time was over")
+            return after
+        return await self._session.wait(page, min(until, self._table.until)) or await self._session.look()
+
     def _next_ref(self) -> str:
         self._acts += 1
         return f"{self._table.run_id}-s{self._seat.number}-{self._acts}"
@@ -454,7 +470,9 @@ class TradingAgent:
             TimeoutError: no answer in time; recorded as unanswered.
         """
         started = self._clock.monotonic()
-        until = min(self._table.until, started + self._table.pace.act_seconds)
+        pace = self._table.pace
+        echo = isinstance(act, SendLive) and act.ref is None
+        until = min(self._table.until, started + (pace.echo_seconds if echo else pace.act_seconds))
         try:
             answer = await self._session.act(act, until)
         except TimeoutError as error:

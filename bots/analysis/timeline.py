@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -161,7 +162,11 @@ def _what(act: Sent) -> str:
 def _what_on_page(content: Mapping[str, Any]) -> str:
     values = (content.get("values") or {}).items()
     told = [f"{name} = {', '.join(one) if isinstance(one, list | tuple) else one}" for name, one in values]
-    return "; ".join([*told, *([f"press {content['button']}"] if content.get("button") else [])]) or "go on"
+    if pressed := content.get("button") or content.get("control"):
+        told.append(f"press {pressed}")
+    if "message" in content:
+        told.append(f"send {json.dumps(content['message'], ensure_ascii=False)}")
+    return "; ".join(told) or "go on"
 
 
 def _exchange(call: Call, instructions: str) -> Exchange:

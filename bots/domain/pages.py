@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from bots.domain.errors import UnexpectedPage
 from bots.domain.market import MarketView, PageName
@@ -47,6 +47,7 @@ class Field:
     step: str | None = None
     max_length: int | None = None
     value: str | None = None
+    written_as: str = ""  # how a text has to be written, such as YYYY-MM-DD
     help_text: str = ""
     near: str = ""  # what stands around it and is neither its label nor its help
     errors: tuple[str, ...] = ()
@@ -67,6 +68,31 @@ class Form:
 
     fields: tuple[Field, ...] = ()
     buttons: tuple[Button, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """Something on a page that works by the page's script; `place` finds it among all there are."""
+
+    label: str
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessagePart:
+    """One part of a live message: `value` where it is always the same, else what kind of value it takes."""
+
+    name: str
+    kind: Literal["fixed", "number", "any"] = "any"
+    value: str | int | float | bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LiveMessage:
+    """A live message that the page's script plainly sends; `bare` where it is its one part, not an object."""
+
+    parts: tuple[MessagePart, ...]
+    bare: bool = False
 
 
 class PageKind(StrEnum):
@@ -99,6 +125,9 @@ class Page:
         expires_at: when the page's timer ends, monotonic seconds; None without a timer.
         errors: the server's words about a refused form.
         frames: live frames received on this visit, oldest first.
+        controls: what can be pressed beside the form's buttons, where the page's scripts run.
+        inputs: what those controls read and the form does not send.
+        messages: what can be sent in place of such controls, where the page's scripts do not run.
     """
 
     visit: str
@@ -114,6 +143,9 @@ class Page:
     frames: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     revision: int = 0
     trouble: Trouble | None = None
+    controls: tuple[Control, ...] = ()
+    inputs: tuple[Field, ...] = ()
+    messages: tuple[LiveMessage, ...] = ()
 
     @property
     def name(self) -> str:
@@ -135,13 +167,24 @@ class SubmitForm:
 
 @dataclass(frozen=True, slots=True)
 class SendLive:
-    """Send one live message; the frame that carries the same `ref` is its answer."""
+    """Send one live message; the frame that carries the same `ref` is its answer.
 
-    message: Mapping[str, Any]
-    ref: str
+    A message of another app has no `ref`: the next frame is its answer.
+    """
+
+    message: Any
+    ref: str | None
 
 
-Act = SubmitForm | SendLive
+@dataclass(frozen=True, slots=True)
+class UseControl:
+    """Enter texts into the page's inputs and press one of its controls; the next frame answers, if any."""
+
+    control: Control
+    values: Mapping[str, str | tuple[str, ...]]
+
+
+Act = SubmitForm | SendLive | UseControl
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from pydantic import Field, TypeAdapter
 
 from bots.domain.errors import FailureKind
 from bots.domain.market import Decision, MarketView, Value
-from bots.domain.pages import Form
+from bots.domain.pages import Control, Form, LiveMessage
+from bots.domain.pages import Field as FormField
 
 JOURNAL_VERSION = 1
 
@@ -179,8 +180,8 @@ class WentToBrowser(_SeatEvent):
 class PageSeen(_SeatEvent):
     """A page as the trader saw it; `view` on pages of the shipped market, `text` on others.
 
-    `form` is kept where the page asks for something. The same page seen again after live frames, which are
-    then in `frames`, has a `revision` above 0.
+    `form` is kept where the page asks for something. `again`: the same loading of the page, seen once more
+    after live frames or after its own script changed it.
     """
 
     event: Literal["page_seen"] = "page_seen"
@@ -194,8 +195,12 @@ class PageSeen(_SeatEvent):
     form: Form | None = None
     errors: tuple[str, ...] = ()
     live: bool = False
-    frames: tuple[dict[str, Any], ...] = ()
+    frames: tuple[dict[str, Any], ...] = ()  # since the page was seen last
     revision: int = 0
+    again: bool = False
+    controls: tuple[Control, ...] = ()
+    inputs: tuple[FormField, ...] = ()
+    messages: tuple[LiveMessage, ...] = ()
 
 
 class ModelAsked(_SeatEvent):
@@ -257,7 +262,7 @@ class ActSent(_SeatEvent):
     """An act, written before it is sent: a live message (`ref` names it) or a form's values."""
 
     event: Literal["act_sent"] = "act_sent"
-    act: Literal["form", "live"]
+    act: Literal["form", "live", "use"]
     page: str
     location: str
     round: int | None

@@ -6,6 +6,7 @@ import json
 import os
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,22 @@ from hypothesis import strategies as st
 from bots.agents.forms import plain_answers, random_answers
 from bots.agents.page_notes import PageNotes
 from bots.agents.page_replies import page_schema, read_page_reply
-from bots.agents.page_schema import NUMBERS, sendable
+from bots.agents.page_schema import NUMBERS, asked_fields, sendable
 from bots.agents.prompts.pages import any_page_prompt, participant_prompt
 from bots.agents.replies import UnusableReply
 from bots.domain.market import Decision, PageMove
-from bots.domain.pages import Button, Choice, Field, FieldKind, Form, Page, PageKind
+from bots.domain.pages import (
+    Button,
+    Choice,
+    Control,
+    Field,
+    FieldKind,
+    Form,
+    LiveMessage,
+    MessagePart,
+    Page,
+    PageKind,
+)
 from bots.domain.ports import PageSituation
 from bots.domain.records import ActAnswered, ActSent, DecisionMade, PageSeen
 
@@ -152,7 +164,7 @@ def test_answers_without_thought_are_answers_the_page_accepts(field: Field, seed
     form = Form((field,))
     for answers in (random_answers(form, random.Random(seed)), plain_answers(form)):
         for value in answers.values():
-            accepted = sendable(field, _as_reply(field, value))
+            accepted = sendable(next(iter(asked_fields(form).values())), _as_reply(field, value))
             assert accepted == value
 
 
@@ -166,8 +178,71 @@ def situation(**more: Any) -> PageSituation:
     return PageSituation(1, "s1-r0-About-1", PAGE, **more)
 
 
+LIVE = Page(
+    "v", PageKind.FORM, "/p/abc/auction/Bid/3", "Auction", "Highest bid: 3",
+    Form((), (Button("Next"),)), live=True, frames=({"highest": 3, "by": "</data>"},), revision=1,
+)  # fmt: skip
+PRESSED = replace(
+    LIVE,
+    controls=(Control("Bid", 0), Control("Pass", 2)),
+    inputs=(Field("amount", FieldKind.INTEGER, "Your bid", minimum="1"),),
+)
+MESSAGED = replace(
+    LIVE,
+    form=None,
+    messages=(
+        LiveMessage((MessagePart("type", "fixed", "bid"), MessagePart("amount", "number"))),
+        LiveMessage((MessagePart("value"),), bare=True),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("page", "reply", "move"),
+    [
+        (PRESSED, {"do": "wait", "seconds": 5}, PageMove(do="wait", seconds=5)),
+        (PRESSED, {"do": "wait", "seconds": 9999}, PageMove(do="wait", seconds=60)),
+        (
+            PRESSED,
+            {"do": "press Bid", "inputs": {"amount": 4}},
+            PageMove(do="use", control=0, values={"amount": "4"}),
+        ),
+        (PRESSED, {"do": "press Pass", "inputs": {"amount": None}}, PageMove(do="use", control=1)),
+        (PRESSED, {"do": "leave"}, PageMove()),
+        (
+            MESSAGED,
+            {"do": "send m1", "content": {"m1_amount": 4.5, "m2_value": None}},
+            PageMove(do="send", message={"type": "bid", "amount": 4.5}),
+        ),
+        (MESSAGED, {"do": "send m2", "content": {"m2_value": "hi"}}, PageMove(do="send", message="hi")),
+    ],
+)
+def test_what_is_done_on_a_live_page_is_one_of_what_can_be_done(
+    page: Page, reply: dict[str, Any], move: PageMove
+) -> None:
+    assert read_page_reply(json.dumps(reply), page).move == move
+
+
+@pytest.mark.parametrize(
+    ("page", "reply", "words"),
+    [
+        (MESSAGED, {"do": "leave"}, 'do: must be one of "wait", "send m1", "send m2".'),
+        (MESSAGED, {"do": "send m1", "content": {"m1_amount": "4; x"}}, "m1_amount: must be a number."),
+        (PRESSED, {"do": "press Bid", "inputs": {"amount": 0}}, "amount: must be at least 1."),
+    ],
+)
+def test_what_cannot_be_done_on_a_live_page_is_told_in_words(
+    page: Page, reply: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(UnusableReply) as unusable:
+        read_page_reply(json.dumps(reply), page)
+    assert unusable.value.faults == (words,)
+
+
 PROMPTS: dict[str, Callable[[], str]] = {
     "participant": participant_prompt,
+    "page_live": lambda: any_page_prompt(PageSituation(1, "s1-r0-Bid-1", PRESSED)),
+    "page_messages": lambda: any_page_prompt(PageSituation(1, "s1-r0-Bid-1", MESSAGED)),
     "page_first": lambda: any_page_prompt(situation()),
     "page_refused": lambda: any_page_prompt(
         situation(

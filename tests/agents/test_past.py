@@ -70,7 +70,7 @@ class Server:
 
     def answer(self, page: Page, act: Act) -> Answer:
         if isinstance(act, SendLive):
-            self.placed.setdefault(act.ref, act.message["limit"])
+            self.placed.setdefault(act.ref or "", act.message["limit"])
         if isinstance(act, SubmitForm):
             self.forms.append(page.name)
             self.at += 1

@@ -25,7 +25,9 @@ from tests.adapters.participants import Transport
 
 RUN_ID = "0123456789ab"
 Answer = Callable[[Sequence[Message], Mapping[str, Any]], str]
-_FIELD = re.compile(r'^- "(?P<key>[^"]+)": .* — (?P<kind>[a-z ,]+?)(?P<limits> (?:from|of at).*)?$')
+_FIELD = re.compile(
+    r'^- "(?P<key>[^"]+)": .* — (?P<kind>[a-z ,]+?)(?P<limits> (?:from|of at).*|, written.*)?$'
+)
 _NUMBER = r"-?[0-9.]+"
 
 
@@ -35,6 +37,7 @@ class Reader:
     def __init__(self, seed: int, nonsense: Sequence[str] = ()) -> None:
         self._draw = random.Random(seed)
         self._nonsense = list(nonsense)
+        self.limit = seed
         self.prompts: list[str] = []
 
     def __call__(self, messages: Sequence[Message], schema: Mapping[str, Any]) -> str:
@@ -43,12 +46,40 @@ class Reader:
         if self._nonsense:
             return self._nonsense.pop(0)
         page = next(one.text for one in reversed(messages) if "THE PRESENT PAGE" in one.text)
+        if "do" in schema["properties"]:
+            return json.dumps(self._act(page.rpartition("THE PRESENT PAGE")[2], schema["properties"]))
         reply: dict[str, Any] = {"reasoning": "As the page asks.", "note": f"note {len(self.prompts)}"}
         if "answers" in schema["properties"]:
             reply["answers"] = self._answers(page, schema["properties"]["answers"]["properties"])
         if "button" in schema["properties"]:
             reply["button"] = self._draw.choice(schema["properties"]["button"]["enum"])
         return json.dumps(reply)
+
+    def _act(self, page: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Bid up to a limit of its own, then pass; leave when it is over. In a chat say one thing."""
+        things = asked["do"]["enum"]
+        reply: dict[str, Any] = {"reasoning": "", "note": "", "seconds": 3}
+        if "press Send" in things:
+            said = f"hello from {self.limit}"
+            return {**reply, "do": "leave", "inputs": {"input_1": ""}} if said in page else {
+                **reply, "do": "press Send", "inputs": {"input_1": said}
+            }  # fmt: skip
+        bid, give_up = ("press Bid", "press Pass") if "press Bid" in things else ("send m1", "send m2")
+        highest = max([0, *map(int, re.findall(r'"highest": (\d+)', page))])
+        leader = (re.findall(r'"leader": (\d+)', page) or ["0"])[-1]
+        own = re.findall(r"You are player (\d)", page)[-1]
+        if '"finished": true' in page:
+            return {**reply, "do": "leave"}
+        if leader == own:
+            return {**reply, "do": "wait"}
+        if highest >= self.limit:
+            return {**reply, "do": give_up}
+        return {
+            **reply,
+            "do": bid,
+            **({"inputs": {"amount": highest + 1}} if "inputs" in asked else {}),
+            **({"content": {"m1_amount": highest + 1}} if "content" in asked else {}),
+        }
 
     def _answers(self, page: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         lines = {found["key"]: found for line in page.splitlines() if (found := _FIELD.match(line))}

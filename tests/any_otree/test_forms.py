@@ -31,7 +31,7 @@ async def test_what_the_model_answers_is_what_the_server_stores(
     code, links = neutral_server.session("anything")
     played = await Lab(transport).play(links, [model(1)])
 
-    assert played.end.outcome is RunOutcome.FINISHED, played.end
+    assert played.end.outcome is RunOutcome.FINISHED, played.end.seats
     [row] = neutral_server.stored(code)
     accepted = played.accepted(1)
     fields = ["risky_low", "risky_high", "safe_low", "safe_high", "belief", "region", "born", "slider"]

@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from bots.adapters.page_readers.forms import read_form
+from bots.adapters.page_readers.controls import read_controls, read_inputs, read_messages
+from bots.adapters.page_readers.forms import attribute, read_form
 from bots.adapters.page_readers.snapshot import Snapshot
 from bots.adapters.page_readers.text import one_line, readable
-from bots.domain.pages import Form, Page, PageKind
+from bots.domain.pages import Control, Field, Form, LiveMessage, Page, PageKind
 
 _TIMER: Final = re.compile(r"\bvar remainingTimeoutSeconds = (-?\d+(?:\.\d+)?)")
 _CONTENT: Final = (
@@ -47,6 +48,9 @@ class Document:
             "live": self.live,
             "expires_at": self.expires_at,
             "errors": self.errors,
+            "controls": self.controls,
+            "inputs": self.inputs if self.controls else (),
+            "messages": self.messages,
         }
         return Page(
             visit=snapshot.visit,
@@ -84,6 +88,26 @@ class Document:
     @cached_property
     def live(self) -> bool:
         return self.first("#otree-live") is not None
+
+    @cached_property
+    def controls(self) -> tuple[Control, ...]:
+        """What can be pressed beside the form's buttons, where the page's scripts run."""
+        root = self.first(*_CONTENT)
+        return read_controls(root) if root is not None and self.snapshot.scripted else ()
+
+    @cached_property
+    def inputs(self) -> tuple[Field, ...]:
+        root = self.first(*_CONTENT)
+        return read_inputs(root) if root is not None else ()
+
+    @cached_property
+    def messages(self) -> tuple[LiveMessage, ...]:
+        """Live messages that can be sent in place of the page's controls, where its scripts do not run."""
+        if not self.live or self.snapshot.scripted:
+            return ()
+        scripts = (script.text() for script in self.tree.css("script:not([src])"))
+        clicks = (attribute(node, "onclick") for node in self.tree.css("[onclick]"))
+        return read_messages((*scripts, *clicks))
 
     @cached_property
     def waits(self) -> bool:

@@ -17,14 +17,14 @@ BOXES: Final = frozenset({"radio", "checkbox"})
 _OPTION_NUMBER: Final = re.compile(r"-\d+$")  # oTree numbers the options of a field: id_happy-0, id_happy-1 …
 _NO_FIELD: Final = PRESSED | {"file"}  # nobody here has a file to give
 _WRITTEN: Final[Mapping[str, str]] = {
-    "date": "as YYYY-MM-DD",
-    "time": "as HH:MM",
-    "datetime-local": "as YYYY-MM-DDTHH:MM",
-    "month": "as YYYY-MM",
-    "week": "as YYYY-Www",
-    "color": "as #rrggbb",
-    "email": "an e-mail address",
-    "url": "an address beginning with https://",
+    "date": "YYYY-MM-DD",
+    "time": "HH:MM",
+    "datetime-local": "YYYY-MM-DDTHH:MM",
+    "month": "YYYY-MM",
+    "week": "YYYY-Www",
+    "color": "#rrggbb",
+    "email": "name@example.org",
+    "url": "https://example.org",
 }
 _Elements = Sequence[LexborNode]
 
@@ -39,6 +39,12 @@ def read_form(form: LexborNode, tree: LexborHTMLParser) -> Form:
     labels = {attribute(label, "for"): label for label in reversed(tree.css("label[for]"))}
     fields = tuple(_Group(name, nodes, form, labels).field() for name, nodes in groups.items())
     return Form(fields=fields, buttons=_buttons(elements))
+
+
+def read_group(name: str, node: LexborNode, root: LexborNode) -> Field:
+    """Return one input that stands outside the form's data, under a name that is given to it."""
+    labels = {attribute(label, "for"): label for label in reversed(root.css("label[for]"))}
+    return _Group(name, [node], root, labels).field()
 
 
 def form_elements(form: LexborNode, tree: LexborHTMLParser) -> list[LexborNode]:
@@ -101,14 +107,14 @@ class _Group:
             step=attribute(self._first, "step") or None,
             max_length=int(length) if length.isdecimal() else None,
             value=self._value(),
+            written_as=_WRITTEN.get(self._type, ""),
             help_text=helped,
             near=words_beside(self._first, known) if kind is not FieldKind.HIDDEN else "",
             errors=errors,
         )
 
     def _help(self) -> str:
-        words = [one_line(node) for node in self._near(".form-text")]
-        return " ".join([*words, *filter(None, [_WRITTEN.get(self._type)])])
+        return " ".join(one_line(node) for node in self._near(".form-text"))
 
     def _kind(self) -> FieldKind:
         several = "multiple" in self._first.attributes or len(self._nodes) > 1

@@ -27,7 +27,8 @@ _DRAWN: Final = ".otree-content [data-show], .otree-content [data-draw]"
 def read_market_page(document: Document) -> Page | None:
     """Return a page that carries the market's data block; its last page, the payment, is the END.
 
-    Its text is empty where the page's script has a hand in it: the view says all of it.
+    Its text is empty where the page's script has a hand in it: the view says all of it. Its controls are left
+    out: traders send the messages of the market's own protocol.
 
     Raises:
         UnexpectedPage: the block is there, but is no `MarketView`; it says what did not fit.
@@ -49,6 +50,9 @@ def read_market_page(document: Document) -> Page | None:
         market=view,
         form=_labelled(document.form, view),
         text="" if document.first(_DRAWN) else document.text,
+        controls=(),
+        inputs=(),
+        messages=(),
     )
 
 
@@ -76,7 +80,7 @@ def _labelled(form: Form | None, view: MarketView) -> Form | None:
     if form is None or not rounds:
         return form
     fields = tuple(
-        dataclasses.replace(field, label=f"Price of round {rounds[field.name]}")
+        dataclasses.replace(field, label=f"Price of round {rounds[field.name]}", near="")
         if field.name in rounds
         else field
         for field in form.fields

@@ -17,6 +17,7 @@ class Snapshot:
         html: the document; from a browser, as its scripts have made it.
         loaded_at: when it could be read first, monotonic seconds; page timers count from here.
         status: HTTP status of the document; 0 where it is not known.
+        scripted: whether the page's scripts run, so that its own controls can be used.
         frames: payloads of the live frames received on this visit, oldest first.
     """
 
@@ -25,4 +26,5 @@ class Snapshot:
     html: str = field(repr=False)
     loaded_at: float
     status: int = 200
+    scripted: bool = False
     frames: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)

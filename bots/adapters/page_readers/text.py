@@ -47,7 +47,7 @@ def _pieces(node: LexborNode) -> Iterator[str]:
         yield _BREAK
     elif tag == "img":
         yield _image(node)
-    elif tag not in _UNSEEN and not _hidden(node):
+    elif tag not in _UNSEEN and not hidden(node):
         around = _BREAK if tag in _BLOCKS else _CELL if tag in _CELLS else ""
         yield around
         if tag == "li":
@@ -59,13 +59,14 @@ def _pieces(node: LexborNode) -> Iterator[str]:
 
 def _image(node: LexborNode) -> str:
     words = " ".join((node.attributes.get("alt") or "").split())
-    return f" [image: {words}] " if words and not _hidden(node) else ""
+    return f" [image: {words}] " if words and not hidden(node) else ""
 
 
 def _plain(node: LexborNode) -> str:
     return re.sub(r"\s+", " ", node.text_content or "")
 
 
-def _hidden(node: LexborNode) -> bool:
+def hidden(node: LexborNode) -> bool:
+    """Tell whether an element hides itself; what stands around it is not looked at."""
     attributes = node.attributes
     return "hidden" in attributes or bool(_HIDDEN_STYLE.search(attributes.get("style") or ""))

@@ -36,7 +36,7 @@
   window.WebSocket = class WebSocket extends window.WebSocket {
     constructor(...options) {
       super(...options);
-      if (new URL(this.url).pathname.endsWith("/live")) {
+      if (/\/(live|chat)$/.test(new URL(this.url).pathname)) {
         this.addEventListener("message", ({ data }) => afterwards(() => ({ kind: "frame", data: String(data) })));
       }
     }

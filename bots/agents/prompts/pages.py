@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 
-from bots.agents.page_replies import buttons_by_key
-from bots.agents.page_schema import NUMBERS, asked_fields, limits, step_of
+from bots.agents.page_replies import buttons_by_key, is_acted_on, open_parts, things_to_do
+from bots.agents.page_schema import NUMBERS, asked_fields, limits, open_fields, step_of
 from bots.agents.prompts.texts import as_block, as_data, fill, sentences, text
-from bots.domain.pages import Field, FieldKind, Page
+from bots.domain.market import PageMove
+from bots.domain.pages import Field, FieldKind, Form, LiveMessage, Page
 from bots.domain.ports import PageSituation
 
 _LONGEST_TEXT = 20_000  # characters of one page that are shown
+_MOST_FRAMES = 20  # of those pushed to the page
 _LONGEST_LINE = 1_000  # of a label, a choice or a hint
 
 
@@ -26,6 +29,7 @@ def any_page_prompt(situation: PageSituation) -> str:
         text("page.txt"),
         memory=_memory(situation),
         text=as_block(as_data(_text(page))),
+        pushed=_pushed(page),
         refused=_refused(situation),
         ask=_ask(page),
         keys="".join(_keys(page)),
@@ -51,11 +55,47 @@ def _refused(situation: PageSituation) -> str:
 
 
 def _ask(page: Page) -> str:
-    lines = [line for key, field in asked_fields(page.form).items() for line in _field(key, field)]
-    lines += [_say("field", "button", name=_line(name)) for name in buttons_by_key(page)]
-    if not lines:
-        return _say("ask", "nothing")
-    return _say("ask", "fields") + "\n" + as_block(as_data("\n".join(lines)))
+    acted = is_acted_on(page)
+    fields = asked_fields(page.form)
+    lines = [line for key, field in fields.items() for line in _field(key, field)]
+    if not acted:
+        lines += [_say("field", "button", name=_line(name)) for name in buttons_by_key(page)]
+    blocks = [_block("fields", lines)] if lines else []
+    if acted:
+        loose = asked_fields(Form(page.inputs))
+        entered = [line for key, field in open_fields(loose).items() for line in _field(key, field)]
+        blocks += [_block("inputs", entered)] if entered else []
+        blocks.append(_block("do", [_thing(key, move, page) for key, move in things_to_do(page).items()]))
+    return "\n\n".join(blocks) or _say("ask", "nothing")
+
+
+def _block(kind: str, lines: Sequence[str]) -> str:
+    return _say("ask", kind) + "\n" + as_block(as_data("\n".join(lines)))
+
+
+def _thing(key: str, move: PageMove, page: Page) -> str:
+    named = {"wait": "wait", "submit": "leave", "use": "press", "send": "send"}[move.do]
+    if move.do != "send":
+        return _say("do", named, key=_line(key))
+    return _say("do", named, key=key, message=_line(_sent(page.messages[int(move.message)], key)))
+
+
+def _sent(message: LiveMessage, key: str) -> str:
+    number = key.rpartition(" ")[2]
+    parts = {
+        part.name: json.dumps(part.value, ensure_ascii=False)
+        if part.kind == "fixed"
+        else f"{number}_{part.name} ({'a number' if part.kind == 'number' else 'a number or text'})"
+        for part in message.parts
+    }
+    return next(iter(parts.values())) if message.bare else ", ".join(f"{k}: {v}" for k, v in parts.items())
+
+
+def _pushed(page: Page) -> str:
+    if not page.frames:
+        return ""
+    newest = [_line(json.dumps(frame, ensure_ascii=False)) for frame in page.frames[-_MOST_FRAMES:]]
+    return _say("pushed", "some") + "\n" + as_block(as_data("\n".join(newest))) + "\n"
 
 
 def _field(key: str, field: Field) -> Iterator[str]:
@@ -79,7 +119,9 @@ def _field(key: str, field: Field) -> Iterator[str]:
 
 def _limits(field: Field) -> str:
     if field.kind not in NUMBERS:
-        return "" if field.max_length is None else _say("limits", "length", length=field.max_length)
+        written = _say("limits", "written", example=field.written_as) if field.written_as else ""
+        length = "" if field.max_length is None else _say("limits", "length", length=field.max_length)
+        return written + length
     least, most = limits(field)
     known = {"both": (least, most), "least": (least,), "most": (most,)}
     which = next((name for name, ends in known.items() if None not in ends), None)
@@ -97,9 +139,17 @@ def _optional(field: Field) -> str:
 
 
 def _keys(page: Page) -> Iterator[str]:
+    acted = is_acted_on(page)
+    if acted:
+        yield _say("keys", "do")
+        yield _say("keys", "seconds")
     if fields := asked_fields(page.form):
         yield _say("keys", "answers", names=_names(fields))
-    if buttons_by_key(page):
+    if acted and page.inputs:
+        yield _say("keys", "inputs", names=_names(asked_fields(Form(page.inputs))))
+    if acted and (chosen := open_parts(page)):
+        yield _say("keys", "content", names=_names(chosen))
+    if not acted and buttons_by_key(page):
         yield _say("keys", "button")
 
 

@@ -1,0 +1,71 @@
+"""Bots play classic games with each other: sequential moves, roles, waiting, a chat, a live auction."""
+
+from __future__ import annotations
+
+import pytest
+
+from bots.agents.strategies import Hold
+from bots.domain.records import ActSent, DecisionMade, DecisionNotMade, PageSeen, RunOutcome
+from bots.services.replay import replay
+from tests.adapters.neutral_server import NeutralServer
+from tests.adapters.participants import Transport
+from tests.any_otree.players import Lab, model
+
+pytestmark = [pytest.mark.server, pytest.mark.asyncio(loop_scope="session")]
+NONSENSE = ("I would rather not say.", '{"answers": "all of it"}')
+
+
+async def test_games_are_played_to_the_end_and_the_server_holds_what_was_decided(
+    transport: Transport, neutral_server: NeutralServer
+) -> None:
+    code, links = neutral_server.session("games", 2)
+    played = await Lab(transport).play(links, [model(3), model(6, NONSENSE)])
+
+    assert played.end.outcome is RunOutcome.FINISHED, played.end.seats
+    rows = {row["participant.code"]: row for row in neutral_server.stored(code)}
+    for seat, link in enumerate(links, start=1):
+        row, sent = rows[link.rsplit("/", 1)[1]], played.accepted(seat)
+        for name in ("guess", "contribution"):
+            assert float(row[f"games.1.player.{name}"]) == float(sent[name])
+        for name in {"sent", "sent_back", "offer"} & sent.keys():
+            assert row[f"games.1.group.{name}"] == sent[name]
+    group = next(iter(rows.values()))
+    assert (int(group["games.1.group.highest"]) in {3, 4}, group["games.1.group.leader"]) == (True, "2")
+    assert group["games.1.group.accepted"] in {"yes", "no"}
+
+
+async def test_what_is_pushed_to_a_live_page_is_seen_and_a_visit_replays(
+    http: Transport, neutral_server: NeutralServer
+) -> None:
+    _, links = neutral_server.session("games", 2)
+    played = await Lab(http).play(links, [model(2), model(5)])
+
+    frames = [frame for event in played.of(1) if isinstance(event, PageSeen) for frame in event.frames]
+    assert {"leader": 2, "finished": True}.items() <= frames[-1].items()
+    sent = [event.content for event in played.of(2) if isinstance(event, ActSent) and event.act == "live"]
+    assert sent[0]["message"]["type"] == "bid"
+    found = await replay(played.events, played.manifest)
+    assert found.identical, [line for one in found.differences for line in one.lines()]
+
+
+async def test_participants_hear_each_other_in_a_chat(
+    browser: Transport, neutral_server: NeutralServer
+) -> None:
+    _, links = neutral_server.session("games", 2, talk=True)
+    played = await Lab(browser).play(links, [model(1), model(2)])
+
+    assert played.end.outcome is RunOutcome.FINISHED, played.end.seats
+    texts = [event.text for event in played.events if isinstance(event, PageSeen) and event.page == "Talk"]
+    assert any("hello from 1" in text and "hello from 2" in text for text in texts)
+
+
+async def test_who_does_not_think_leaves_a_live_page_by_its_button_and_on_record(
+    http: Transport, neutral_server: NeutralServer
+) -> None:
+    _, links = neutral_server.session("games", 2, timer=4)
+    played = await Lab(http).play(links, [model(4), Hold(2)])
+
+    assert played.end.outcome is RunOutcome.FINISHED, played.end.seats
+    made = [event for event in played.of(2) if isinstance(event, DecisionMade) and event.page == "Auction"]
+    assert [(event.by, event.fallback) for event in made] == [("default answers", False)]
+    assert not [event for event in played.of(2) if isinstance(event, DecisionNotMade)]
