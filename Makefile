@@ -40,6 +40,11 @@ audit: .stamps/venv ## Audit locks, hashes, known bad releases and what is insta
 test-faults: $(READY) ## Play the long fault suite: kill what can be killed at random moments (opt-in, some minutes)
 	TEST_FAULTS=1 $(BIN)/python -m pytest tests/faults --timeout 600
 
+.PHONY: docs
+docs: .stamps/venv ## Build the documentation as a site in build/docs, without a network
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs
+	@echo "Open build/docs/index.html"
+
 .PHONY: bench
 bench: .stamps/venv ## Measure the rules, the market in process, the model layer, the journal and what reads it
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_markets.py

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import ast
 import io
 import os
 import pty
@@ -18,6 +17,7 @@ from bots.services.cli import main, run_main
 from bots.services.configuration import environment, models_file, readable_by_others, settings_file
 from bots.services.terminal import printer
 from bots.services.work_folder import Wishes, write_folder
+from docs.make_reference import mendable
 
 ROOT = Path(__file__).resolve().parents[2]
 BOTS = Path(sys.executable).with_name("bots")
@@ -184,31 +184,8 @@ def test_the_shell_is_offered_the_names_of_traders(folder: Path) -> None:
     assert offered.stdout.split() == ["fundamentalist"]
 
 
-def errors() -> Iterator[tuple[str, ast.Call]]:
-    for path in sorted((ROOT / "bots").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "UserMustMend":
-                yield f"{path.relative_to(ROOT)}:{node.lineno}", node
-
-
 def test_errors_speak_in_one_voice_a_clause_and_what_to_do() -> None:
-    for where, error in errors():
-        what = _text(error.args[0])
-        mend = _text(next(keyword.value for keyword in error.keywords if keyword.arg == "mend"))
-        assert not what.endswith("."), f"{where}: a clause has no full stop: {what!r}"
-        assert mend == "…" or mend[0].isupper() or mend[0] == "…", f"{where}: begin with what to do: {mend!r}"
-        assert mend.endswith((".", "…", "?")), f"{where}: end with a full stop: {mend!r}"
-
-
-def _text(node: ast.expr) -> str:
-    match node:
-        case ast.Constant(value=str(text)):
-            return text
-        case ast.JoinedStr(values=parts):
-            return "".join(map(_text, parts))
-        case ast.BinOp(left=left, right=right):
-            return _text(left) + _text(right)
-        case ast.IfExp(body=body):
-            return _text(body)
-        case _:
-            return "…"
+    for error in mendable():
+        assert not error.what.endswith("."), f"{error.place}: a clause has no full stop: {error.what!r}"
+        assert error.mend[0].isupper() or error.mend[0] in "…`", f"{error.place}: begin with what to do"
+        assert error.mend.endswith((".", "…", "?")), f"{error.place}: end with a full stop: {error.mend!r}"
