@@ -376,6 +376,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
 FILES: Mapping[str, str] = {
     "otree": "otree_project/README.md",
     "contributing": "CONTRIBUTING.md",
+    "security": "SECURITY.md",
     "changelog": "CHANGELOG.md",
 }
 
