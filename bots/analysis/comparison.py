@@ -13,7 +13,7 @@ import polars as pl
 from bots.analysis.charts import Chart, Paths, comparison_chart
 from bots.analysis.endowments import is_reference_design, panel_of
 from bots.analysis.guide import checklist
-from bots.analysis.inference import Difference, Pooled, holm, permutation_test, pool
+from bots.analysis.inference import Difference, Effect, Pooled, effect, holm, permutation_test, pool
 from bots.analysis.kinds import compared_over_markets, outcomes_of
 from bots.analysis.measures import MEASURES, measure_all
 from bots.analysis.panel import Measured
@@ -32,11 +32,19 @@ class Test:
     first: str
     second: str
     outcome: Difference
+    size: Effect
     adjusted: float
 
 
-def comparison_page(runs: Sequence[Run]) -> tuple[str, list[Chart]]:
-    """Return the page that compares runs, and the charts on it."""
+def comparison_page(
+    runs: Sequence[Run], *, tested: Sequence[str] = TESTED, notes: Sequence[str] = ()
+) -> tuple[str, list[Chart]]:
+    """Return the page that compares runs, and the charts on it.
+
+    Args:
+        tested: measures on which treatments are tested against each other.
+        notes: what a reader has to know of the runs, such as those left out.
+    """
     groups: dict[str, list[Run]] = {}
     for run in runs:
         groups.setdefault(run.manifest.model, []).append(run)
@@ -60,7 +68,8 @@ def comparison_page(runs: Sequence[Run]) -> tuple[str, list[Chart]]:
         prices=pictured,
         human=human,
         rows=_rows(pooled),
-        tests=list(_tests(results)),
+        tests=_tests(results, tested),
+        notes=notes,
         traders=_traders(runs),
         versus=compared_over_markets(_outcomes(runs)),
         checklist=checklist([run.played for run in runs]),
@@ -79,9 +88,9 @@ def _rows(pooled: Mapping[str, Mapping[str, Pooled]]) -> list[dict[str, Any]]:
     ]
 
 
-def _tests(results: Mapping[str, Mapping[str, Measured]]) -> list[Test]:
+def _tests(results: Mapping[str, Mapping[str, Measured]], tested: Sequence[str]) -> list[Test]:
     tests: list[Test] = []
-    for measure in TESTED:
+    for measure in tested:
         pairs = list(combinations(results, 2))
         outcomes = [
             permutation_test(results[one][measure].values, results[other][measure].values)
@@ -89,10 +98,15 @@ def _tests(results: Mapping[str, Mapping[str, Measured]]) -> list[Test]:
         ]
         adjusted = holm(np.array([outcome.p for outcome in outcomes], dtype=np.float64))
         tests += [
-            Test(MEASURES[measure].label, *pair, outcome, float(p))
+            Test(MEASURES[measure].label, *pair, outcome, _size(results, measure, pair), float(p))
             for pair, outcome, p in zip(pairs, outcomes, adjusted, strict=True)
         ]
     return tests
+
+
+def _size(results: Mapping[str, Mapping[str, Measured]], measure: str, pair: tuple[str, str]) -> Effect:
+    first, second = (results[name][measure].values for name in pair)
+    return effect(first, second)
 
 
 def _run_row(run: Run) -> dict[str, Any]:

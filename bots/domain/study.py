@@ -61,6 +61,19 @@ class Limits(Value):
     max_cost_usd: Annotated[Decimal, BeforeValidator(_money), Field(gt=0)] | None = None
 
 
+class Rules(Value):
+    """When a study stops, and which finished markets its results leave out; None for never.
+
+    Attributes:
+        stop_after_failed: failed markets of one call, after which no further one is begun.
+        exclude_fallback_share: a market in which the declared fallback made a larger share of decisions is
+            left out of comparisons, and listed.
+    """
+
+    stop_after_failed: Annotated[int, Field(ge=1, strict=True)] | None = None
+    exclude_fallback_share: Annotated[Decimal, BeforeValidator(_money), Field(ge=0, lt=1)] | None = None
+
+
 class Treatment(Value):
     """What a treatment changes; None is as in the plan."""
 
@@ -125,10 +138,14 @@ class StudyPlan(Value):
         market: `preset`, and config keys that differ from it.
         traders: None where counts in `seats` tell.
         timeout_minutes: longest time of one cell.
+        hypotheses, outcomes, rules: what is registered before; they decide nothing in the markets themselves.
+        outcomes: measures that treatments are compared in, the primary one first.
     """
 
     name: str
     notes: Annotated[str, Field(max_length=20_000)] = ""
+    hypotheses: Annotated[str, Field(max_length=20_000)] = ""
+    outcomes: Annotated[tuple[str, ...], Field(min_length=1)] = ("rad", "rd", "amplitude", "turnover")
     repetitions: Annotated[int, Field(ge=1, le=MOST_REPETITIONS, strict=True)]
     traders: Traders | None = None
     seats: Text | None = None
@@ -139,6 +156,7 @@ class StudyPlan(Value):
     timeout_minutes: Annotated[float, Field(gt=0, lt=60 * 24 * 30)] = 105.0
     seeds: Seeds = Seeds()
     limits: Limits = Limits()
+    rules: Rules = Rules()
     market: Mapping[str, Any] = Field(default_factory=dict)
     treatments: Mapping[str, Treatment] = Field(default_factory=lambda: {"baseline": Treatment()})
 

@@ -1,4 +1,4 @@
-"""The verbs about studies: `bots study new | show | run | report`."""
+"""The verbs about studies: `bots study new | show | cost | simulate | register | run | report`."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def register(app: typer.Typer) -> None:
     study = typer.Typer(
         help="Plan, run and compare many markets: treatments × repetitions.", no_args_is_help=True
     )
-    for verb in (new, show, run, report):
-        study.command()(verb)
+    for verb in (new, show, cost, simulate, register_study, run, report):
+        study.command(name=verb.__name__.removesuffix("_study"))(verb)
     app.add_typer(study, name="study")
 
 
@@ -101,6 +101,57 @@ def _cells(cells: Sequence[Cell], runs: Mapping[tuple[str, int], str]) -> Table:
     return table
 
 
+def cost(plan: Plan, data_dir: Data = _DATA) -> None:
+    """Tell what the markets that are left would take: requests, tokens, money and time; nothing is "
+    "asked or written."""
+    from bots.services.study_cost import cost as tell_cost
+    from bots.services.study_folder import cell_runs, study_folder
+    from bots.services.study_run import load_study
+
+    study = load_study(plan)
+    folder = study_folder(data_dir, study)
+    done = {key for key, one in cell_runs(folder).items() if one.finished} if folder.exists() else set()
+    tell_cost(study, [cell for cell in study.cells if cell.key not in done], printer())
+
+
+def simulate(
+    plan: Plan,
+    strategies: Annotated[
+        str, typer.Option(help="Strategies, with commas between; each takes the seats of the plan's models.")
+    ] = "zero-intelligence,fundamentalist,momentum",
+    markets: Annotated[int, typer.Option(min=4, help="Markets played for each strategy.")] = 30,
+    measure: Annotated[
+        str | None, typer.Option(help="Measure of the difference.  [default: the plan's first outcome]")
+    ] = None,
+) -> None:
+    """Tell what difference a number of markets can detect, from markets played with strategies."""
+    from bots.services.study_run import load_study
+    from bots.services.study_simulate import simulate as simulate_study
+
+    study = load_study(plan)
+    names = [name.strip() for name in strategies.split(",") if name.strip()]
+    simulate_study(study, names, markets, measure or study.plan.outcomes[0], printer())
+
+
+def register_study(
+    plan: Plan,
+    out: Annotated[
+        Path | None, typer.Option(help="The Markdown file.  [default: NAME-HASH-registration.md, here]")
+    ] = None,
+) -> None:
+    """Write the document to pre-register: design, outcomes, tests, rules, and hashes of plan, "
+    "prompts and code."""
+    from bots.services.analysis_commands import writable
+    from bots.services.study_register import registration
+    from bots.services.study_run import load_study
+
+    study = load_study(plan)
+    file = out or Path(f"{study.folder_name}-registration.md")
+    with writable(file):
+        file.write_text(registration(study), encoding="utf-8")
+    typer.echo(f"{file} is written.")
+
+
 def run(
     plan: Plan,
     data_dir: Data = _DATA,
@@ -129,16 +180,16 @@ def report(
     data_dir: Data = _DATA,
     measure: Annotated[
         list[str] | None,
-        typer.Option(help="A measure to compare; may be given often.  [default: rad rd amplitude turnover]"),
+        typer.Option(help="A measure to compare; may be given often.  [default: the plan's outcomes]"),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the bootstrap over markets.")] = 1,
-    html: Annotated[bool, typer.Option("--html", help="Write report.html with every measure, too.")] = False,
 ) -> None:
     """Compare the treatments of a study, with the market as the unit."""
-    from bots.services.study_report import DEFAULT_MEASURES, report_study, write_html
+    from bots.services.study_report import report_study, write_html
     from bots.services.study_run import load_study
 
     console, study = printer(), load_study(plan)
-    files = report_study(study, data_dir, measure or DEFAULT_MEASURES, seed, console)
-    for file in (*files, *([write_html(study, data_dir)] if html else [])):
+    measures = measure or study.plan.outcomes
+    files = report_study(study, data_dir, measures, seed, console)
+    for file in (*files, *write_html(study, data_dir, measures)):
         console.print(f"Written: {file}", highlight=False, markup=False, soft_wrap=True)

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ValidationError
 from bots.adapters.models.catalogue import Catalogue
 from bots.agents.fallbacks import FALLBACKS
 from bots.agents.prompts import texts_hash
+from bots.analysis.measures import MEASURES
 from bots.domain.errors import UserMustMend
 from bots.domain.experiment import Seat
 from bots.domain.study import (
@@ -28,6 +29,7 @@ from bots.domain.study import (
     Cell,
     Limits,
     PlanFault,
+    Rules,
     Seeds,
     Settings,
     StudyPlan,
@@ -40,7 +42,12 @@ from bots.services.traders import TraderSpec, assign
 PLAN_VERSION = 1
 TEMPLATE = CONFIG / "study.toml.example"
 
-_TABLES: Mapping[str, type[BaseModel]] = {"seeds": Seeds, "limits": Limits, "treatments": Treatment}
+_TABLES: Mapping[str, type[BaseModel]] = {
+    "seeds": Seeds,
+    "limits": Limits,
+    "rules": Rules,
+    "treatments": Treatment,
+}
 _SEED = "a whole number of at least 0"
 _FLAG = "true or false"
 _ALLOWED: Mapping[str, str] = {
@@ -55,6 +62,9 @@ _ALLOWED: Mapping[str, str] = {
     "dividends": _SEED,
     "seating": _SEED,
     "sampling": _SEED,
+    "outcomes": 'a list of measures such as ["rad", "turnover"]',
+    "stop_after_failed": "a whole number of markets of at least 1",
+    "exclude_fallback_share": 'a share from 0 to below 1 in quotes, such as "0.10"',
     "max_tokens": "a whole number above 0",
     "max_cost_usd": 'an amount above 0 in quotes, such as "25.00"',
 }
@@ -129,6 +139,13 @@ def resolve_study(plan: StudyPlan, path: Path, catalogue: Catalogue) -> Study:
         UserMustMend: a name nobody has, counts that do not add up, a market that cannot be: names file, table
             and key.
     """
+    for name in plan.outcomes:
+        if name not in MEASURES:
+            raise UserMustMend(
+                f"there is no measure {name!r}",
+                where=f"{path}, key outcomes",
+                mend=f"Name some of {', '.join(MEASURES)}.",
+            )
     treatments = {name: _resolve_treatment(plan, name, path, catalogue) for name in plan.treatments}
     resolved = {
         "version": PLAN_VERSION,
@@ -221,7 +238,9 @@ def _unusable(error: ValidationError, path: Path) -> UserMustMend:
 def _place(location: tuple[int | str, ...]) -> tuple[str, str]:
     """Return table and key of a fault; parts that only validation knows are left out."""
     parts = [str(part) for part in location]
-    depth = {"treatments": 2, "seeds": 1, "limits": 1, "market": 1}.get(parts[0], 0) if parts else 0
+    depth = (
+        {"treatments": 2, "seeds": 1, "limits": 1, "rules": 1, "market": 1}.get(parts[0], 0) if parts else 0
+    )
     if depth == 2 and parts[2:3] == ["market"]:
         depth = 3
     if len(parts) <= depth:

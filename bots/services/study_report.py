@@ -10,6 +10,7 @@ import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import combinations
 from pathlib import Path
 
@@ -19,20 +20,29 @@ from rich.table import Table
 
 from bots.adapters.run_folder import replace_file
 from bots.analysis.endowments import panel_of
-from bots.analysis.inference import CONFIDENCE, RESAMPLES, Difference, Pooled, holm, permutation_test, pool
+from bots.analysis.inference import (
+    CONFIDENCE,
+    RESAMPLES,
+    Difference,
+    Effect,
+    Pooled,
+    effect,
+    holm,
+    permutation_test,
+    pool,
+)
 from bots.analysis.measures import MEASURES, measure_all
 from bots.analysis.panel import Floats, Measured
 from bots.analysis.played import PlayedRun, played
 from bots.domain.errors import UserMustMend
-from bots.domain.records import EVENTS, RunManifest
+from bots.domain.records import EVENTS, DecisionMade, RunManifest
 from bots.services.measure_tables import interval, written
 from bots.services.study_folder import CellRun, cell_runs, study_folder
 from bots.services.study_plan import Study
 
-DEFAULT_MEASURES = ("rad", "rd", "amplitude", "turnover")
-
 # A phase's last page holds every round of it; the other pages are most of a journal and need not be read.
 _PAGE = '"event":"page_seen"'
+_DECIDED = '"event":"decision_made"'
 _LAST_PAGE = '"page":"final"'
 _SEATS = ('"event":"seat_opened"', '"event":"seat_ended"')
 
@@ -46,6 +56,7 @@ class Treated:
         runs: name of each market's run folder.
         results: by measure, over these markets.
         planned: how many markets the plan has.
+        excluded: run folders of finished markets that the plan's rule leaves out.
     """
 
     name: str
@@ -53,6 +64,7 @@ class Treated:
     runs: tuple[str, ...]
     results: Mapping[str, Measured]
     planned: int
+    excluded: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.runs)
@@ -66,6 +78,7 @@ class Compared:
     first: str
     second: str
     difference: Difference
+    size: Effect
     adjusted: float
 
 
@@ -114,18 +127,45 @@ def read_treatments(study: Study, folder: Path) -> tuple[Treated, ...]:
         run = runs.get(cell.key)
         if run is not None and run.finished:
             done[cell.treatment].append((cell.repetition, run))
-    return tuple(_treated(name, markets, study.plan.repetitions) for name, markets in done.items())
+    return tuple(_treated(study, name, markets) for name, markets in done.items())
 
 
-def _treated(name: str, markets: Sequence[tuple[int, CellRun]], planned: int) -> Treated:
+def _treated(study: Study, name: str, finished: Sequence[tuple[int, CellRun]]) -> Treated:
+    excluded = {run.folder.name for _, run in finished if is_excluded(study, run)}
+    markets = [(number, run) for number, run in finished if run.folder.name not in excluded]
     results = measure_all(panel_of([read_market(run.folder, run.manifest) for _, run in markets]))
     return Treated(
         name,
         tuple(repetition for repetition, _ in markets),
         tuple(run.folder.name for _, run in markets),
         results if markets else {},
-        planned,
+        study.plan.repetitions,
+        tuple(sorted(excluded)),
     )
+
+
+def is_excluded(study: Study, run: CellRun) -> bool:
+    """Tell whether the plan's rule leaves a finished market out of comparisons."""
+    most = study.plan.rules.exclude_fallback_share
+    return most is not None and _fallback_share(run.folder) > most
+
+
+def _fallback_share(folder: Path) -> Fraction:
+    """Return the share of a market's decisions that the declared fallback made."""
+    with (folder / "journal.jsonl").open(encoding="utf-8") as lines:
+        made = [EVENTS.validate_json(line) for line in lines if _DECIDED in line]
+    by_fallback = [event.fallback for event in made if isinstance(event, DecisionMade)]
+    return Fraction(sum(by_fallback), len(by_fallback)) if by_fallback else Fraction(0)
+
+
+def _of_excluded(study: Study, treated: Sequence[Treated]) -> tuple[str, ...]:
+    """Return what a reader has to know of markets that are left out."""
+    rule = study.plan.rules.exclude_fallback_share
+    if rule is None:
+        return ()
+    names = [f"{one.name}: {', '.join(one.excluded)}" for one in treated if one.excluded]
+    told = "; ".join(names) or "none"
+    return (f"Left out, for more than {rule} of decisions made by the fallback: {told}.",)
 
 
 def read_market(folder: Path, manifest: RunManifest, *, acts: bool = False) -> PlayedRun:
@@ -144,22 +184,31 @@ def _tells(line: str, acts: bool) -> bool:
     return acts or any(mark in line for mark in _SEATS)
 
 
-def write_html(study: Study, data: Path) -> Path:
-    """Write the page that compares the finished markets, treatment by treatment, and return its file."""
+def write_html(study: Study, data: Path, measures: Sequence[str]) -> tuple[Path, ...]:
+    """Write the page that compares the finished markets, treatment by treatment, and its figures.
+
+    Returns:
+        The page's file, and the folder of the figures as SVG and PDF.
+    """
+    from bots.analysis.charts import write_charts
     from bots.analysis.comparison import comparison_page
     from bots.analysis.runs import Run
 
     folder = study_folder(data, study)
-    done = {key: run for key, run in cell_runs(folder).items() if run.finished}
+    done = {
+        key: run for key, run in cell_runs(folder).items() if run.finished and not is_excluded(study, run)
+    }
     runs = []
     for treatment in study.plan.treatments:
         for repetition in range(1, study.plan.repetitions + 1):
             if run := done.get((treatment, repetition)):
                 named = run.manifest.model_copy(update={"model": treatment})
                 runs.append(Run(read_market(run.folder, named, acts=True)))
-    page, _ = comparison_page(runs)
+    notes = _of_excluded(study, read_treatments(study, folder))
+    page, charts = comparison_page(runs, tested=measures, notes=notes)
     replace_file(folder / "report.html", page)
-    return folder / "report.html"
+    write_charts(charts, folder / "figures")
+    return folder / "report.html", folder / "figures"
 
 
 def compare(treated: Sequence[Treated], measure: str, seed: int) -> tuple[Compared, ...]:
@@ -168,7 +217,14 @@ def compare(treated: Sequence[Treated], measure: str, seed: int) -> tuple[Compar
     tests = [permutation_test(_values(a, measure), _values(b, measure), seed=seed) for a, b in pairs]
     adjusted = holm(np.array([test.p for test in tests]))
     return tuple(
-        Compared(measure, a.name, b.name, test, float(p))
+        Compared(
+            measure,
+            a.name,
+            b.name,
+            test,
+            effect(_values(a, measure), _values(b, measure), seed=seed),
+            float(p),
+        )
         for (a, b), test, p in zip(pairs, tests, adjusted, strict=True)
     )
 
@@ -198,7 +254,8 @@ class _Report:
             pad_edge=False,
         )
         for number, name in enumerate(self.columns):
-            table.add_column(name, justify="left" if number < self.left else "right")
+            text = number < self.left
+            table.add_column(name, justify="left" if text else "right", overflow="fold", no_wrap=not text)
         for row in self.rows:
             table.add_row(*row)
         return table
@@ -214,17 +271,18 @@ class _Report:
 def _tables(
     study: Study, treated: Sequence[Treated], measures: Sequence[str], seed: int
 ) -> Iterator[_Report]:
-    yield _measured(treated, measures, seed)
+    yield _measured(study, treated, measures, seed)
     if len(study.plan.treatments) > 1:
         yield _compared(treated, measures, seed)
 
 
-def _measured(treated: Sequence[Treated], measures: Sequence[str], seed: int) -> _Report:
+def _measured(study: Study, treated: Sequence[Treated], measures: Sequence[str], seed: int) -> _Report:
     rows = []
     for one in treated:
         pooled = pool({name: one.results[name] for name in measures}, seed=seed) if len(one) else {}
         cells = [_cell(pooled[name]) if name in pooled else "–" for name in measures]
-        rows.append((one.name, f"{len(one)} of {one.planned}", *cells))
+        left_out = f", {len(one.excluded)} left out" if one.excluded else ""
+        rows.append((one.name, f"{len(one)} of {one.planned}{left_out}", *cells))
     labels = [MEASURES[name].label for name in measures]
     meanings = [
         f"{MEASURES[name].label}: {MEASURES[name].formula}, {MEASURES[name].unit}" for name in measures
@@ -233,9 +291,8 @@ def _measured(treated: Sequence[Treated], measures: Sequence[str], seed: int) ->
         f"Means over markets with {CONFIDENCE:.0%} percentile bootstrap intervals "
         f"({RESAMPLES} resamples of whole markets, seed {seed})."
     )
-    return _Report(
-        "Treatments", ("Treatment", "Markets", *labels), tuple(rows), 1, (note, "; ".join(meanings) + ".")
-    )
+    notes = (note, "; ".join(meanings) + ".", *_of_excluded(study, treated))
+    return _Report("Treatments", ("Treatment", "Markets", *labels), tuple(rows), 1, notes)
 
 
 def _cell(pooled: Pooled) -> str:
@@ -248,21 +305,37 @@ def _compared(treated: Sequence[Treated], measures: Sequence[str], seed: int) ->
         for one in compare(treated, measure, seed):
             test = one.difference
             sampled |= not test.exact
-            splits = f"{test.splits:,}" if test.exact else f"{test.splits:,} random"
             names = (MEASURES[measure].label, one.first, one.second)
-            rows.append((*names, written(test.difference), _p(test.p), _p(one.adjusted), splits))
-    columns = ("Measure", "First", "Second", "First − second", "p", "p, Holm", "Splits")
-    kind = "Exact where all splits are counted" if sampled else "Exact"
+            size = (_between(one.size.low, one.size.high), f"{one.size.g:.2f}".replace("nan", "–"))
+            rows.append(
+                (
+                    *names,
+                    written(test.difference),
+                    *size,
+                    _p(test.p, test.exact),
+                    _p(one.adjusted, test.exact),
+                )
+            )
+    columns = ("Measure", "First", "Second", "First − second", "95 % interval", "g", "p", "p, Holm")
+    kind = "Exact (≈: 200,000 random splits)" if sampled else "Exact"
     notes = (
         f"{kind} two-sided permutation tests of the difference of means; a market is one observation.",
+        "Intervals: percentile bootstrap, markets drawn within treatments. g: Hedges' g.",
         "Holm adjusts for all pairs of one measure, not for the number of measures.",
         "Repetition k has the same dividends in every treatment; the tests make no use of it.",
     )
     return _Report("Comparisons", columns, tuple(rows), 3, notes)
 
 
-def _p(value: float) -> str:
-    return "–" if np.isnan(value) else ("< 0.0001" if value < 0.0001 else f"{value:.4f}")
+def _between(low: float, high: float) -> str:
+    return "–" if np.isnan(low) else f"[{written(low)}, {written(high)}]"
+
+
+def _p(value: float, exact: bool) -> str:
+    if np.isnan(value):
+        return "–"
+    told = "< 0.0001" if value < 0.0001 else f"{value:.4f}"
+    return told if exact else f"≈ {told}"
 
 
 def _markdown(study: Study, tables: Sequence[_Report]) -> str:

@@ -96,7 +96,8 @@ class _Session:
                 shown(progress, self.room.console),
                 Traders(self.study.catalogue, self.room.environment, clock, budget) as traders,
             ):
-                lanes = _Lanes(stop, progress, lambda event: self._listen(event, stop))
+                most = self.study.plan.rules.stop_after_failed
+                lanes = _Lanes(stop, progress, lambda event: self._listen(event, stop), most)
                 await lanes.play_all(left, jobs, traders)
         return self._told(progress)
 
@@ -151,6 +152,7 @@ class _Lanes:
     stop: asyncio.Event
     progress: StudyProgress
     listen: Callable[[Event], None]
+    most_failed: int | None = None
 
     async def play_all(self, left: Sequence[CellJob], jobs: int | None, traders: Traders) -> None:
         models = [job for job in left if asks_models(job)]
@@ -175,6 +177,8 @@ class _Lanes:
         while not self.stop.is_set() and (job := next(jobs, None)) is not None:
             with self.progress.running(job.cell.treatment):
                 self.progress.ended(await play(job))
+            if self.most_failed is not None and self.progress.failed >= self.most_failed:
+                self.stop.set()
 
     async def _here(self, job: CellJob) -> CellDone:
         return await play_cell(job, build_strategy, stop=self.stop)

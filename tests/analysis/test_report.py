@@ -59,6 +59,8 @@ def test_a_click_in_the_table_of_decisions_opens_that_decision(html: str, folder
         anchor = str(link.get_attribute("href")).partition("#")[2]
         target = driver.find_element(By.ID, anchor)
         assert not target.is_displayed()
+        centre = "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})"
+        driver.execute_script(centre, link)
         link.click()
         WebDriverWait(driver, 10).until(lambda _: target.is_displayed())
         assert "Acted by" in target.text

@@ -16,7 +16,6 @@ from bots.analysis.measures import MEASURES, measure_all
 from bots.analysis.reading import read_run
 from bots.domain.errors import UserMustMend
 from bots.services.study_report import (
-    DEFAULT_MEASURES,
     compare,
     read_market,
     read_treatments,
@@ -61,7 +60,7 @@ async def test_treatments_are_compared_market_by_market(played: Path) -> None:
 
 async def test_the_report_is_printed_and_written(played: Path) -> None:
     study, out = study_of(played / "study.toml"), io.StringIO()
-    report, table = report_study(study, played, DEFAULT_MEASURES, 1, Console(file=out, width=200))
+    report, table = report_study(study, played, study.plan.outcomes, 1, Console(file=out, width=200))
 
     for text in (out.getvalue(), report.read_text(encoding="utf-8")):
         assert "4 of 4" in text
@@ -75,7 +74,7 @@ async def test_the_report_is_printed_and_written(played: Path) -> None:
 
 
 async def test_the_html_page_compares_treatments_by_their_names(played: Path) -> None:
-    page = write_html(study_of(played / "study.toml"), played).read_text(encoding="utf-8")
+    page = write_html(study_of(played / "study.toml"), played, ["rad"])[0].read_text(encoding="utf-8")
 
     assert "alone" in page
     assert "mixed" in page
@@ -97,7 +96,7 @@ def test_a_study_without_a_finished_market_is_told(tmp_path: Path) -> None:
     study = study_of(plan_file(tmp_path))
 
     with pytest.raises(UserMustMend, match="no market of this study is finished"):
-        report_study(study, tmp_path, DEFAULT_MEASURES, 1, Console(file=io.StringIO()))
+        report_study(study, tmp_path, study.plan.outcomes, 1, Console(file=io.StringIO()))
 
 
 def test_a_measure_nobody_knows_is_told_with_those_there_are(tmp_path: Path) -> None:
