@@ -94,7 +94,7 @@ class LlmTrader:
             record,
             reply_schema(situation.view, self._manner.numbers),
             [
-                Message("system", system_prompt(situation.view.market)),
+                Message("system", system_prompt(situation.view.market, notes_kept=situation.notes_kept)),
                 Message("user", page_prompt(situation, self._manner.numbers)),
             ],
             lambda text: read_reply(text, situation.view),

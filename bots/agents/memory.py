@@ -38,6 +38,11 @@ class Memory:
             return self.rounds
         return self.rounds[-self.window :] if self.window > 0 else ()
 
+    @property
+    def keeps(self) -> bool:
+        """Whether anything is remembered in later rounds."""
+        return self.window is None or self.window > 0
+
     def after_decision(self, view: MarketView, decision: Decision) -> Memory:
         """Return the memory with a decision's plan, insight, reasoning and forecasts.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
-from bots.agents.memory import Memory
+from bots.agents.memory import DEFAULT_WINDOW, Memory
 from bots.agents.page_notes import PageNotes
 from bots.domain.market import Decision, MarketView
 from bots.domain.period import follow
@@ -84,10 +84,10 @@ class Past:
         return None if left else (self.view.page, self.view.round.overall)
 
     @classmethod
-    def of_seat(cls, events: Iterable[Event], seat: int) -> Past:
-        """Read one seat's past from a run's events, in the journal's order."""
+    def of_seat(cls, events: Iterable[Event], seat: int, *, window: int | None = DEFAULT_WINDOW) -> Past:
+        """Read one seat's past from a run's events, in the journal's order; `window` is its memory's."""
         own = [event for event in events if getattr(event, "seat", None) == seat]
-        past = cls(memory=Memory.from_events(own), notes=PageNotes.from_events(own))
+        past = cls(memory=Memory.from_events(own, window=window), notes=PageNotes.from_events(own))
         for event in own:
             past = _after(past, event)
         return past

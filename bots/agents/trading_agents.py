@@ -326,7 +326,7 @@ class TradingAgent:
             PageLeft: the page went on meanwhile.
         """
         name = self.next_decision(view.page, overall_round(view))
-        situation = Situation(self._seat.number, name, view, self._memory.remembered)
+        situation = Situation(self._seat.number, name, view, self._memory.remembered, self._memory.keeps)
         started = self._clock.monotonic()
         deadline = self.decision_deadline(page)
         record = self._table.store.append

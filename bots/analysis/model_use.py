@@ -25,6 +25,7 @@ class _Tally:
     cost_usd: Decimal = Decimal(0)
     priced: int = 0
     unpriced: int = 0
+    given_up: int = 0
     seconds: float = 0.0
     served: set[str] = field(default_factory=set)
 
@@ -32,7 +33,7 @@ class _Tally:
         if event.reply is None:
             self.unanswered += 1
             self.uncounted += event.failure in _MAYBE_BILLED
-            self.unpriced += event.failure in _MAYBE_BILLED
+            self.given_up += event.failure in _MAYBE_BILLED
             return
         usage = event.usage
         self.input_tokens += usage.input_tokens or 0
@@ -48,6 +49,8 @@ class _Tally:
             self.served.add(event.served_model)
 
     def of(self, model: str) -> ModelUse:
+        free = self.priced and not self.cost_usd
+        unpriced = self.unpriced + (0 if free else self.given_up)
         return ModelUse(
             model=model,
             served=tuple(sorted(self.served)),
@@ -58,8 +61,8 @@ class _Tally:
             cached_tokens=self.cached_tokens,
             reasoning_tokens=self.reasoning_tokens,
             uncounted=self.uncounted,
-            cost_usd=None if self.unpriced and not self.priced else self.cost_usd,
-            unpriced=self.unpriced,
+            cost_usd=None if unpriced and not self.priced else self.cost_usd,
+            unpriced=unpriced,
             seconds=round(self.seconds, 3),
         )
 

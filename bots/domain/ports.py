@@ -76,6 +76,7 @@ class Situation:
     decision: str  # unique name of this decision in the run
     view: MarketView
     memory: tuple[Remembered, ...] = ()
+    notes_kept: bool = True  # what it notes now is shown to it again in later rounds
 
 
 Record = Callable[[Event], None]

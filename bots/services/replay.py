@@ -32,6 +32,7 @@ from bots.adapters.recorded import (
 from bots.adapters.run_folder import read_manifest
 from bots.agents.forms import FormAnswers
 from bots.agents.llm import LlmTrader, Manner
+from bots.agents.memory import DEFAULT_WINDOW
 from bots.agents.past import Past
 from bots.agents.prompts import NumberForm
 from bots.agents.strategies import STRATEGIES
@@ -144,7 +145,7 @@ async def _again(recording: SeatRecording, manifest: RunManifest) -> Sequence[Ev
         RecordedSession(recording, recorded),
         maker=recorded,
         fallback=make_fallback(manifest.fallback, opened.seed),
-        past=Past.of_seat(recording.before, opened.seat),
+        past=Past.of_seat(recording.before, opened.seat, window=_window(manifest)),
         table=Table(
             store,
             clock,
@@ -158,6 +159,12 @@ async def _again(recording: SeatRecording, manifest: RunManifest) -> Sequence[Ev
     with contextlib.suppress(SeatError):
         await agent.play()
     return store.events
+
+
+def _window(manifest: RunManifest) -> int | None:
+    """How many rounds the run's traders remembered; None for all."""
+    window = manifest.configuration.get("memory_window", DEFAULT_WINDOW)
+    return None if window == "all" else int(window)
 
 
 def maker_of(recording: SeatRecording, manifest: RunManifest) -> tuple[DecisionMaker, RecordedModel]:

@@ -35,6 +35,12 @@ def test_request_that_was_refused_cost_nothing(failure: FailureKind) -> None:
     assert cost_text(ModelMeter(refused).uses) == "0.0000 USD"
 
 
+def test_request_to_a_model_that_is_free_costs_nothing_even_where_it_was_given_up() -> None:
+    free = {"reply": "{}", "usage": Usage(input_tokens=900, output_tokens=60, cost_usd=Decimal(0))}
+    events = [*exchange(error="given up", failure=FailureKind.TIMEOUT), *exchange(**free)]
+    assert cost_text(ModelMeter(events).uses) == "0.0000 USD"
+
+
 def test_reply_of_unknown_price_is_told_beside_what_is_known() -> None:
     unknown = exchange(reply="{}", usage=Usage(input_tokens=1, output_tokens=1))
     assert cost_text(ModelMeter(unknown).uses) == "cost unknown"

@@ -110,6 +110,27 @@ async def test_run_at_its_limit_falls_back_and_says_so(
     assert (await replay(ended.run)).code == 0
 
 
+async def test_whole_run_of_twenty_four_traders_replays_from_its_recording(
+    market_server: OTreeServer, models: ModelServer, tmp_path: Path
+) -> None:
+    models.script = [Fault.BROKEN, Fault.PROSE, Fault.KEY_REFUSED, Fault.CUT, Fault.REFUSAL] * 4
+    url = await session_url(market_server, 24)
+    names = (
+        "4 x gpt-4o, 4 x claude-sonnet-4-6, 4 x mistral-large, 4 x gemini-2.5-flash, 4 x grok-4, "
+        "2 x zero-intelligence, 2 x speculator"
+    )
+    arguments = (url, names, "--transport", "http")
+    ended = await run(tmp_path, *arguments, environment=models.environment(KEY))
+
+    assert ended.code == 0, ended.output
+    decisions = sum(isinstance(event, DecisionMade) for event in ended.events)
+    assert decisions == 24 * 2 * 2
+    replayed = await replay(ended.run)
+    assert replayed.code == 0, replayed.output
+    assert f"24 seats, {len(models.asked)} prompts, {decisions} decisions" in replayed.output
+    assert "Identical to the recording." in replayed.output
+
+
 async def test_recorded_replies_are_played_on_another_session_and_changed_prompts_are_shown(
     market_server: OTreeServer, models: ModelServer, tmp_path: Path
 ) -> None:

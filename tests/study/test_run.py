@@ -16,7 +16,7 @@ from bots.agents.strategies import Hold
 from bots.domain.errors import UserMustMend
 from bots.domain.market import Decision
 from bots.domain.ports import DecisionMaker, Record, Situation
-from bots.domain.records import ActSent, ModelAsked, RunOutcome, SeatOutcome, parse_journal
+from bots.domain.records import ActSent, ModelAsked, RunOutcome, SeatOutcome
 from bots.services.replay import read_recording, replay
 from bots.services.study_cell import CellJob, StudyFacts, build_strategy, play_cell
 from bots.services.traders import TraderSpec
@@ -138,10 +138,12 @@ async def test_models_trade_in_one_process_and_remember_as_far_as_the_treatment_
     told: dict[str, bool] = {}
     for run in the_folder(tmp_path).glob("run-*"):
         treatment = read_manifest(run).configuration["study"]["treatment"]
-        asked = [
-            e for e in parse_journal((run / "journal.jsonl").read_text()).events if isinstance(e, ModelAsked)
-        ]
+        manifest, journal = read_recording(run)
+        asked = [event for event in journal.events if isinstance(event, ModelAsked)]
         told[treatment] = any("Trade a share a round." in event.prompt for event in asked)
+        promised = any("shown to you again in later rounds" in event.prompt for event in asked)
+        assert promised is told[treatment]
+        assert (await replay(journal.events, manifest)).identical
     assert told == {"alone": False, "mixed": False, "remembers": True}
 
 

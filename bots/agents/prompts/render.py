@@ -42,8 +42,12 @@ def texts_hash() -> str:
     return together.hexdigest()
 
 
-def system_prompt(market: MarketRules) -> str:
-    """Return what stays the same all session: the rules that everybody knows, and how to answer."""
+def system_prompt(market: MarketRules, *, notes_kept: bool = True) -> str:
+    """Return what stays the same all session: the rules that everybody knows, and how to answer.
+
+    Args:
+        notes_kept: what the trader writes down is shown to it again in later rounds.
+    """
     filled = fill(
         text("system_units.txt" if market.induced else "system.txt"),
         others=_others(market.traders - 1),
@@ -61,7 +65,9 @@ def system_prompt(market: MarketRules) -> str:
         max_quantity=market.max_quantity,
         max_open_orders=market.max_open_orders,
         forecasts=_forecasts(market),
+        earned_by_forecasts=_say("earned_by_forecasts", "asked") if market.forecast_horizons else "",
         pay=_pay(market),
+        notes=_say("notes", "kept" if notes_kept else "dropped"),
     )
     return _BLANK_LINES.sub("\n\n", filled)
 
@@ -101,11 +107,15 @@ def _period_prompt(situation: Situation, numbers: NumberForm) -> str:
         book=_book(view),
         trades=_trades(view),
         memory=_memory(situation.memory, several=view.market.paid_markets > 1),
-        things=_say("things", "units" if view.market.induced else "shares"),
+        things=_things(view.market),
         price_form=_say("price_form", numbers),
         cancel=_say("cancel", "possible") if view.open_orders else "",
     )
     return _BLANK_LINES.sub("\n\n", filled)
+
+
+def _things(market: MarketRules) -> str:
+    return _say("things", "units" if market.induced else "shares")
 
 
 def _units(view: MarketView) -> str:
@@ -165,6 +175,7 @@ def _length(market: MarketRules) -> str:
         "practice" if market.practice_rounds else "no_practice",
         practice_rounds=market.practice_rounds,
         paid_rounds=market.paid_rounds,
+        each=_say("length", "each") if market.paid_markets > 1 else "",
     )
     if market.paid_markets == 1:
         return told
@@ -305,6 +316,7 @@ def _account_lines(view: MarketView) -> Iterator[str]:
             cash_available=_amount(view.holdings.cash_available),
             shares=view.holdings.shares,
             shares_available=view.holdings.shares_available,
+            things=_things(view.market),
         )
     orders = [_say("account", "order", id=one.order_id, order=order_text(one)) for one in view.open_orders]
     yield _say("account", "orders" if orders else "no_orders")
