@@ -159,7 +159,8 @@ class RecordedSession:
         answer = self._answers.get(sent.ref) or self._over("no answer to the last act")
         if isinstance(answer, ActUnanswered):
             raise TimeoutError(answer.reason)
-        return Answer(answer.accepted, answer.words, page=self._turned(), frame=answer.content)
+        page = None if self._hears_next else self._turned()
+        return Answer(answer.accepted, answer.words, page=page, frame=answer.content)
 
     async def wait(self, seen: Page, until: float) -> Page | None:
         """Return the page that took the place of `seen` while the trader waited or decided.
@@ -206,6 +207,12 @@ class RecordedSession:
             messages=event.messages,
         )
         return self._page
+
+    @property
+    def _hears_next(self) -> bool:
+        """Whether the trader saw the present page again next, after frames."""
+        following = self._left[-1] if self._left else None
+        return isinstance(following, PageSeen) and following.revision > 0
 
     def _told(self, page: Page, event: PageSeen) -> Page:
         """Return the present page after the frames that it was told."""

@@ -115,6 +115,8 @@ class RunManifest(Value):
     bots: int
     timeout_minutes: float
     fallback: str
+    period_decisions: int = 30  # most of one trader in a period of a double auction
+    period_pause: float = 0.0  # least seconds between two of them
     form_fallback: str = "default"  # how forms outside markets are answered where nobody decides
     transport: str = "browser"
     seed: int

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from bots.agents.forms import FormAnswers
+from bots.agents.period_trading import Rhythm
 from bots.domain.errors import BotsError, UserMustMend
 from bots.domain.records import RunOutcome
 from bots.services import analysis_commands, init_command, model_commands, study_commands
@@ -75,6 +76,12 @@ def run(
     max_tokens: Annotated[
         int | None, typer.Option(help="Most tokens the models may use; then the fallback acts.")
     ] = None,
+    decisions: Annotated[
+        int, typer.Option(help="Most decisions of a trader in one period of a double auction.")
+    ] = Rhythm().decisions,
+    pause: Annotated[
+        float, typer.Option(help="Least seconds between two of them; 0 answers news at once.")
+    ] = Rhythm().pause,
     seed: Annotated[int, typer.Option(help="Of the traders' own draws.")] = 1,
     data_dir: Annotated[Path, typer.Option(help="Folder of all runs.")] = Path("bot-data"),
     transport: Annotated[
@@ -101,6 +108,7 @@ def run(
         seed=seed,
         headed=headed,
         transport=transport,
+        rhythm=Rhythm(decisions, pause),
     )
     in_loop(lambda room: _run(plan, room))
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bots.agents.forms import FormAnswers
+from bots.agents.period_trading import Rhythm
 from bots.domain.errors import UserMustMend
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class RunPlan:
         seed: of the traders' own draws; each seat has one derived from it.
         headed: show the browser.
         transport: how participants reach their pages.
+        rhythm: how traders spend a period of a double auction.
     """
 
     url: str
@@ -60,6 +62,7 @@ class RunPlan:
     seed: int = 1
     headed: bool = False
     transport: Transport = Transport.BROWSER
+    rhythm: Rhythm = field(default_factory=Rhythm)
 
     def __post_init__(self) -> None:
         if self.production and not self.notes.strip():
@@ -79,6 +82,18 @@ class RunPlan:
                 f"a run needs at least one bot, {self.num_bots} was asked for",
                 where="--num-bots",
                 mend="Give a number from 1 to the session's participants, or leave it out for all.",
+            )
+        if self.rhythm.decisions < 1:
+            raise UserMustMend(
+                f"{self.rhythm.decisions} decisions a period let no trader act",
+                where="--decisions",
+                mend="Give a number above 0, such as 30.",
+            )
+        if not 0 <= self.rhythm.pause <= 3600:
+            raise UserMustMend(
+                f"{self.rhythm.pause:g} seconds are no pause between decisions",
+                where="--pause",
+                mend="Give seconds from 0 to 3600, such as 5.",
             )
         if self.max_tokens is not None and self.max_tokens < 1:
             raise UserMustMend(

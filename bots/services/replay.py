@@ -34,6 +34,7 @@ from bots.agents.forms import FormAnswers
 from bots.agents.llm import LlmTrader, Manner
 from bots.agents.memory import DEFAULT_WINDOW
 from bots.agents.past import Past
+from bots.agents.period_trading import Rhythm
 from bots.agents.prompts import NumberForm
 from bots.agents.strategies import STRATEGIES
 from bots.agents.trading_agents import Pace, Table, TradingAgent
@@ -151,7 +152,7 @@ async def _again(recording: SeatRecording, manifest: RunManifest) -> Sequence[Ev
             clock,
             time.monotonic() + _A_LONG_TIME,
             manifest.run_id,
-            Pace(_A_LONG_TIME, broken_waits=(0,) * 999),
+            Pace(_A_LONG_TIME, broken_waits=(0,) * 999, period=Rhythm(manifest.period_decisions)),
             FormAnswers(manifest.form_fallback),
         ),
     )

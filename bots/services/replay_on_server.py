@@ -9,6 +9,7 @@ from bots.adapters.links import read_links
 from bots.adapters.models.catalogue import load_catalogue
 from bots.adapters.recorded import SeatRecording, recorded_maker, recordings
 from bots.agents.forms import FormAnswers
+from bots.agents.period_trading import Rhythm
 from bots.analysis.run_data import read_journal
 from bots.domain.errors import UserMustMend
 from bots.domain.experiment import Seat
@@ -71,6 +72,7 @@ async def _prepare(
             data=data,
             fallback=manifest.fallback,
             form_fallback=FormAnswers(manifest.form_fallback),
+            rhythm=Rhythm(manifest.period_decisions, manifest.period_pause),
             seed=manifest.seed,
             transport=transport,
         ),

@@ -20,6 +20,7 @@ from bots.adapters.run_folder import (
 )
 from bots.agents.forms import FormAnswers
 from bots.agents.past import Past
+from bots.agents.period_trading import Rhythm
 from bots.analysis.run_data import read_journal
 from bots.analysis.run_manifest import description
 from bots.domain.errors import UserMustMend
@@ -151,6 +152,7 @@ def _plan(manifest: RunManifest, timeout_minutes: float | None, headed: bool) ->
         timeout_minutes=manifest.timeout_minutes,
         fallback=manifest.fallback,
         form_fallback=FormAnswers(manifest.form_fallback),
+        rhythm=Rhythm(manifest.period_decisions, manifest.period_pause),
         max_cost_usd=manifest.max_cost_usd,
         max_tokens=manifest.max_tokens,
         seed=manifest.seed,

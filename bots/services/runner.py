@@ -34,7 +34,7 @@ from bots.adapters.run_folder import (
 from bots.adapters.web_driver import BrowserSettings
 from bots.agents.past import Past
 from bots.agents.prompts import texts_hash
-from bots.agents.trading_agents import Table, TradingAgent
+from bots.agents.trading_agents import Pace, Table, TradingAgent
 from bots.analysis.model_use import ModelMeter
 from bots.analysis.run_data import read_journal
 from bots.analysis.run_manifest import has_ended, manifest_of
@@ -230,7 +230,12 @@ async def _play(prepared: Prepared, manifest: RunManifest, folder: Path, clock: 
     budget = Budget(plan.max_tokens, plan.max_cost_usd, spent_on(meter.uses))
     with JournalWriter(folder / "journal.jsonl") as journal:
         table = Table(
-            FanOut(journal, progress.listen), clock, until, manifest.run_id, forms=plan.form_fallback
+            FanOut(journal, progress.listen),
+            clock,
+            until,
+            manifest.run_id,
+            pace=Pace(period=plan.rhythm),
+            forms=plan.form_fallback,
         )
         handed_over = recording_handovers(prepared.seats, table.store, clock)
         specs, log = prepared.specs.values(), folder / "local-model.log"
@@ -280,6 +285,8 @@ def _manifest(prepared: Prepared, number: int, clock: Clock) -> RunManifest:
         timeout_minutes=plan.timeout_minutes,
         fallback=plan.fallback,
         form_fallback=plan.form_fallback.value,
+        period_decisions=plan.rhythm.decisions,
+        period_pause=plan.rhythm.pause,
         max_tokens=plan.max_tokens,
         max_cost_usd=plan.max_cost_usd,
         prices=price_table_version(),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from bots.adapters.clock import SystemClock
 from bots.adapters.in_process import InProcessMarket
+from bots.adapters.in_process_auction import in_process_market
 from bots.adapters.models.catalogue import load_catalogue
 from bots.adapters.models.scripted import smallest_answer
 from bots.adapters.run_folder import JournalWriter, write_manifest
@@ -29,6 +30,7 @@ from bots.domain.records import (
     ModelAsked,
     ModelReplied,
     PageMissed,
+    PageSeen,
     RunOutcome,
     Usage,
 )
@@ -36,6 +38,7 @@ from bots.services.cli import main
 from bots.services.replay import replay
 from bots.services.traders import Traders, assign
 from tests.market_pages import parameters
+from tests.markets.periods import parameters as auction
 from tests.replay.recording import Recorded, record
 from tests.standins.model_server import Fault, ModelServer
 
@@ -235,3 +238,14 @@ _SHORT_RUN = asyncio.run(a_short_run(SHORT, BUY, ModelFailed(FailureKind.REJECTE
 def test_folder_that_holds_no_run_is_told(tmp_path: Path, capsys: Any) -> None:
     assert main(["replay", str(tmp_path)]) == 2
     assert "manifest" in capsys.readouterr().err
+
+
+async def test_a_double_auction_replays_to_itself_with_all_that_its_traders_heard() -> None:
+    market = in_process_market(auction(paid_rounds=2), 4, seed="7")
+    names = ("zero-intelligence", "fundamentalist", "market-maker", "zero-intelligence")
+    makers = [STRATEGIES[name].make(seed) for seed, name in enumerate(names, start=1)]
+    recorded = await record(market, makers)
+    assert recorded.end.outcome is RunOutcome.FINISHED
+    assert sum(isinstance(event, PageSeen) and event.revision > 0 for event in recorded.events) > 20
+    replayed = await replay(recorded.events, recorded.manifest)
+    assert replayed.differences == ()

@@ -1,0 +1,130 @@
+"""Bots in a double auction by the documented command, on the production server with its PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from bots.adapters.otree_server import OTreeServer
+from bots.domain.records import ActAnswered, ActSent, PageMissed, PageSeen, RunOutcome, SeatOutcome
+from tests.end_to_end.command import end, line_with, run, start, start_verb
+from tests.otree_project.otree_walker import Walker
+
+pytestmark = [pytest.mark.browser, pytest.mark.server]
+
+UNITS = {
+    "induced_values": "190, 150; 180, 120",
+    "induced_costs": "20, 60; 30, 90",
+    "paid_rounds": 1,
+    "results_seconds": 0,
+    "phase_start_seconds": 0,
+}
+
+
+async def made(server: OTreeServer, preset: str, traders: int, **config: Any) -> tuple[str, str]:
+    """Make a session; return its code and its page of links."""
+    session = await server.rest.create_session(preset, traders, modified=config)
+    return session["code"], f"{server.url}/SessionStartLinks/{session['code']}"
+
+
+async def exported(server: OTreeServer, code: str, name: str) -> list[dict[str, str]]:
+    return list(await server.rest.export_app_custom("double_auction", code, function=f"custom_export_{name}"))
+
+
+@pytest.mark.parametrize("transport", ["http", "browser"])
+async def test_bots_alone_play_a_market_of_values_and_costs_and_wait_for_no_timer(
+    market_server: OTreeServer, tmp_path: Path, transport: str
+) -> None:
+    code, url = await made(market_server, "gode_sunder", 4, **UNITS, trade_seconds=900)
+    ended = await run(tmp_path, url, "zero-intelligence", "--transport", transport, "--decisions", "5")
+
+    assert ended.code == 0, ended.output
+    assert {seat.outcome for seat in ended.manifest.seats} == {SeatOutcome.FINISHED}
+    assert ended.manifest.period_decisions == 5
+    assert not [event for event in ended.events if isinstance(event, PageMissed)]
+    trades = await exported(market_server, code, "trades")
+    assert trades
+    seen = [
+        trade
+        for event in ended.events
+        if isinstance(event, PageSeen) and event.page == "results" and event.view and event.view.period
+        for trade in event.view.period.own_trades
+    ]
+    assert len(seen) == 2 * len(trades), "each trade is told to its buyer and to its seller"
+    rows = await exported(market_server, code, "orders")
+    sent = [event for event in ended.events if isinstance(event, ActSent) and event.act == "live"]
+    kept = {event.ref for event in sent if event.content["type"] != "sync"}
+    assert {row["ref"] for row in rows} == kept, "what a bot sent is what the server keeps"
+    assert "Final wealth" in ended.output
+
+
+async def test_a_run_that_is_killed_in_a_period_goes_on_and_sends_nothing_twice(
+    market_server: OTreeServer, tmp_path: Path
+) -> None:
+    config = {"practice_rounds": 0, "paid_rounds": 2, "trade_seconds": 0, "results_seconds": 0}
+    code, url = await made(market_server, "auction_demo", 3, **config)
+    options = ("--transport", "http", "--decisions", "8")
+    process = await start(tmp_path, url, "zero-intelligence", *options)
+    await line_with(process, "Run 1")
+    await asyncio.sleep(2.0)
+    process.kill()
+    killed = await end(process, tmp_path)
+    ended = await end(await start_verb(tmp_path, "resume", str(killed.run)), tmp_path)
+
+    assert ended.code == 0, ended.output
+    assert ended.manifest.outcome is RunOutcome.FINISHED
+    on_server = Counter(row["ref"] for row in await exported(market_server, code, "orders") if row["ref"])
+    sent = Counter(event.ref for event in ended.events if isinstance(event, ActSent))
+    answered = {event.ref for event in ended.events if isinstance(event, ActAnswered)}
+    syncs = {
+        event.ref
+        for event in ended.events
+        if isinstance(event, ActSent) and (event.act == "form" or event.content["type"] == "sync")
+    }
+    assert set(on_server.values()) <= {1}
+    assert set(sent.values()) <= {1}
+    assert set(on_server) <= set(sent)
+    assert (answered - syncs) <= set(on_server)
+    traders = await exported(market_server, code, "traders")
+    assert sum(int(row["shares_after"]) for row in traders if row["overall"] == "2") == 12
+
+
+async def test_bots_stay_while_a_person_trades_and_answer_what_the_person_does(
+    market_server: OTreeServer, tmp_path: Path
+) -> None:
+    config = {"practice_rounds": 0, "paid_rounds": 1, "trade_seconds": 0, "phase_start_seconds": 0}
+    code, url = await made(market_server, "auction_demo", 3, **config)
+    participants = (await market_server.rest.get_session(code))["participants"]
+    first = min(participants, key=lambda one: int(one["id_in_session"]))
+    connector = aiohttp.TCPConnector(keepalive_timeout=3)
+    async with aiohttp.ClientSession(connector=connector) as http:
+        person = Walker(http, market_server.url, first["code"])
+        await person.open()
+        process = await start(tmp_path, url, "fundamentalist", "--num-bots", "2", "--transport", "http")
+        await line_with(process, "Run 1")
+        await person.reach("trade")
+        bought = await until_traded(person)
+        await person.submit()
+        await person.reach("results")
+        ended = await end(process, tmp_path)
+
+    assert ended.code == 0, ended.output
+    assert bought["price"] == "14.01", "the fundamentalist offers just over the value of 14"
+    assert person.page.view.result is not None
+    assert person.page.view.result.bought == 1
+
+
+async def until_traded(person: Walker) -> dict[str, Any]:
+    """Bid until one of the bots, whenever it is there, has sold a share; return the trade."""
+    bid = {"type": "place", "side": "buy", "quantity": 1, "limit": "14.01", "ref": "mine"}
+    async with person.http.ws_connect(person.base + person.page.socket("live")) as socket:
+        await socket.send_json(bid)
+        while True:
+            frame = (await socket.receive_json(timeout=30))["live_method_payload"]
+            if frame.get("own_trades"):
+                return dict(frame["own_trades"][0])
