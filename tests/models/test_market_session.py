@@ -82,6 +82,7 @@ async def test_notes_of_earlier_rounds_reach_the_model_again() -> None:
     assert "orders: " in last
 
 
+FAR_BEYOND = 15.0  # seconds: no deadline here is above 1 s; a busy machine is late, but not like a hung model
 ONE_A_PROVIDER = ["gpt-4o", "claude-sonnet-4-6", "mistral-large", "gemini-2.5-pro", "grok-4"]
 
 
@@ -105,7 +106,7 @@ async def test_round_goes_on_while_every_provider_fails_in_the_same_way(fault: F
     assert len(made) == 6 * 2 * ROUNDS
     answered = {Fault.REFUSAL: {3}}.get(fault, set())  # Mistral's protocol has no word for a refusal
     assert {event.seat for event in failed} | answered == {1, 2, 3, 4, 5}
-    assert max(event.seconds for event in made) < 1.5
+    assert max(event.seconds for event in made) < FAR_BEYOND
     assert (await replay(recorded.events, recorded.manifest)).differences == ()
 
 

@@ -189,7 +189,7 @@ async def test_stopped_server_leaves_no_process_and_no_folder(plan: ServerPlan) 
         began = time.monotonic()
     assert still_running(processes) == []
     assert not folder.exists()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 11
 
 
 def test_owner_killed_outright_leaves_no_process(project: Path) -> None:
@@ -223,7 +223,7 @@ async def test_open_browser_does_not_hold_up_the_end(plan: ServerPlan) -> None:
             session = await server.rest.create_session("quiz", 1)
             await http.ws_connect(f"{server.url}/session_monitor/{session['code']}")
             began = time.monotonic()
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 11
 
 
 async def test_kept_folder_has_its_sessions_after_a_restart(kept: ServerPlan) -> None:
