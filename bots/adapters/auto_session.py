@@ -82,8 +82,12 @@ class Auto:
         """Return a session for a participant's link. The link is opened at the first look."""
         return AutoSession(self, link, await self._http.open_session(link))
 
-    async def in_browser(self, link: str, need: NeedsBrowser) -> BrowserSession:
-        """Return a session in the browser for a link whose page needs one.
+    async def in_browser(self, link: str, here: str, need: NeedsBrowser) -> BrowserSession:
+        """Return a session in the browser for a participant whose page needs one.
+
+        Args:
+            link: by which the participant came in.
+            here: the link that leads to the page that is due.
 
         Raises:
             NeedsBrowser: there is none to start.
@@ -92,7 +96,7 @@ class Auto:
         if not self._browser.possible:
             raise need
         self._handed_over(link, need)
-        return await (await self._browser.get()).open_session(link)
+        return await (await self._browser.get()).open_session(here)
 
 
 class AutoSession:
@@ -106,11 +110,6 @@ class AutoSession:
         self._link = link
         self._seat: HttpSession | BrowserSession = http
         self._moving = asyncio.Lock()
-
-    @property
-    def browser(self) -> BrowserSession | None:
-        """The session in the browser; None as long as there is none."""
-        return self._seat if isinstance(self._seat, BrowserSession) else None
 
     async def look(self) -> Page:
         """Return the present page, in a browser if it needs one."""
@@ -139,6 +138,10 @@ class AutoSession:
         except NeedsBrowser as need:
             return await self._move(seat, need)
 
+    async def screenshot(self) -> bytes | None:
+        """Return what the participant sees, once it sits in a browser; None before."""
+        return await self._seat.screenshot() if isinstance(self._seat, BrowserSession) else None
+
     async def close(self) -> None:
         """Give the seat up; safe to call twice."""
         await self._seat.close()
@@ -146,8 +149,8 @@ class AutoSession:
     async def _move(self, seat: HttpSession | BrowserSession, need: NeedsBrowser) -> Page:
         """Go on in the browser, if nobody has moved meanwhile, and return the page that is due there."""
         async with self._moving:
-            if self._seat is seat:
-                browser = await self._auto.in_browser(self._link, need)
+            if self._seat is seat and isinstance(seat, HttpSession):
+                browser = await self._auto.in_browser(self._link, seat.link, need)
                 await seat.close()
                 self._seat = browser
         return await self._seat.look()

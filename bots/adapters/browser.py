@@ -1,6 +1,7 @@
-"""Starts Chromium for many participants: driver and browser under a guard, owned through Selenium.
+"""Starts one browser for many participants: Chromium and its driver, Firefox, or one of a Selenium Grid.
 
-The driver is always reached as a remote one, so that a browser of a grid is had the same way.
+Processes of this machine run under a guard. Selenium owns the browser wherever there is a driver; the local
+driver is reached as a remote one, so that a browser of a grid is had the same way.
 """
 
 from __future__ import annotations
@@ -9,34 +10,23 @@ import asyncio
 import contextlib
 import os
 import re
-import shutil
-import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
+from selenium.webdriver.common.options import ArgOptions
 from urllib3.exceptions import HTTPError
 
+from bots.adapters.browser_settings import BrowserSettings, Family
 from bots.adapters.guard import Guarded, environment_without_secrets
-from bots.domain.errors import SessionLost, UserMustMend
+from bots.domain.errors import SessionLost
 
-_BROWSERS: Final = (
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-    # Where macOS and Windows keep programs that are not on the path.
-    "/Applications/Chromium.app/Contents/MacOS/Chromium",
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-    r"C:\Program Files\Google\Chrome\Application\chrome.exe",
-    r"C:\Program Files (x86)\Google\Chrome\Application\chrome.exe",
-)
-_DRIVERS: Final = ("chromedriver", "chromium.chromedriver")
-_SCREENS: Final = {"DISPLAY", "WAYLAND_DISPLAY"}
+__all__ = ["BrowserSettings", "RunningBrowser", "started_browser"]
+
 _READY: Final = re.compile(r"started successfully on port (\d+)")
 # The first keep the browser to itself, the next let hidden tabs run at full speed, the last keeps no page
 # alive that was left.
@@ -54,93 +44,79 @@ _FLAGS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class BrowserSettings:
-    """Which browser participants sit in. `find` fills in what this machine has.
+class RunningBrowser:
+    """A started browser.
 
     Attributes:
-        browser: the browser's program.
-        driver: the driver's program.
-        headed: show the browser's window.
-        opening_at_once: tabs that are opened at the same time; the others queue.
-        start_seconds: longest wait for the browser itself.
-        page_seconds: longest wait for a page that was asked for.
-        restarts: how often a browser that died is started anew before its participants are given up.
+        bidi_url: where WebDriver BiDi is spoken.
+        version: empty where the browser tells it only in a session.
+        in_session: whether a session is under way there; else it is ours to begin.
     """
 
-    browser: Path
-    driver: Path
-    headed: bool = False
-    opening_at_once: int = 4
-    start_seconds: float = 60.0
-    page_seconds: float = 60.0
-    restarts: int = 3
-
-    @classmethod
-    def find(cls, *, headed: bool = False) -> Self:
-        """Return settings with the browser and driver found on the path.
-
-        Raises:
-            UserMustMend: one of the two is not installed, or there is no screen to show it on.
-        """
-        if headed and sys.platform == "linux" and not _SCREENS & os.environ.keys():
-            raise UserMustMend(
-                "there is no screen to show the browser on",
-                where="--headed",
-                mend="Run on a desktop, or leave the option away.",
-            )
-        return cls(
-            browser=_installed("Chromium", _BROWSERS),
-            driver=_installed("ChromeDriver", _DRIVERS),
-            headed=headed,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class RunningBrowser:
-    """A started browser: `bidi_url` is where WebDriver BiDi is spoken."""
-
     bidi_url: str
-    version: str
+    version: str = ""
+    in_session: bool = True
 
 
 @contextlib.asynccontextmanager
 async def started_browser(settings: BrowserSettings) -> AsyncIterator[RunningBrowser]:
-    """Start driver and browser with a fresh profile; end both, and remove the profile, at the exit.
+    """Start a browser with a fresh profile; end it, and remove the profile, at the exit.
 
     Raises:
-        SessionLost: they did not start; the driver's own words say why.
+        SessionLost: it did not start; the driver's own words say why.
     """
+    if settings.grid is not None:
+        async with _owned(settings, settings.grid, _options(settings)) as running:
+            yield running
+    elif settings.family is Family.FIREFOX:
+        from bots.adapters.firefox import started_firefox
+
+        async with started_firefox(settings) as url:
+            yield RunningBrowser(url, in_session=False)
+    else:
+        async with _with_driver(settings) as running:
+            yield running
+
+
+@contextlib.asynccontextmanager
+async def _with_driver(settings: BrowserSettings) -> AsyncIterator[RunningBrowser]:
+    """Start driver and browser under a guard."""
     folder = Path(tempfile.mkdtemp(prefix="bots-browser-"))
     driver = _start_driver(settings, folder)
+    options = _options(settings)
+    options.binary_location = str(settings.browser)
+    options.add_argument(f"--user-data-dir={folder / 'profile'}")
     try:
-        try:
-            async with asyncio.timeout(settings.start_seconds):
-                selenium = await asyncio.to_thread(_start_browser, settings, driver, folder)
-        except TimeoutError as error:
-            raise SessionLost(f"{settings.browser} did not start in {settings.start_seconds:g} s") from error
-        try:
-            capabilities = selenium.capabilities
-            yield RunningBrowser(capabilities["webSocketUrl"], capabilities["browserVersion"])
-        finally:
-            await asyncio.shield(asyncio.to_thread(_quit, selenium, driver))
+        async with _owned(settings, driver, options) as running:
+            yield running
     finally:
         await asyncio.shield(asyncio.to_thread(driver.stop))
 
 
-def _installed(what: str, names: Sequence[str]) -> Path:
-    for name in names:
-        if path := shutil.which(name):
-            return Path(path)
-    raise UserMustMend(
-        f"{what} is not installed (looked for {', '.join(names)})",
-        where="PATH",
-        mend="On Debian and Ubuntu: apt-get install chromium chromium-driver. On macOS: brew install --cask "
-        "chromium chromedriver. Or play without a browser: --transport http.",
-    )
+@contextlib.asynccontextmanager
+async def _owned(
+    settings: BrowserSettings, driver: str | Guarded, options: ArgOptions
+) -> AsyncIterator[RunningBrowser]:
+    """Have a browser through Selenium, from our driver or from the hub of a grid."""
+    try:
+        async with asyncio.timeout(settings.start_seconds):
+            selenium = await asyncio.to_thread(_start_browser, settings, driver, options)
+    except TimeoutError as error:
+        raise SessionLost(f"{settings.name} did not start in {settings.start_seconds:g} s") from error
+    try:
+        capabilities = selenium.capabilities
+        if "webSocketUrl" not in capabilities:
+            raise SessionLost(f"{settings.name} does not speak WebDriver BiDi")
+        yield RunningBrowser(capabilities["webSocketUrl"], capabilities["browserVersion"])
+    finally:
+        if isinstance(driver, str) or driver.alive:
+            await asyncio.shield(asyncio.to_thread(_quit, selenium))
 
 
 def _start_driver(settings: BrowserSettings, folder: Path) -> Guarded:
     """Start the driver on a port it chooses; the guard ends it and its browser whatever becomes of us."""
+    if settings.driver is None:
+        raise SessionLost(f"{settings.browser} cannot be driven without its driver")
     return Guarded.start(
         [settings.driver, "--port=0", "--log-level=SEVERE"],
         env={**environment_without_secrets(), "TMPDIR": str(folder)},
@@ -150,17 +126,18 @@ def _start_driver(settings: BrowserSettings, folder: Path) -> Guarded:
     )
 
 
-def _start_browser(settings: BrowserSettings, driver: Guarded, folder: Path) -> webdriver.Remote:
+def _start_browser(settings: BrowserSettings, driver: str | Guarded, options: ArgOptions) -> webdriver.Remote:
     """Ask the driver for a browser. Blocks.
 
     Raises:
         SessionLost: as for `started_browser`.
     """
     try:
-        return webdriver.Remote(f"http://127.0.0.1:{_port(driver)}", options=_options(settings, folder))
+        address = driver if isinstance(driver, str) else f"http://127.0.0.1:{_port(driver)}"
+        return webdriver.Remote(address, options=options)
     except (WebDriverException, HTTPError) as error:
         reason = str(getattr(error, "msg", None) or error).strip()
-        raise SessionLost(f"{settings.browser} did not start: {reason}") from error
+        raise SessionLost(f"{settings.name} did not start: {reason}") from error
 
 
 def _port(driver: Guarded) -> int:
@@ -170,22 +147,26 @@ def _port(driver: Guarded) -> int:
     raise SessionLost(f"the browser's driver ended at once with exit code {driver.exit_code}")
 
 
-def _options(settings: BrowserSettings, folder: Path) -> webdriver.ChromeOptions:
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(settings.browser)
+def _options(settings: BrowserSettings) -> webdriver.ChromeOptions | webdriver.FirefoxOptions:
+    """Return what a browser is asked for, wherever it runs."""
+    if settings.family is Family.FIREFOX:
+        options: webdriver.ChromeOptions | webdriver.FirefoxOptions = webdriver.FirefoxOptions()
+        hidden: tuple[str, ...] = ("-headless",)
+    else:
+        options = webdriver.ChromeOptions()
+        hidden = ("--headless=new",)
+        for flag in _FLAGS:
+            options.add_argument(flag)
     options.enable_bidi = True
     options.unhandled_prompt_behavior = "accept"  # a page's alert() would stop everything in its tab
-    options.add_argument(f"--user-data-dir={folder / 'profile'}")
-    for flag in _FLAGS:
+    for flag in () if settings.headed else hidden:
         options.add_argument(flag)
-    if not settings.headed:
-        options.add_argument("--headless=new")
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
+    as_root = settings.grid is None and hasattr(os, "geteuid") and os.geteuid() == 0
+    if as_root and settings.family is Family.CHROMIUM:
         options.add_argument("--no-sandbox")  # Chromium refuses to run as root with it
     return options
 
 
-def _quit(selenium: webdriver.Remote, driver: Guarded) -> None:
-    if driver.alive:
-        with contextlib.suppress(WebDriverException, HTTPError, OSError):
-            selenium.quit()
+def _quit(selenium: webdriver.Remote) -> None:
+    with contextlib.suppress(WebDriverException, HTTPError, OSError):
+        selenium.quit()

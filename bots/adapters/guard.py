@@ -68,6 +68,7 @@ class Guarded:
         remove: Iterable[Path] = (),
         grace: float = 5.0,
         read_output: bool = False,
+        read_errors: bool = False,
     ) -> Self:
         """Start a command under a guard, in a session of its own: the terminal's Ctrl-C reaches only us.
 
@@ -79,6 +80,7 @@ class Guarded:
             remove: folders deleted once all of it has ended, such as a browser's profile.
             grace: seconds given for ending in order, once to the command and once to what it leaves.
             read_output: standard output is kept for `output` to read; standard error alone goes to the log.
+            read_errors: standard error is kept there too.
 
         Raises:
             OSError: the guard cannot be started or the log cannot be opened. A command that cannot be started
@@ -91,7 +93,7 @@ class Guarded:
                 [sys.executable, "-I", __file__, *options, "--", *map(str, command)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE if read_output else sink,
-                stderr=sink,
+                stderr=subprocess.STDOUT if read_errors else sink,
                 env=env,
                 cwd=cwd,
                 text=True,

@@ -28,6 +28,7 @@ from bots.adapters.answers import (
     form_answer,
     live_answer,
 )
+from bots.adapters.entry import way_back
 from bots.adapters.http_client import HttpClient, HttpSettings, LeadsAway, Unreachable, nothing_there
 from bots.adapters.http_forms import fill_form, timed_out_form
 from bots.adapters.http_page import Leaving, OpenPage
@@ -73,13 +74,15 @@ class Http:
 class HttpSession:
     """A participant without a browser; a `bots.domain.ports.ParticipantSession`. Made by `Http.open_session`.
 
+    `link` leads to the page that is due, for whoever opens it.
+
     Besides what the port says, each method may raise PageOverdue (a page that was asked for did not come),
     UnexpectedPage (a page is not as it should be), LedAway and NeedsBrowser.
     """
 
     def __init__(self, client: HttpClient, link: str) -> None:
         self._client = client
-        self._link = link
+        self.link = link
         self._page: OpenPage | None = None  # None: the server knows which page is due, we do not
         self._shown = ""  # visit of the page that was returned last: acts are meant for it
         self._moving = asyncio.Lock()  # held by whoever changes the page
@@ -205,15 +208,15 @@ class HttpSession:
             if self._failure is not None:
                 raise self._failure
             if self._closed:
-                raise SessionLost(f"the session of {self._link} is closed")
+                raise SessionLost(f"the session of {self.link} is closed")
             if self._page is not None:
                 return self._page
             try:
                 async with asyncio.timeout(self._page_seconds):
-                    return self._enter(await self._get(self._link))
+                    return self._enter(await self._get(self.link))
             except TimeoutError as error:
                 raise PageOverdue(
-                    f"{self._link} showed nothing for {self._page_seconds:g} s; is the server overloaded?"
+                    f"{self.link} showed nothing for {self._page_seconds:g} s; is the server overloaded?"
                 ) from error
 
     async def _follow(self, page: OpenPage) -> None:
@@ -249,7 +252,7 @@ class HttpSession:
         try:
             snapshot = await self._client.post(page.address, pairs)
         except Unreachable:
-            self._enter(await self._get(self._link))
+            self._enter(await self._get(self.link))
             return False
         except LeadsAway as away:
             raise LedAway(page.location, away.host) from away
@@ -258,6 +261,7 @@ class HttpSession:
 
     def _enter(self, snapshot: Snapshot) -> OpenPage:
         self._leave()
+        self.link = way_back(self.link, snapshot.address)
         page = self._page = OpenPage(snapshot, self._client, self._changed)
         if page.goes_on:
             self._following = asyncio.create_task(self._follow(page))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import json
 import logging
@@ -16,7 +17,8 @@ from urllib.parse import urlsplit
 
 from bots.adapters.answers import frame_payload
 from bots.adapters.bidi import BidiError, Connection, ConnectionLost
-from bots.adapters.browser import BrowserSettings, started_browser
+from bots.adapters.browser import started_browser
+from bots.adapters.browser_settings import BrowserSettings, Family
 from bots.adapters.page_readers import Snapshot
 from bots.domain.errors import LedAway, SessionLost
 
@@ -26,6 +28,9 @@ _MESSAGE: Final = "script.message"
 _TAB_CLOSED: Final = "browsingContext.contextDestroyed"
 _PROMPT: Final = "browsingContext.userPromptOpened"
 _TAB_CRASHED: Final = "goog:cdp.Inspector.targetCrashed"  # the standard has no event for it yet
+_EVENTS: Final = (_MESSAGE, _TAB_CLOSED, _PROMPT)
+_NETWORK: Final = ("net::", "NS_ERROR")  # how Chromium and Firefox tell that the network refused
+_OWN_SESSION: Final = {"capabilities": {"alwaysMatch": {"unhandledPromptBehavior": {"default": "accept"}}}}
 _SCRIPT_THREW: Final = "javascript error"
 _NO_SUCH_REALM: Final = "no such frame"
 
@@ -66,9 +71,10 @@ class Tab:
     opened, both oldest first.
     """
 
-    def __init__(self, connection: Connection, context: str) -> None:
+    def __init__(self, connection: Connection, context: str, jar: object = None) -> None:
         self._connection = connection
         self._context = context
+        self._jar = jar  # the user context that is its own, if it has one
         self._frames: dict[str, list[Mapping[str, Any]]] = {}
         self._pulse = asyncio.Event()
         self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -113,7 +119,8 @@ class Tab:
         try:
             await self._unless_gone(self._connection.command("browsingContext.navigate", params))
         except BidiError as error:
-            if "net::" not in error.message:  # what the network refused is shown as the browser's error page
+            # What the network refused is shown as the browser's error page.
+            if not any(sign in error.message for sign in _NETWORK):
                 raise SessionLost(f"{address} cannot be opened: {error}") from error
         await self.until(lambda: self.loaded if self.loaded is not before else None)
 
@@ -154,7 +161,21 @@ class Tab:
         if not self.lost:
             self.lose()
             with contextlib.suppress(BidiError, ConnectionLost):
-                await self._connection.command("browsingContext.close", {"context": self._context})
+                if self._jar is None:
+                    await self._connection.command("browsingContext.close", {"context": self._context})
+                else:
+                    await self._connection.command("browser.removeUserContext", {"userContext": self._jar})
+
+    async def screenshot(self) -> bytes:
+        """Return what the tab shows, the whole page, as a PNG image.
+
+        Raises:
+            TabLost: the tab went away.
+            BidiError: the browser could not make one.
+        """
+        wanted = {"context": self._context, "origin": "document"}
+        shot = await self._unless_gone(self._connection.command("browsingContext.captureScreenshot", wanted))
+        return base64.b64decode(shot["data"])
 
     def lose(self) -> None:
         """Tell everybody who waits here that nothing will come."""
@@ -208,9 +229,10 @@ class Tab:
 class Tabs:
     """A running browser and its tabs. Make it with `start`; end it with `close`."""
 
-    def __init__(self, connection: Connection, resources: contextlib.AsyncExitStack) -> None:
+    def __init__(self, connection: Connection, *, debuggable: bool) -> None:
         self._connection = connection
-        self._resources = resources
+        self._debuggable = debuggable
+        self._resources = contextlib.AsyncExitStack()
         self._tabs: dict[str, Tab] = {}
         self._by_debugger: dict[str, Tab] = {}
 
@@ -221,11 +243,20 @@ class Tabs:
         Raises:
             SessionLost: it did not start.
         """
+        try:
+            return await cls._started(settings)
+        except (BidiError, ConnectionLost) as error:
+            raise SessionLost(f"{settings.name} started and could not be driven: {error}") from error
+
+    @classmethod
+    async def _started(cls, settings: BrowserSettings) -> Self:
         async with contextlib.AsyncExitStack() as resources:
             running = await resources.enter_async_context(started_browser(settings))
             connection = await Connection.connect(running.bidi_url)
             resources.push_async_callback(connection.close)
-            tabs = cls(connection, contextlib.AsyncExitStack())
+            if not running.in_session:
+                await connection.command("session.new", _OWN_SESSION)
+            tabs = cls(connection, debuggable=settings.family is Family.CHROMIUM)
             await tabs._listen()
             tabs._resources = resources.pop_all()
         return tabs
@@ -234,19 +265,24 @@ class Tabs:
     def lost(self) -> bool:
         return self._connection.lost
 
-    async def open(self) -> Tab:
+    async def open(self, *, isolated: bool = False) -> Tab:
         """Open an empty tab.
+
+        Args:
+            isolated: with cookies and storage of its own; they go with the tab.
 
         Raises:
             ConnectionLost: the browser is gone.
         """
-        created = await self._connection.command(
-            "browsingContext.create", {"type": "tab", "background": True}
-        )
-        context = created["context"]
-        tab = self._tabs[context] = Tab(self._connection, context)
-        debugger = await self._connection.command("goog:cdp.getSession", {"context": context})
-        self._by_debugger[debugger["session"]] = tab
+        wanted: dict[str, object] = {"type": "tab", "background": True}
+        if isolated:
+            jar = await self._connection.command("browser.createUserContext")
+            wanted["userContext"] = jar["userContext"]
+        context = (await self._connection.command("browsingContext.create", wanted))["context"]
+        tab = self._tabs[context] = Tab(self._connection, context, wanted.get("userContext"))
+        if self._debuggable:
+            debugger = await self._connection.command("goog:cdp.getSession", {"context": context})
+            self._by_debugger[debugger["session"]] = tab
         return tab
 
     async def close(self) -> None:
@@ -261,9 +297,8 @@ class Tabs:
         connection.on(_TAB_CLOSED, lambda event: self._lose(self._tabs.get(event["context"])))
         connection.on(_TAB_CRASHED, lambda event: self._lose(self._by_debugger.get(event["session"])))
         connection.on(_PROMPT, self._prompted)
-        await connection.command(
-            "session.subscribe", {"events": [_MESSAGE, _TAB_CLOSED, _TAB_CRASHED, _PROMPT]}
-        )
+        events = [*_EVENTS, _TAB_CRASHED] if self._debuggable else _EVENTS
+        await connection.command("session.subscribe", {"events": events})
         channel = {"type": "channel", "value": {"channel": _CHANNEL}}
         await connection.command(
             "script.addPreloadScript", {"functionDeclaration": page_script("watch"), "arguments": [channel]}

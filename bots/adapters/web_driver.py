@@ -17,10 +17,12 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from bots.adapters.answers import MOVED_ON, NO_CHANNEL, answering, by_field, form_answer, live_answer
-from bots.adapters.bidi import BidiError, ConnectionLost
-from bots.adapters.browser import BrowserSettings
+from bots.adapters.bidi import BidiError
+from bots.adapters.browser_settings import BrowserSettings
+from bots.adapters.entry import is_shared, way_back
+from bots.adapters.one_browser import OneBrowser
 from bots.adapters.page_readers import Snapshot, read_page
-from bots.adapters.tabs import DocumentGone, Loaded, Tab, TabLost, Tabs
+from bots.adapters.tabs import DocumentGone, Loaded, Tab, TabLost
 from bots.domain.errors import PageOverdue, SessionLost
 from bots.domain.pages import Act, Answer, Page, PageKind, SendLive, SubmitForm, UseControl
 
@@ -35,80 +37,47 @@ _LOSSES: Final = 3  # tabs one participant may lose while one page is being open
 async def open_browser(settings: BrowserSettings) -> AsyncIterator[Browser]:
     """Start a browser for many participants; end it, and its driver and profile, at the exit.
 
+    Where settings let fewer share one, further browsers start when they are needed.
+
     Raises:
         SessionLost: the browser did not start.
     """
-    browser = Browser(settings, await Tabs.start(settings))
+    browser = Browser(settings)
     try:
+        await browser.start()
         yield browser
     finally:
         await asyncio.shield(browser.close())
 
 
 class Browser:
-    """One browser in which many participants sit, replaced when it dies. Get it from `open_browser`."""
+    """The browser in which many participants sit, or several of them. Get it from `open_browser`."""
 
-    def __init__(self, settings: BrowserSettings, tabs: Tabs) -> None:
+    def __init__(self, settings: BrowserSettings) -> None:
         self._settings = settings
-        self._tabs = tabs
-        self._restarts_left = settings.restarts
-        self._restarting = asyncio.Lock()
-        self._opening = asyncio.Semaphore(settings.opening_at_once)
-        self._closed = False
+        self._starting = asyncio.Semaphore(settings.starting_at_once)
+        self._browsers = [OneBrowser(settings, self._starting)]
+        self._seated = 0
 
-    @property
-    def page_seconds(self) -> float:
-        """Longest wait for a page that was asked for."""
-        return self._settings.page_seconds
+    async def start(self) -> None:
+        """Start the first browser now, so that one that cannot start is known before anybody plays.
+
+        Raises:
+            SessionLost: it did not start.
+        """
+        await self._browsers[0].running()
 
     async def open_session(self, link: str) -> BrowserSession:
         """Return a session for a participant's link. The link is opened at the first look."""
-        return BrowserSession(self, link)
-
-    async def open_tab(self, link: str) -> Tab:
-        """Open a link in a tab of its own and wait for its first document. Few tabs open at once.
-
-        Raises:
-            TabLost: the tab or the browser went away meanwhile; asking again may help.
-            PageOverdue: no document came in time.
-            SessionLost: the browser is gone for good, or the link is no address.
-        """
-        async with self._opening:
-            tabs = await self._running()
-            try:
-                tab = await tabs.open()
-            except ConnectionLost as error:
-                raise TabLost from error
-            try:
-                async with asyncio.timeout(self._settings.page_seconds):
-                    await tab.open(link)
-            except TimeoutError as error:
-                await tab.close()
-                raise PageOverdue(
-                    f"{link} showed nothing for {self._settings.page_seconds:g} s; is the server overloaded?"
-                ) from error
-            except BaseException:
-                await tab.close()
-                raise
-            return tab
+        most = self._settings.bots_per_browser
+        if most is not None and self._seated == most * len(self._browsers):
+            self._browsers.append(OneBrowser(self._settings, self._starting))
+        self._seated += 1
+        return BrowserSession(self._browsers[-1], link)
 
     async def close(self) -> None:
-        """End the browser; its sessions can do nothing any more."""
-        self._closed = True
-        await self._tabs.close()
-
-    async def _running(self) -> Tabs:
-        """Return the running browser, a new one if the last has died."""
-        async with self._restarting:
-            if self._tabs.lost:
-                if self._closed:
-                    raise SessionLost("the browser is closed")
-                if self._restarts_left == 0:
-                    raise SessionLost(f"the browser went away {self._settings.restarts + 1} times")
-                self._restarts_left -= 1
-                await self._tabs.close()
-                self._tabs = await Tabs.start(self._settings)
-            return self._tabs
+        """End all browsers; their sessions can do nothing any more."""
+        await asyncio.gather(*(browser.close() for browser in self._browsers))
 
 
 class BrowserSession:
@@ -118,7 +87,7 @@ class BrowserSession:
     UnexpectedPage (a page is not as it should be).
     """
 
-    def __init__(self, browser: Browser, link: str) -> None:
+    def __init__(self, browser: OneBrowser, link: str) -> None:
         self._browser = browser
         self._link = link
         self._tab: Tab | None = None
@@ -174,6 +143,14 @@ class BrowserSession:
         # A new document has just been pushed; frames change a page that was pushed long ago.
         fresh = tab.loaded is not None and tab.loaded.visit != seen.visit
         return self._show(read_page(tab.snapshot()) if fresh else await self._read_present())
+
+    async def screenshot(self) -> bytes:
+        """Return what the participant sees, the whole page, as a PNG image.
+
+        Raises:
+            TabLost, BidiError: there is no picture to be had.
+        """
+        return await (await self._at_page()).screenshot()
 
     async def close(self) -> None:
         """Close the participant's tab; safe to call twice."""
@@ -298,7 +275,9 @@ class BrowserSession:
             if self._closed:
                 raise SessionLost(f"the session of {self._link} is closed")
             if self._tab is None or self._tab.lost:
-                self._tab = await self._browser.open_tab(self._link)
+                if self._tab is not None and self._tab.loaded is not None:
+                    self._link = way_back(self._link, self._tab.loaded.address)
+                self._tab = await self._browser.open_tab(self._link, isolated=is_shared(self._link))
             return self._tab
 
     async def _leave_tab(self) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from bots.adapters.browser_settings import BrowserOptions, Family, Screenshots
 from bots.agents.forms import FormAnswers
 from bots.agents.period_trading import Rhythm
 from bots.domain.errors import BotsError, UserMustMend
@@ -90,7 +91,18 @@ def run(
             help="How bots reach their pages: in Chromium, without (http), or there if need be (auto)."
         ),
     ] = Transport.BROWSER,
+    browser: Annotated[Family, typer.Option(help="Which browser bots sit in.")] = Family.CHROMIUM,
     headed: Annotated[bool, typer.Option(help="Show the browser.")] = False,
+    bots_per_browser: Annotated[
+        int | None, typer.Option(help="How many bots share one.  [default: all; 12 on a grid]")
+    ] = None,
+    isolated: Annotated[bool, typer.Option(help="Give each bot cookies and storage of its own.")] = False,
+    grid: Annotated[
+        str | None, typer.Option(metavar="HUB", help="Take browsers from a Selenium Grid: http://hub:4444.")
+    ] = None,
+    screenshots: Annotated[
+        Screenshots, typer.Option(help="Photograph pages where something fails, or all.")
+    ] = Screenshots.NEVER,
 ) -> None:
     """Send an LLM agent to each participant link of an oTree session."""
     plan = RunPlan(
@@ -106,7 +118,7 @@ def run(
         max_cost_usd=None if max_cost is None else usd(max_cost, "--max-cost"),
         max_tokens=max_tokens,
         seed=seed,
-        headed=headed,
+        browser=BrowserOptions(browser, headed, bots_per_browser, isolated, grid, screenshots),
         transport=transport,
         rhythm=Rhythm(decisions, pause),
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bots.adapters.browser_settings import BrowserOptions
 from bots.adapters.otree_server import OTreeServer, ServerPlan
 from bots.services.plan import RunPlan, Transport
 from bots.services.room import Room
@@ -39,7 +40,12 @@ async def run_demo(demo: Demo, room: Room) -> int:
         session = await server.rest.create_session("demo", demo.participants, modified=rounds)
         url = f"{server.url}/SessionStartLinks/{session['code']}"
         plan = RunPlan(
-            url, demo.model, notes="demo", data=demo.data, headed=demo.headed, transport=demo.transport
+            url,
+            demo.model,
+            notes="demo",
+            data=demo.data,
+            browser=BrowserOptions(headed=demo.headed),
+            transport=demo.transport,
         )
         command = f"python -m bots.main {url} {demo.model} -m demo"
         if demo.transport is not Transport.BROWSER:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bots.adapters.browser_settings import BrowserOptions
 from bots.agents.forms import FormAnswers
 from bots.agents.period_trading import Rhythm
 from bots.domain.errors import UserMustMend
@@ -43,7 +44,7 @@ class RunPlan:
         max_cost_usd: most the run's models may cost; None for no limit.
         max_tokens: most tokens, in and out, of the run's models; None for no limit.
         seed: of the traders' own draws; each seat has one derived from it.
-        headed: show the browser.
+        browser: which browser bots sit in, and how many share one.
         transport: how participants reach their pages.
         rhythm: how traders spend a period of a double auction.
     """
@@ -60,7 +61,7 @@ class RunPlan:
     max_cost_usd: Decimal | None = None
     max_tokens: int | None = None
     seed: int = 1
-    headed: bool = False
+    browser: BrowserOptions = field(default_factory=BrowserOptions)
     transport: Transport = Transport.BROWSER
     rhythm: Rhythm = field(default_factory=Rhythm)
 
@@ -76,6 +77,12 @@ class RunPlan:
                 f"{self.timeout_minutes:g} minutes is no time a run can take",
                 where="--timeout-minutes",
                 mend="Give minutes above 0, such as 105.",
+            )
+        if self.transport is Transport.HTTP and self.browser != BrowserOptions():
+            raise UserMustMend(
+                "without a browser there is none to show, choose or photograph",
+                where="--transport http",
+                mend="Leave the options of browsers out, or play with --transport browser or auto.",
             )
         if self.num_bots is not None and self.num_bots < 1:
             raise UserMustMend(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from bots.adapters.browser_settings import BrowserOptions
 from bots.adapters.links import read_links
 from bots.adapters.models.catalogue import load_catalogue
 from bots.adapters.recorded import SeatRecording, recorded_maker, recordings
@@ -83,7 +84,7 @@ async def _prepare(
         ),
         specs={record.seat: _spec(record) for record in manifest.seats},
         catalogue=load_catalogue(models_file()),
-        browser=browser_for(transport, headed=False),
+        browser=browser_for(transport, BrowserOptions()),
         makers=_makers(recordings(events), manifest),
     )
 

@@ -7,6 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
+from bots.adapters.browser_settings import BrowserOptions
 from bots.adapters.clock import SystemClock
 from bots.adapters.links import ParticipantLink, read_links_file
 from bots.adapters.models.catalogue import Catalogue, load_catalogue
@@ -125,7 +128,7 @@ def _prepare(
         seats=tuple(_seat(record, by_code, folder) for record in left),
         specs=specs,
         catalogue=catalogue,
-        browser=browser_for(Transport(manifest.transport), headed=headed),
+        browser=browser_for(Transport(manifest.transport), _browser_of(manifest, headed)),
         pasts=pasts,
         earlier=events,
     )
@@ -156,10 +159,16 @@ def _plan(manifest: RunManifest, timeout_minutes: float | None, headed: bool) ->
         max_cost_usd=manifest.max_cost_usd,
         max_tokens=manifest.max_tokens,
         seed=manifest.seed,
-        headed=headed,
+        browser=_browser_of(manifest, headed),
         transport=Transport(manifest.transport),
     )
     return plan if timeout_minutes is None else replace(plan, timeout_minutes=timeout_minutes)
+
+
+def _browser_of(manifest: RunManifest, headed: bool) -> BrowserOptions:
+    """Return the browser of the run's first part; whether it is shown is of the day."""
+    given = manifest.configuration.get("options", {}).get("browser", {})
+    return replace(TypeAdapter(BrowserOptions).validate_python(given), headed=headed)
 
 
 def _seat(record: SeatRecord, links: Mapping[str, ParticipantLink], folder: Path) -> Seat:

@@ -31,6 +31,7 @@ from bots.adapters.run_folder import (
     write_manifest,
     written_in,
 )
+from bots.adapters.screenshots import Camera
 from bots.adapters.web_driver import BrowserSettings
 from bots.agents.past import Past
 from bots.agents.prompts import texts_hash
@@ -40,7 +41,7 @@ from bots.analysis.run_data import read_journal
 from bots.analysis.run_manifest import has_ended, manifest_of
 from bots.domain.errors import RecordLost, UserMustMend
 from bots.domain.experiment import RunEnd, Seat, run_experiment
-from bots.domain.ports import Clock, DecisionMaker
+from bots.domain.ports import Clock, DecisionMaker, ParticipantSession
 from bots.domain.records import Event, RunDescribed, RunEnded, RunManifest, RunOutcome, SeatRecord
 from bots.services.configuration import models_file
 from bots.services.live_view import shown
@@ -62,7 +63,7 @@ from bots.services.traders import (
     make_fallback,
     spent_on,
 )
-from bots.services.transports import Entrance, browser_for, open_entrance, recording_handovers
+from bots.services.transports import browser_for, open_entrance, recording_handovers
 
 _log = logging.getLogger(__name__)
 
@@ -121,7 +122,7 @@ async def prepare(plan: RunPlan, environment: Mapping[str, str]) -> Prepared:
         seats,
         {seat.number: spec for seat, spec in zip(seats, specs, strict=True)},
         catalogue,
-        browser_for(plan.transport, headed=plan.headed),
+        browser_for(plan.transport, plan.browser),
         configuration=configuration_of(plan, specs, catalogue, environment),
         server=await server_state(links, credentials),
     )
@@ -247,19 +248,21 @@ async def _play(prepared: Prepared, manifest: RunManifest, folder: Path, clock: 
         ):
             steering = Steering(progress, table.pauses, table.store, clock, room.interrupt.signalled)
 
-            async def play(seat: Seat) -> None:
-                await _play_seat(seat, prepared, entrance, table, traders)
+            camera = Camera(folder / "screenshots", plan.browser.screenshots, clock.now)
 
-            with room.interrupt.gently() as stop, steered(steering, room.console):
+            async def play(seat: Seat) -> None:
+                session = camera.facing(seat.number, await entrance.open_session(seat.link))
+                await _play_seat(seat, prepared, session, table, traders)
+
+            with room.interrupt.gently() as stop, steered(steering, room.console), camera.on_demand():
                 return await run_experiment(
                     prepared.seats, play, store=table.store, clock=clock, until=until, stop=stop
                 )
 
 
 async def _play_seat(
-    seat: Seat, prepared: Prepared, entrance: Entrance, table: Table, traders: Traders
+    seat: Seat, prepared: Prepared, session: ParticipantSession, table: Table, traders: Traders
 ) -> None:
-    session = await entrance.open_session(seat.link)
     try:
         maker = prepared.makers.get(seat.number) or traders.build(prepared.specs[seat.number], seat.seed)
         fallback = make_fallback(prepared.plan.fallback, seat.seed)

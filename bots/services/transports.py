@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from bots.adapters.web_driver import BrowserSettings, open_browser
+from bots.adapters.browser_settings import BrowserOptions, BrowserSettings
+from bots.adapters.web_driver import open_browser
 from bots.domain.errors import NeedsBrowser, UserMustMend
 from bots.domain.experiment import Seat
 from bots.domain.ports import Clock, ParticipantSession, RunStore
@@ -52,7 +53,7 @@ async def open_entrance(
             yield started
 
 
-def browser_for(transport: Transport, *, headed: bool) -> BrowserSettings | None:
+def browser_for(transport: Transport, options: BrowserOptions) -> BrowserSettings | None:
     """Return where the browser is, or None where none is needed, or `auto` has to do without.
 
     Raises:
@@ -61,9 +62,9 @@ def browser_for(transport: Transport, *, headed: bool) -> BrowserSettings | None
     if transport is Transport.HTTP:
         return None
     try:
-        return BrowserSettings.find(headed=headed)
+        return BrowserSettings.find(options)
     except UserMustMend:
-        if transport is Transport.AUTO and not headed:
+        if transport is Transport.AUTO and options == BrowserOptions():
             return None
         raise
 

@@ -29,6 +29,12 @@ class NeutralServer:
     def link(self, config: str, **fields: Any) -> str:
         return self.session(config, **fields)[1][0]
 
+    def wide_link(self, config: str, participants: int) -> tuple[str, str]:
+        """Create a session; return its code and the link that makes a participant of each who opens it."""
+        code, _ = self.session(config, participants)
+        path = urllib.parse.urlsplit(self._post(f"/api/get_session/{code}", {})["session_wide_url"]).path
+        return code, self.url + path
+
     def stored(self, session: str) -> list[dict[str, str]]:
         """Return oTree's own export of a session, one row a participant."""
         with urllib.request.urlopen(f"{self.url}/api/export_wide?session_code={session}") as answer:

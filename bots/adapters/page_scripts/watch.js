@@ -21,9 +21,12 @@
   });
 
   document.addEventListener("DOMContentLoaded", () => {
+    // Firefox shows its error page under the address that failed, and draws its words where no reader finds them.
+    const failed = document.documentURI.startsWith("about:neterror");
+    if (failed) document.body.textContent = new URLSearchParams(document.documentURI.split("?")[1]).get("d");
     afterwards(() => ({
       kind: "page",
-      address: location.href,
+      address: failed ? document.documentURI : location.href,
       status: performance.getEntriesByType("navigation")[0]?.responseStatus ?? 0,
       html: document.documentElement.outerHTML,
     }));

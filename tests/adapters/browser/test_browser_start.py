@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from bots.adapters.browser_settings import BrowserOptions
 from bots.adapters.web_driver import BrowserSettings, open_browser
 from bots.domain.errors import SessionLost, UserMustMend
 
@@ -32,6 +34,15 @@ asyncio.run(hold())
 
 def profiles() -> set[Path]:
     return set(Path(tempfile.gettempdir()).glob("bots-browser-*"))
+
+
+@pytest.fixture(autouse=True)
+def profiles_of_this_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Others on this machine have browsers too. Chromium wants a short path."""
+    with tempfile.TemporaryDirectory() as folder:
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        monkeypatch.setenv("TMPDIR", folder)
+        yield
 
 
 async def test_nothing_runs_and_no_profile_is_left_after_the_end() -> None:
@@ -73,7 +84,7 @@ def test_headed_browser_needs_a_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     with pytest.raises(UserMustMend, match="no screen"):
-        BrowserSettings.find(headed=True)
+        BrowserSettings.find(BrowserOptions(headed=True))
 
 
 async def test_browser_that_does_not_start_says_why(tmp_path: Path) -> None:

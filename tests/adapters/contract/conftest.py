@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-import pytest
+import os
+from collections.abc import AsyncIterator
 
+import pytest
+import pytest_asyncio
+
+from bots.adapters.browser_settings import BrowserOptions, Family
+from bots.adapters.web_driver import Browser, BrowserSettings, open_browser
 from tests.adapters.participants import Transport
 
+TRANSPORTS = [
+    pytest.param("browser", marks=pytest.mark.browser),
+    "http",
+    *(["firefox"] if os.environ.get("TEST_FIREFOX") else []),  # opt-in: make test-firefox
+]
 
-@pytest.fixture(scope="session", params=[pytest.param("browser", marks=pytest.mark.browser), "http"])
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def firefox() -> AsyncIterator[Browser]:
+    async with open_browser(BrowserSettings.find(BrowserOptions(Family.FIREFOX))) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session", params=TRANSPORTS)
 def transport(request: pytest.FixtureRequest) -> Transport:
     made: Transport = request.getfixturevalue(request.param)
     return made

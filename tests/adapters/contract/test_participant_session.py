@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from collections.abc import Sequence
 
 import pytest
 
@@ -54,6 +55,16 @@ async def test_refusal_of_the_server_comes_in_its_own_words(
         assert (await session.act(SubmitForm(ANSWERS), soon())).accepted
 
 
+def chromium_words(told: Sequence[str]) -> tuple[str, ...]:
+    """Firefox says the same in other words."""
+    return tuple(
+        words.replace("Please enter a number.", "Please fill out this field.").replace(
+            "Please select a value that is no less than 18.", "Value must be greater than or equal to 18."
+        )
+        for words in told
+    )
+
+
 async def test_form_that_breaks_the_limits_of_the_page_is_not_sent_and_each_field_says_why(
     transport: Transport, neutral_server: NeutralServer
 ) -> None:
@@ -62,7 +73,7 @@ async def test_form_that_breaks_the_limits_of_the_page_is_not_sent_and_each_fiel
         wrong = {"age": "5", "happy": "9", "offer": "three", "slider": "33", "nothing": "1", "terms": ""}
         answer = await session.act(SubmitForm(ANSWERS | wrong), soon())
         assert not answer.accepted
-        assert set(answer.words) == {
+        assert set(chromium_words(answer.words)) == {
             "How old are you?: Value must be greater than or equal to 18.",
             'How happy are you?: There is no choice "9".',
             'Your offer: "three" cannot be entered here.',
@@ -81,7 +92,7 @@ async def test_empty_form_names_every_field_that_must_be_filled(
     async with seated(transport, neutral_server.link("questions")) as (session, _):
         await advance(session)
         words = (await session.act(SubmitForm({}), soon())).words
-        assert words == (
+        assert chromium_words(words) == (
             "How old are you?: Please fill out this field.",
             "Your offer: Please fill out this field.",
             "Share kept: Please fill out this field.",

@@ -1,0 +1,181 @@
+"""Which browsers participants sit in, and where they are on this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+from bots.domain.errors import UserMustMend
+
+_CHROMIUM: Final = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    # Where macOS and Windows keep programs that are not on the path.
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    r"C:\Program Files\Google\Chrome\Application\chrome.exe",
+    r"C:\Program Files (x86)\Google\Chrome\Application\chrome.exe",
+)
+_CHROMEDRIVER: Final = ("chromedriver", "chromium.chromedriver")
+_FIREFOX: Final = (
+    "firefox",
+    "firefox-esr",
+    "/Applications/Firefox.app/Contents/MacOS/firefox",
+    r"C:\Program Files\Mozilla Firefox\firefox.exe",
+)
+_SCREENS: Final = {"DISPLAY", "WAYLAND_DISPLAY"}
+_INSTALL_CHROMIUM: Final = (
+    "On Debian and Ubuntu: apt-get install chromium chromium-driver. On macOS: brew install --cask "
+    "chromium chromedriver. Or play without a browser: --transport http."
+)
+_INSTALL_FIREFOX: Final = (
+    "On Debian: apt-get install firefox-esr. On macOS: brew install --cask firefox. It needs no driver."
+)
+_ON_A_GRID: Final = 12  # bots in one browser, where the user gives no number
+
+
+class Family(StrEnum):
+    """Browsers that can be driven."""
+
+    CHROMIUM = "chromium"  # or Chrome; by Selenium and its driver
+    FIREFOX = "firefox"  # speaks WebDriver BiDi by itself; by Selenium on a grid
+
+
+class Screenshots(StrEnum):
+    """When a page is photographed without being asked for."""
+
+    NEVER = "never"
+    ERROR = "error"  # where an act is refused, a page is broken, or the seat cannot go on
+    PAGE = "page"  # each page too
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserOptions:
+    """What a user may choose about browsers.
+
+    Attributes:
+        headed: show the browser's window.
+        bots_per_browser: how many share one; None for all of a run, or 12 on a grid. 1: a driver a bot.
+        isolated: each bot has cookies and storage of its own; else they share those of their browser.
+        grid: address of a Selenium Grid's hub; None: the browsers run on this machine.
+        screenshots: when the page of who sits there is photographed.
+    """
+
+    family: Family = Family.CHROMIUM
+    headed: bool = False
+    bots_per_browser: int | None = None
+    isolated: bool = False
+    grid: str | None = None
+    screenshots: Screenshots = Screenshots.NEVER
+
+    def __post_init__(self) -> None:
+        if self.bots_per_browser is not None and self.bots_per_browser < 1:
+            raise UserMustMend(
+                f"{self.bots_per_browser} bots cannot share a browser",
+                where="--bots-per-browser",
+                mend="Give a number from 1, or leave it out for one browser for all.",
+            )
+        if self.grid is not None and not _is_plain_address(self.grid):
+            raise UserMustMend(
+                "this is no address of a Selenium Grid",
+                where="--grid",
+                mend="Give its hub without user or password, such as http://hub:4444.",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserSettings:
+    """The browsers of a run. `find` fills in what this machine has.
+
+    Attributes:
+        browser: the browser's program; None on a grid.
+        driver: the driver's program; None on a grid, and where the browser needs none.
+        bots_per_browser: how many participants share a browser; None for all.
+        isolated: whether each has cookies and storage of its own.
+        starting_at_once: browsers that are started at the same time; the others queue.
+        opening_at_once: tabs of one browser that are opened at the same time; the others queue.
+        start_seconds: longest wait for the browser itself.
+        page_seconds: longest wait for a page that was asked for.
+        restarts: how often a browser that died is started anew before its participants are given up.
+    """
+
+    browser: Path | None
+    driver: Path | None
+    family: Family = Family.CHROMIUM
+    headed: bool = False
+    grid: str | None = None
+    bots_per_browser: int | None = None
+    isolated: bool = False
+    starting_at_once: int = 2
+    opening_at_once: int = 4
+    start_seconds: float = 60.0
+    page_seconds: float = 60.0
+    restarts: int = 3
+
+    @classmethod
+    def find(cls, options: BrowserOptions | None = None) -> Self:
+        """Return settings with the browser and driver found on the path.
+
+        Raises:
+            UserMustMend: one of the two is not installed, or there is no screen to show it on.
+        """
+        options = options or BrowserOptions()
+        if options.grid is None and options.headed and not _has_screen():
+            raise UserMustMend(
+                "there is no screen to show the browser on",
+                where="--headed",
+                mend="Run on a desktop, or leave the option away.",
+            )
+        browser, driver = (None, None) if options.grid else _programs(options.family)
+        shared = _ON_A_GRID if options.grid else None
+        return cls(
+            browser=browser,
+            driver=driver,
+            family=options.family,
+            headed=options.headed,
+            grid=options.grid,
+            bots_per_browser=options.bots_per_browser or shared,
+            isolated=options.isolated,
+        )
+
+    @property
+    def name(self) -> str:
+        """What the browser is called in an error."""
+        return f"{self.family.value} on {self.grid}" if self.grid else str(self.browser)
+
+
+def _programs(family: Family) -> tuple[Path, Path | None]:
+    if family is Family.FIREFOX:
+        return _installed("Firefox", _FIREFOX, _INSTALL_FIREFOX), None
+    return (
+        _installed("Chromium", _CHROMIUM, _INSTALL_CHROMIUM),
+        _installed("ChromeDriver", _CHROMEDRIVER, _INSTALL_CHROMIUM),
+    )
+
+
+def _installed(what: str, names: Sequence[str], mend: str) -> Path:
+    for name in names:
+        if path := shutil.which(name):
+            return Path(path)
+    raise UserMustMend(f"{what} is not installed (looked for {', '.join(names)})", where="PATH", mend=mend)
+
+
+def _has_screen() -> bool:
+    return sys.platform != "linux" or bool(_SCREENS & os.environ.keys())
+
+
+def _is_plain_address(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
+    except ValueError:
+        return False

@@ -1,0 +1,88 @@
+"""A browser that some participants share, replaced when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+
+from bots.adapters.bidi import ConnectionLost
+from bots.adapters.browser_settings import BrowserSettings
+from bots.adapters.tabs import Tab, TabLost, Tabs
+from bots.domain.errors import PageOverdue, SessionLost
+
+
+class OneBrowser:
+    """A browser for some participants, started when the first opens its link.
+
+    Args:
+        starting: limits how many browsers start at the same time.
+    """
+
+    def __init__(self, settings: BrowserSettings, starting: asyncio.Semaphore) -> None:
+        self._settings = settings
+        self._starts = starting
+        self._tabs: Tabs | None = None
+        self._restarts_left = settings.restarts
+        self._starting = asyncio.Lock()
+        self._opening = asyncio.Semaphore(settings.opening_at_once)
+        self._closed = False
+
+    @property
+    def page_seconds(self) -> float:
+        """Longest wait for a page that was asked for."""
+        return self._settings.page_seconds
+
+    async def open_tab(self, link: str, *, isolated: bool) -> Tab:
+        """Open a link in a tab of its own and wait for its first document. Few tabs open at once.
+
+        Args:
+            isolated: whether the tab must have cookies of its own; settings may ask for that too.
+
+        Raises:
+            TabLost: the tab or the browser went away meanwhile; asking again may help.
+            PageOverdue: no document came in time.
+            SessionLost: the browser is gone for good, or the link is no address.
+        """
+        async with self._opening:
+            tabs = await self.running()
+            try:
+                tab = await tabs.open(isolated=isolated or self._settings.isolated)
+            except ConnectionLost as error:
+                raise TabLost from error
+            try:
+                async with asyncio.timeout(self._settings.page_seconds):
+                    await tab.open(link)
+            except TimeoutError as error:
+                await tab.close()
+                raise PageOverdue(
+                    f"{link} showed nothing for {self._settings.page_seconds:g} s; is the server overloaded?"
+                ) from error
+            except BaseException:
+                await tab.close()
+                raise
+            return tab
+
+    async def running(self) -> Tabs:
+        """Return the running browser, started now if there is none, a new one if the last has died.
+
+        Raises:
+            SessionLost: it did not start, or died too often, or is closed.
+        """
+        async with self._starting:
+            if self._closed:
+                raise SessionLost("the browser is closed")
+            if self._tabs is not None and self._tabs.lost:
+                if self._restarts_left == 0:
+                    raise SessionLost(f"the browser went away {self._settings.restarts + 1} times")
+                self._restarts_left -= 1
+                await self._tabs.close()
+                self._tabs = None
+            if self._tabs is None:
+                async with self._starts:
+                    self._tabs = await Tabs.start(self._settings)
+            return self._tabs
+
+    async def close(self) -> None:
+        """End the browser; its participants can do nothing any more."""
+        self._closed = True
+        if self._tabs is not None:
+            await self._tabs.close()
