@@ -12,6 +12,8 @@ from pathlib import Path
 from dotenv import dotenv_values
 from pydantic import SecretStr
 
+from bots.domain.errors import UserMustMend
+
 CONFIG = Path(__file__).resolve().parent.parent / "config"
 SETTINGS, MODELS, LINKS, PLAN = ".env", "models.toml", "bot-links.cfg", "study.toml"
 
@@ -56,11 +58,27 @@ class Settings(Mapping[str, str]):
 
 
 def environment(config: Path = CONFIG) -> Settings:
-    """Return the settings of the files with those of the process's environment over them."""
+    """Return the settings of the files with those of the process's environment over them.
+
+    Raises:
+        UserMustMend: a file cannot be read.
+    """
     found: dict[str, str] = {}
     for path in reversed(settings_files(config)):
-        found |= {key: value for key, value in dotenv_values(path, interpolate=False).items() if value}
+        found |= _settings_in(path)
     return Settings({**found, **{key: value for key, value in os.environ.items() if value}})
+
+
+def _settings_in(path: Path) -> dict[str, str]:
+    try:
+        return {key: value for key, value in dotenv_values(path, interpolate=False).items() if value}
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise UserMustMend(
+            f"the settings cannot be read ({reason})",
+            where=str(as_seen_from_here(path)),
+            mend="Write it as plain text, with lines such as OPENAI_API_KEY=your key.",
+        ) from None  # the error itself would show what stands in the file
 
 
 def readable_by_others(config: Path = CONFIG) -> Path | None:
