@@ -10,9 +10,11 @@ from session_market import market_of, page_data
 from markets.view import PageName, PageState
 
 from .instructions import instructions
-from .quiz import FIELDS, MOST_ATTEMPTS, Question, questions
+from .quiz import MOST_ATTEMPTS, Question, questions
 
-doc = "Consent, instructions and quiz of the call market."
+doc = "Consent, instructions and quiz of the market."
+
+_COUNTS = {2: "Two", 4: "Four"}
 
 
 class C(BaseConstants):
@@ -37,6 +39,7 @@ class Player(BasePlayer):
     quiz_dividends = models.StringField(widget=widgets.RadioSelect)
     quiz_buy_back = models.StringField(widget=widgets.RadioSelect)
     quiz_price = models.StringField(widget=widgets.RadioSelect)
+    quiz_unit = models.StringField(widget=widgets.RadioSelect, doc="Where units have values and costs")
 
 
 def consent_error_message(player: Player, value: bool | None) -> str | None:
@@ -78,6 +81,10 @@ def quiz_price_choices(player: Player) -> tuple[str, ...]:
     return asked(player)["quiz_price"].choices
 
 
+def quiz_unit_choices(player: Player) -> tuple[str, ...]:
+    return asked(player)["quiz_unit"].choices
+
+
 class Consent(Page):
     form_model = "player"
     form_fields = ["consent"]
@@ -110,7 +117,10 @@ class Quiz(Page):
     """Says what is wrong and why; after a few attempts everybody may pass: it teaches, it does not sort."""
 
     form_model = "player"
-    form_fields = FIELDS
+
+    @staticmethod
+    def get_form_fields(player: Player) -> list[str]:
+        return list(asked(player))
 
     @staticmethod
     def is_displayed(player: Player) -> bool:
@@ -122,7 +132,8 @@ class Quiz(Page):
 
     @staticmethod
     def vars_for_template(player: Player) -> dict[str, Any]:
-        return {"attempts": MOST_ATTEMPTS, **{field: one.text for field, one in asked(player).items()}}
+        told = [{"name": field, "text": one.text} for field, one in asked(player).items()]
+        return {"attempts": MOST_ATTEMPTS, "questions": told, "count": _COUNTS[len(told)]}
 
     @staticmethod
     def error_message(player: Player, values: dict[str, str | None]) -> dict[str, str] | None:

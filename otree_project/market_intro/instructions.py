@@ -14,6 +14,8 @@ from markets.money import readable, shown
 from markets.orders import Order, Side
 from markets.parameters import MarketParameters
 
+from .continuous import continuous
+
 _SELECTION = {
     PriceSelection.MIDPOINT: "it is the middle between the lowest and the highest of them",
     PriceSelection.LOWEST: "it is the lowest of them",
@@ -44,6 +46,7 @@ def instructions(market: SessionMarket, trader: int) -> dict[str, Any]:
     parameters, pay = market.parameters, market.pay
     return {
         **_session(market, trader),
+        **continuous(market, trader),
         "account": account_example(parameters, trader),
         "clearing": clearing_example(parameters),
         "selection": _selection(parameters),
@@ -75,7 +78,7 @@ def _session(market: SessionMarket, trader: int) -> dict[str, Any]:
         "schedule": _schedule(parameters),
         "buy_back": _amount(parameters.buy_back, parameters) if parameters.buy_back else "",
         "tick": readable(parameters.tick),
-        "max_quantity": counted(parameters.max_quantity, "share"),
+        "max_quantity": counted(parameters.max_quantity, "unit" if parameters.schedule else "share"),
         "max_open_orders": counted(parameters.max_open_orders, "open order"),
         "disclosed": parameters.disclose_fundamental,
     }

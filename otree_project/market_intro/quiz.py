@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from markets.accounts import Account
-from markets.money import readable, shown
+from markets.institution import Institution
+from markets.money import parse_money, readable, shown
 from markets.parameters import MarketParameters
 
+from .continuous import middle_price, units_example
 from .instructions import counted
 
 FIELDS = ["quiz_interest", "quiz_dividends", "quiz_buy_back", "quiz_price"]
+FIELDS_OF_UNITS = ["quiz_unit", "quiz_price"]
 
 MOST_ATTEMPTS = 3
 """After so many the quiz lets everybody pass."""
@@ -30,6 +33,8 @@ class Question:
 
 def questions(parameters: MarketParameters, trader: int) -> dict[str, Question]:
     """Return the quiz by form field, with the numbers of a trader's own endowment and of the first round."""
+    if parameters.schedule:
+        return dict(zip(FIELDS_OF_UNITS, (_unit(parameters, trader), _price(parameters)), strict=True))
     asked = (_interest(parameters, trader), _dividends(parameters), _buy_back(parameters), _price(parameters))
     return dict(zip(FIELDS, asked, strict=True))
 
@@ -73,7 +78,39 @@ def _buy_back(parameters: MarketParameters) -> Question:
     )
 
 
+def _unit(parameters: MarketParameters, trader: int) -> Question:
+    example = units_example(parameters, trader)
+    first, price, earned = (parse_money(example[key]) for key in ("first", "price", "earned"))
+    does, worth = ("buy", "value") if example["buyer"] else ("sell", "cost")
+    sum_of = f"the {worth} less the price" if example["buyer"] else f"the price less the {worth}"
+    return _question(
+        f"You {does} your first unit, whose {worth} is {_cash(first, parameters)}, at "
+        f"{_cash(price, parameters)}. What do you earn with it?",
+        earned,
+        (first, price, first + price, Fraction(0)),
+        f"You earn {sum_of}: {_cash(earned, parameters)}.",
+        parameters,
+    )
+
+
+def _price_at_once(parameters: MarketParameters) -> Question:
+    """The price of a trade is that of the order that was there first."""
+    ticks = max(1, int(middle_price(parameters) / parameters.tick))
+    offer, step = ticks * parameters.tick, max(1, ticks // 10) * parameters.tick
+    bid, thing = offer + step, "unit" if parameters.schedule else "share"
+    return _question(
+        f"Somebody offers one {thing} at {_cash(offer, parameters)}, and it waits in the market. You bid "
+        f"{_cash(bid, parameters)} for one. What do you pay?",
+        offer,
+        (bid, (bid + offer) / 2, Fraction(0)),
+        f"You trade at once, at the price of the order that was there first: {_cash(offer, parameters)}.",
+        parameters,
+    )
+
+
 def _price(parameters: MarketParameters) -> Question:
+    if parameters.institution is Institution.DOUBLE_AUCTION:
+        return _price_at_once(parameters)
     tick = parameters.tick
     price = max(1, int(parameters.initial_price / tick)) * tick
     bid = price + max(1, int(price / tick) // 10) * tick

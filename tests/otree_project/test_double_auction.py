@@ -282,3 +282,40 @@ async def test_a_session_that_cannot_be_played_is_not_created(
     async with create(http, otree_server, traders, config) as response:
         assert response.status == 400
         assert told in await response.text()
+
+
+@pytest.mark.parametrize(
+    ("config", "words", "answers"),
+    [
+        (
+            {"preset": "auction_demo"},
+            ["trades at once, at the price of the order that was", "D buys from C at 15.00.", "4 shares"],
+            {"quiz_interest": "5.00", "quiz_dividends": "3.00", "quiz_buy_back": "14.00"},
+        ),
+        (
+            {"preset": "gode_sunder", "induced_values": "80", "induced_costs": "20", "endowment_cash": "200"},
+            ["You are a buyer.", "value is 80.00, at 60.00", "20.00.", "All waiting orders end."],
+            {"quiz_unit": "20.00"},
+        ),
+    ],
+)
+async def test_instructions_and_quiz_follow_the_institution(
+    otree_server: str,
+    http: aiohttp.ClientSession,
+    config: dict[str, Any],
+    words: list[str],
+    answers: dict[str, str],
+) -> None:
+    room = await Room.create(http, otree_server, 2, quiz=True, **config)
+    me = room.walkers[0]
+    await me.submit(consent="True")
+    for said in words:
+        assert said in me.page.text
+    assert "cleared together" not in me.page.text
+    await me.submit()
+    price = "14.00" if "quiz_interest" in answers else "100.00"
+    right = {field: f"{answer} cash" for field, answer in answers.items()}
+    assert (await me.submit(**right, quiz_price="0.00 cash")).refused
+    assert "at the price of the order that was there first" in " ".join(me.page.errors())
+    await me.submit(**right, quiz_price=f"{price} cash")
+    assert me.page.view.page == "phase_start"
