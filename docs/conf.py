@@ -49,6 +49,16 @@ def _link_to_pages(app: object, name: str, source: list[str]) -> None:
     if not name.startswith("project/"):
         folder = (HERE / name).parent
         source[0] = linked_from(folder, folder, source[0])
+    if name == "index":
+        source[0] += _unlisted(source[0])
+
+
+def _unlisted(index: str) -> str:
+    """Return a part of the navigation for pages that the index does not name."""
+    pages = (path.relative_to(HERE).with_suffix("").as_posix() for path in sorted(HERE.rglob("*.md")))
+    listed = {"index", *index.split()}
+    others = [page for page in pages if page not in listed]
+    return "\n".join(["\n```{toctree}", ":hidden:", ":caption: More\n", *others, "```\n"]) if others else ""
 
 
 def setup(app) -> None:  # type: ignore[no-untyped-def]

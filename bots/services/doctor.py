@@ -74,16 +74,15 @@ class Visit:
 async def examine(visit: Visit, environment: Mapping[str, str], config: Path = CONFIG) -> Sequence[Finding]:
     """Make all checks, those that wait for others at once."""
     catalogue = load_catalogue(models_file(config))
-    outside = [
-        _provider(name, specs, catalogue, environment)
-        for name, specs in _asked(visit, catalogue, environment)
-    ]
+    asked = list(_asked(visit, catalogue, environment))
+    outside = [_provider(name, specs, catalogue, environment) for name, specs in asked]
     outside += [_browser()] if visit.browser else []
     outside += [_otree_server(visit.url, environment)] if visit.url else []
     found = [
         _settings(config),
         _names(config, catalogue),
         *_links(),
+        *_no_models(asked, config),
         _otree_environment(environment),
         _disk(visit.data),
     ]
@@ -107,6 +106,14 @@ def _settings(config: Path) -> Finding:
 def _names(config: Path, catalogue: Catalogue) -> Finding:
     said = f"{len(catalogue.models)} names in {as_seen_from_here(models_file(config))}"
     return Finding("Models", Grade.OK, said)
+
+
+def _no_models(asked: Sequence[tuple[str, Sequence[TraderSpec]]], config: Path) -> Sequence[Finding]:
+    """Say what can be played where no provider was asked for."""
+    if asked:
+        return []
+    mend = f"For models, put a provider's key into {settings_file(config)}; `bots init` asks for it."
+    return [Finding("Providers", Grade.OK, "none is asked for; strategies and replays need no key", mend)]
 
 
 def _links() -> Sequence[Finding]:

@@ -29,9 +29,9 @@ def print_traders(console: Console, results: Sequence[TraderResult]) -> None:
     """Print one line a bot: final wealth and payoff; what went wrong has a column where something did."""
     currency = next((one.currency for one in results if one.currency), "")
     columns: dict[str, Callable[[TraderResult], str]] = {
-        "Final wealth": lambda one: _cash(one.final_wealth),
+        "Final\nwealth": lambda one: _cash(one.final_wealth),
         "Forecasts": lambda one: _cash(one.forecast_earnings),
-        f"Payoff {currency}".strip(): lambda one: _cash(one.payoff),
+        f"Payoff\n{currency}".strip(): lambda one: _cash(one.payoff),
         "Orders": lambda one: str(one.orders),
     }
     troubles: dict[str, Callable[[TraderResult], str]] = {

@@ -43,7 +43,7 @@ async def test_a_whole_run_is_kept_and_told(market_server: OTreeServer, tmp_path
     assert line.split(" | ")[1:] == ["1", "zero-intelligence", "3", "3", "three ¦ traders", url]
     assert (ended.run / "bot-links.cfg").read_text().count("InitializeParticipant") == 3
     assert (ended.run / "price-and-volume.png").stat().st_size > 5000
-    for heading in ("Fundamental value", "Final wealth", "Run folder"):
+    for heading in ("Fundamental value", "Forecasts", "Run folder"):
         assert heading in ended.output
     assert all(event.accepted for event in ended.events if isinstance(event, ActAnswered))
 
@@ -57,7 +57,7 @@ async def test_a_run_without_a_browser_is_played_and_kept_alike(
     assert ended.code == 0, ended.output
     assert ended.manifest.transport == "http"
     assert all(event.accepted for event in ended.events if isinstance(event, ActAnswered))
-    assert "Final wealth" in ended.output
+    assert "Forecasts" in ended.output
 
 
 async def test_a_links_file_and_production_runs_work_alike(
