@@ -3,9 +3,9 @@
     PYTHONPATH=. .venv/bin/python benchmarks/load_session.py [--participants 60] [--traders 12] [--think 8]
 
 The shipped project is served as in production (embedded PostgreSQL, timeout worker) together with an app of
-one field a page. Everybody answers the bare app; then as many play the preset `demo`, an order and its forecasts
-a round. What a page costs is the CPU time of the web server's process over the pages it served in that session,
-orders and clearing included.
+one field a page. Everybody answers the bare app; then as many play the preset `demo`, an order and its
+forecasts a round. What a page costs is the CPU time of the web server's process over the pages it served in
+that session, orders and clearing included.
 
 Exit code 1: a page failed or came late, a page timer ended, or a page of the market costs more than 1.5 times
 a bare one.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -12,10 +12,13 @@ from typing import Any
 from otree.database import dbq
 from otree.models import Participant, Session
 from pausing import is_paused
-from session_market import SessionMarket, market_of
+from session_market import market_of
 
+from markets.forecasting_parameters import ForecastingParameters
+from markets.learning_to_forecast import PRICE_DECIMALS
 from markets.money import parse_money, readable, shown
 from markets.parameters import MarketParameters
+from markets.rounds import RoundRef
 
 SLOW_SECONDS = 120
 """On a page without a timer, for which others may wait, somebody is late after so long."""
@@ -24,6 +27,9 @@ GRACE_SECONDS = 3
 """After a timer's end, until the page that its script sent has come."""
 
 CHART_WIDTH, CHART_HEIGHT = 320, 90
+
+PLAYED = ("call_market", "double_auction", "learning_to_forecast")
+"""Apps whose rounds are those of the market."""
 
 Json = dict[str, Any]
 
@@ -39,24 +45,80 @@ class RoundRow:
     dividend: str
 
 
+@dataclass(frozen=True, slots=True)
+class Design:
+    """What the report needs of a session's design.
+
+    Attributes:
+        traders: in one market.
+        rounds: of the session.
+        names: of each round, by its number in the session.
+        values: fundamental values, by the same; of practice rounds there is none.
+        decimals: of a value as shown.
+    """
+
+    traders: int
+    rounds: int
+    names: Mapping[int, str]
+    values: Mapping[int, Fraction]
+    decimals: int
+
+
+def market_design(session: Session) -> Design:
+    """Return the design of a session of a market with trading."""
+    market = market_of(session.pp_set.order_by("id_in_session").first())
+    parameters, values = market.parameters, market.parameters.fundamental_values()
+    refs = [parameters.round_at(number) for number in range(1, parameters.rounds + 1)]
+    return Design(
+        traders=market.traders,
+        rounds=parameters.rounds,
+        names={ref.overall: _name(ref, parameters) for ref in refs},
+        values={ref.overall: values[ref.number - 1] for ref in refs if ref.phase == "paid"},
+        decimals=parameters.decimals,
+    )
+
+
+def _name(ref: RoundRef, parameters: MarketParameters) -> str:
+    if ref.phase == "practice":
+        return f"practice {ref.number} of {ref.of}"
+    several = f"market {ref.market}, " if parameters.paid_markets > 1 else ""
+    return f"{several}{ref.number} of {ref.of}"
+
+
+def forecasting_design(session: Session, parameters: ForecastingParameters) -> Design:
+    """Return the design of a learning-to-forecast session."""
+    rounds = range(1, parameters.rounds + 1)
+    return Design(
+        traders=parameters.traders_per_market or session.num_participants,
+        rounds=parameters.rounds,
+        names={number: f"{number} of {parameters.rounds}" for number in rounds},
+        values=dict.fromkeys(rounds, parameters.rules.fundamental),
+        decimals=PRICE_DECIMALS,
+    )
+
+
 def finished_rounds(groups: type[Any], session: Session) -> list[RoundRow]:
     """Return the rounds that are over, of all markets of a session; `groups` is the app's `Group`."""
     query = dbq(groups).filter(groups.session_id == session.id, groups.cleared)
     return [
-        RoundRow(group.id_in_subsession, group.round_number, group.price, group.volume, group.dividend)
+        RoundRow(
+            market=group.id_in_subsession,
+            overall=group.round_number,
+            price=group.price,
+            volume=group.volume,
+            dividend=group.field_maybe_none("dividend") or "",
+        )
         for group in query.order_by(groups.round_number)
     ]
 
 
-def report(session: Session, rows: Iterable[RoundRow]) -> Json:
+def report(session: Session, rows: Iterable[RoundRow], design: Design) -> Json:
     """Return the report's template variables.
 
     Args:
         rows: finished rounds of all markets of the session.
     """
-    participants = list(session.pp_set.order_by("id_in_session"))
-    market = market_of(participants[0])
-    people = [person(one, market, time.time()) for one in participants]
+    people = [person(one, design, time.time()) for one in session.pp_set.order_by("id_in_session")]
     by_market: dict[int, list[RoundRow]] = defaultdict(list)
     for row in rows:
         by_market[row.market].append(row)
@@ -66,32 +128,23 @@ def report(session: Session, rows: Iterable[RoundRow]) -> Json:
         "people": people,
         "late": [one["seat"] for one in people if one["state"] == "late"],
         "finished": sum(one["state"] == "done" for one in people),
-        "markets": [_market(number, by_market[number], market.parameters) for number in sorted(by_market)],
+        "markets": [_market(number, by_market[number], design) for number in sorted(by_market)],
     }
 
 
-def person(participant: Participant, market: SessionMarket, now: float) -> Json:
+def person(participant: Participant, design: Design, now: float) -> Json:
     """Return one participant's row: where it is, since when, and whether others wait for it."""
     since = max(0, int(now - (participant._last_page_timestamp or now)))
+    playing = participant._current_app_name in PLAYED
     return {
         "seat": participant.id_in_session,
         "label": participant.label or "",
-        "code": participant.code,
-        "market": (participant.id_in_session - 1) // market.traders + 1,
+        "market": (participant.id_in_session - 1) // design.traders + 1,
         "page": participant._current_page_name or "",
-        "round": _round(participant, market.parameters),
+        "round": design.names.get(participant._round_number or 0, "") if playing else "",
         "since": f"{since // 60}:{since % 60:02}",
         "state": _state(participant, since, now),
     }
-
-
-def _round(participant: Participant, parameters: MarketParameters) -> str:
-    number = participant._round_number
-    if participant._current_app_name not in ("call_market", "double_auction") or not number:
-        return ""
-    ref = parameters.round_at(min(number, parameters.rounds))
-    several = f"market {ref.market}, " if parameters.paid_markets > 1 and ref.phase == "paid" else ""
-    return f"{several}{'practice ' if ref.phase == 'practice' else ''}{ref.number} of {ref.of}"
 
 
 def _state(participant: Participant, since: int, now: float) -> str:
@@ -111,39 +164,35 @@ def _state(participant: Participant, since: int, now: float) -> str:
     return "late" if since > SLOW_SECONDS else "here"
 
 
-def _market(number: int, rows: Sequence[RoundRow], parameters: MarketParameters) -> Json:
+def _market(number: int, rows: Sequence[RoundRow], design: Design) -> Json:
     ordered = sorted(rows, key=lambda row: row.overall)
-    values = parameters.fundamental_values()
-    rounds = [_told(row, values, parameters) for row in ordered]
-    return {"number": number, "rounds": rounds[::-1], "chart": chart(ordered, values, parameters)}
+    told = [_told(row, design) for row in reversed(ordered)]
+    return {"number": number, "rounds": told, "chart": chart(ordered, design)}
 
 
-def _told(row: RoundRow, values: Sequence[Fraction], parameters: MarketParameters) -> Json:
-    ref = parameters.round_at(row.overall)
+def _told(row: RoundRow, design: Design) -> Json:
+    value = design.values.get(row.overall)
     return {
-        "name": f"{'Practice ' if ref.phase == 'practice' else ''}{ref.number}",
-        "in_a_row": ref.market if parameters.paid_markets > 1 and ref.phase == "paid" else "",
+        "name": design.names[row.overall],
         "price": readable(parse_money(row.price)) if row.price else "none",
         "volume": row.volume,
         "dividend": readable(parse_money(row.dividend)) if row.dividend else "",
-        "value": shown(values[ref.number - 1], parameters.decimals) if ref.phase == "paid" else "",
+        "value": "" if value is None else shown(value, design.decimals),
     }
 
 
-def chart(rows: Sequence[RoundRow], values: Sequence[Fraction], parameters: MarketParameters) -> Json:
+def chart(rows: Sequence[RoundRow], design: Design) -> Json:
     """Return prices and fundamental values as the points of two SVG lines in a box of 320 × 90."""
     prices = {row.overall: parse_money(row.price) for row in rows if row.price}
-    refs = map(parameters.round_at, range(1, parameters.rounds + 1))
-    worth = {ref.overall: values[ref.number - 1] for ref in refs if ref.phase == "paid"}
-    known = [*prices.values(), *worth.values()]
+    known = [*prices.values(), *design.values.values()]
     low, high = min(known), max(known)
     span = (high - low) or Fraction(1)
 
-    def points(line: dict[int, Fraction]) -> str:
+    def points(line: Mapping[int, Fraction]) -> str:
         return " ".join(
-            f"{(overall - 0.5) * CHART_WIDTH / parameters.rounds:.1f},"
+            f"{(overall - 0.5) * CHART_WIDTH / design.rounds:.1f},"
             f"{CHART_HEIGHT - 6 - float((price - low) / span) * (CHART_HEIGHT - 12):.1f}"
             for overall, price in line.items()
         )
 
-    return {"price_line": points(prices), "value_line": points(worth)}
+    return {"price_line": points(prices), "value_line": points(design.values)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -57,13 +57,8 @@ def _read_market(session_code: str) -> SessionMarket:
     session = Session.objects_get(code=session_code)
     config = session.config
     parameters = MarketParameters.from_config(config)
-    pay = Pay(
-        currency=settings.REAL_WORLD_CURRENCY_CODE,
-        cash_per_currency_unit=1 / parse_money(str(config["real_world_currency_per_point"])),
-        participation_fee=rounded(Fraction(config["participation_fee"]), 2),  # 7.10 may come as a float
-    )
     traders = parameters.traders_per_market or session.num_participants
-    return SessionMarket(parameters, pay, traders, parameters.dividend_seed or session_code)
+    return SessionMarket(parameters, pay_of(config), traders, parameters.dividend_seed or session_code)
 
 
 def refuse_unusable(session: Session, institution: Institution) -> None:
@@ -79,7 +74,11 @@ def refuse_unusable(session: Session, institution: Institution) -> None:
     Raises:
         CreateSessionInvalidArgs: the session cannot be played.
     """
-    problems = _problems(session, institution)
+    refuse_for(session, _problems(session, institution))
+
+
+def refuse_for(session: Session, problems: Sequence[str]) -> None:
+    """Let a new session without problems pass, or end its creation with them, as `refuse_unusable` does."""
     if not problems:
         return
     session.label = "not created: its configuration cannot be used"
@@ -88,16 +87,33 @@ def refuse_unusable(session: Session, institution: Institution) -> None:
     raise CreateSessionInvalidArgs(" ".join(problems))
 
 
-def _problems(session: Session, institution: Institution) -> tuple[str, ...]:
+def problems_of_pay(session: Session) -> tuple[str, ...]:
+    """Return the sentence that is due where points cannot be made currency."""
     rate = session.config["real_world_currency_per_point"]
     if isinstance(rate, bool) or not isinstance(rate, int | float) or not (isfinite(rate) and rate > 0):
         return (f"real_world_currency_per_point must be a number above 0, such as 0.005, was {rate!r}.",)
+    return ()
+
+
+def pay_of(config: Mapping[str, Any]) -> Pay:
+    """Return how a session's points become money."""
+    return Pay(
+        currency=settings.REAL_WORLD_CURRENCY_CODE,
+        cash_per_currency_unit=1 / parse_money(str(config["real_world_currency_per_point"])),
+        participation_fee=rounded(Fraction(config["participation_fee"]), 2),  # 7.10 may come as a float
+    )
+
+
+def _problems(session: Session, institution: Institution) -> tuple[str, ...]:
+    if told := problems_of_pay(session):
+        return told
+    named = session.config.get("institution", Institution.CALL_MARKET)
+    if named in {*Institution} and named != institution:
+        return (f"institution must be {institution} in this session's apps, was {named}.",)
     try:
         parameters = MarketParameters.from_config(session.config)
     except ParameterError as error:
         return error.problems
-    if parameters.institution is not institution:
-        return (f"institution must be {institution} in this session's apps, was {parameters.institution}.",)
     return tuple(_beyond_this_project(parameters, session.num_participants))
 
 

@@ -8,6 +8,7 @@ from os import environ
 from secrets import token_hex
 
 from markets.config import CONTINUOUS, SURROUNDINGS
+from markets.forecasting_parameters import FORECASTING_PRESETS
 from markets.presets import PRESETS, UNCERTAIN
 
 APPS = ["market_intro", "call_market", "market_end"]
@@ -72,6 +73,32 @@ TITLES = {
 }
 
 SESSION_CONFIGS = [session_config(preset) for preset in TITLES]
+
+ABOUT_FORECASTING = """
+Forecasts make the price: fundamental + feedback · (their mean - fundamental) + noise, kept from 0 to
+price_max. forecast_ahead 1 asks for the price of the next round. A forecast earns reward_most points without
+error, less with the square of its error, and nothing at reward_error. The whole design is uncertain: confirm
+it before a replication.
+"""
+
+FORECASTING = {
+    "ltf-positive": "Learning to forecast, positive feedback (Heemeijer et al. 2009)",
+    "ltf-negative": "Learning to forecast, negative feedback (Heemeijer et al. 2009)",
+    "ltf-bubbles": "Learning to forecast, one round ahead (Hommes et al. 2008)",
+}
+
+SESSION_CONFIGS += [
+    {
+        "name": name.replace("-", "_"),
+        "display_name": title,
+        "num_demo_participants": 6,
+        "app_sequence": ["learning_to_forecast"],
+        "doc": ABOUT_FORECASTING,
+        "real_world_currency_per_point": 0.0005,
+        **FORECASTING_PRESETS[name],
+    }
+    for name, title in FORECASTING.items()
+]
 
 SESSION_CONFIG_DEFAULTS = {
     "real_world_currency_per_point": 0.005,  # 200 cash are one unit of the currency

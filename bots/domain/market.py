@@ -38,7 +38,7 @@ class DividendOutcome(Value):
 class MarketRules(Value):
     """The session's parameters as every participant may know them."""
 
-    institution: Literal["call_market", "double_auction"]
+    institution: Literal["call_market", "double_auction", "learning_to_forecast"]
     traders: int = Field(gt=0)
     computer_traders: bool  # participants are told that computer traders may take part
     tick: Decimal  # smallest step of a price, in cash
@@ -65,6 +65,7 @@ class MarketRules(Value):
     forecast_tolerance: Decimal
     forecast_reward: Decimal  # cash for each forecast within the tolerance
     forecast_max: Decimal
+    forecast_feedback: Literal["positive", "negative"] | None = None  # where forecasts alone make the price
     must_improve: bool = False  # double auction: a bid must be above the best bid, an offer below the best
     clears_after_trade: bool = False  # double auction: each trade empties the book
     induced: bool = False  # units have a value or a cost to each trader, instead of dividends

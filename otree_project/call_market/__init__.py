@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from market_report import finished_rounds, report
+from market_report import finished_rounds, market_design, report
 from otree.api import BaseConstants, Page
 from pausing import PausableWaitPage
 from session_market import MAX_ROUNDS, market_of, page_data, refuse_unusable, set_markets
@@ -73,7 +73,8 @@ def creating_session(subsession: Subsession) -> None:
 
 def vars_for_admin_report(subsession: Subsession) -> dict[str, Any]:
     """Return the report on the whole session, whichever round is asked for."""
-    return report(subsession.session, finished_rounds(Group, subsession.session))
+    session = subsession.session
+    return report(session, finished_rounds(Group, session), market_design(session))
 
 
 def timer(player: Player, page: str) -> int | None:

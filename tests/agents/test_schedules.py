@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 
 from bots.agents.memory import Memory
 from bots.agents.prompts.render import page_prompt, system_prompt
 from bots.agents.rules import expected_dividend, fundamental_values
 from bots.domain.market import Decision, MarketView
 from bots.domain.ports import Situation
+from markets.forecasting_parameters import FORECASTING_PRESETS, ForecastingParameters
+from markets.forecasting_view import ForecastPage, forecasting_view
 from markets.parameters import MarketParameters
+from markets.payoffs import Pay
 from markets.view import PageState, market_view
 
 CONFIG = {
@@ -53,3 +57,20 @@ def test_values_are_reckoned_from_the_schedules() -> None:
     market = view(1, 1).market
     assert [expected_dividend(market, number) for number in (1, 2)] == [Decimal("0.75"), Decimal(2)]
     assert fundamental_values(market, 2) == (Decimal("10.75"), Decimal(10))
+
+
+def test_forecasters_are_told_of_a_price_that_forecasts_make_and_of_nothing_to_trade() -> None:
+    parameters = ForecastingParameters.from_config(FORECASTING_PRESETS["ltf-bubbles"])
+    page = ForecastPage(
+        "forecast", parameters, 6, Pay(), 3, [Fraction(61), Fraction(64)], [None, Fraction(70)], []
+    )
+    view = MarketView.model_validate(forecasting_view(page))
+    rules = system_prompt(view.market)
+    assert "You and 5 others forecast the price" in rules
+    assert "forecasts the price of the next round" in rules
+    assert "The higher the mean, the higher the price." in rules
+    assert not any(word in rules for word in ("share", "order", "dividend", "$"))
+    told = page_prompt(Situation(1, "d", view))
+    assert "round  price\n    1  61.00\n    2  64.00" in told
+    assert "round 3: 70.00" in told
+    assert '"f0": the price of round 4, from 0.00 to 1000.00' in told

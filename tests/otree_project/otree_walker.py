@@ -20,7 +20,7 @@ import aiohttp
 from bots.domain.market import MarketView
 
 Frame = dict[str, Any]
-PLAIN_FORMS = ("Quiz", "Debriefing")
+PLAIN_FORMS = ("Quiz", "Debriefing", "Introduction")
 _BLOCK = re.compile(r'<script type="application/json" id="market-view">(.*?)</script>', re.DOTALL)
 _SOCKETS = re.compile(r'"(/(?:live|wait_page)\?[^"]+)"')
 

@@ -122,6 +122,7 @@ EXPORTS = {
     "call_market": ("orders", "forecasts", "markets", "traders"),
     "double_auction": ("orders", "trades", "book", "markets", "traders"),
     "market_end": ("payments",),
+    "learning_to_forecast": ("forecasts", "payments"),
 }
 
 

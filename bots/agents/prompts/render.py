@@ -20,6 +20,7 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 _FILES = (
     "system.txt",
     "system_units.txt",
+    "system_forecast.txt",
     "trade.txt",
     "period.txt",
     "forecast.txt",
@@ -30,6 +31,7 @@ _FILES = (
     "pages.toml",
 )
 _HEAD = ["round", "price", "volume", "dividend", "bought", "sold", "interest", "dividends", "cash", "shares"]
+_PRICES_HEAD = ["round", "price"]
 _UNITS_HEAD = ["round", "price", "volume", "bought", "sold", "earned"]
 _LONGEST_NOTE = 1500  # characters of one remembered text that are shown again
 
@@ -48,6 +50,9 @@ def system_prompt(market: MarketRules, *, notes_kept: bool = True) -> str:
     Args:
         notes_kept: what the trader writes down is shown to it again in later rounds.
     """
+    notes = _say("notes", "kept" if notes_kept else "dropped")
+    if market.forecast_feedback is not None:
+        return _forecasting(market, market.forecast_feedback, notes)
     filled = fill(
         text("system_units.txt" if market.induced else "system.txt"),
         others=_others(market.traders - 1),
@@ -67,7 +72,26 @@ def system_prompt(market: MarketRules, *, notes_kept: bool = True) -> str:
         forecasts=_forecasts(market),
         earned_by_forecasts=_say("earned_by_forecasts", "asked") if market.forecast_horizons else "",
         pay=_pay(market),
-        notes=_say("notes", "kept" if notes_kept else "dropped"),
+        notes=notes,
+    )
+    return _BLANK_LINES.sub("\n\n", filled)
+
+
+def _forecasting(market: MarketRules, feedback: str, notes: str) -> str:
+    """Return the rules of a market in which nobody trades and forecasts make the price."""
+    filled = fill(
+        text("system_forecast.txt"),
+        others=_say("others", "forecasters", count=market.traders - 1),
+        computer_traders=_say("computer_traders", "told") if market.computer_traders else "",
+        paid_rounds=market.paid_rounds,
+        which=_say("forecasting", "next" if market.forecast_horizons == (1,) else "present"),
+        feedback=_say("forecasting", feedback),
+        max_price=_amount(market.max_price),
+        maximum=_amount(market.forecast_max),
+        reward=_number(market.forecast_reward),
+        error=_number(market.forecast_tolerance),
+        pay=_pay(market),
+        notes=notes,
     )
     return _BLANK_LINES.sub("\n\n", filled)
 
@@ -273,16 +297,24 @@ def _round(view: MarketView) -> str:
 
 
 def _history(view: MarketView) -> str:
-    kind = "units" if view.market.induced else "some"
+    forecasting = view.market.forecast_feedback is not None
+    kind = "prices" if forecasting else "units" if view.market.induced else "some"
     if not view.history:
-        none = "no_units" if view.market.induced else "none"
+        none = "no_units" if forecasting or view.market.induced else "none"
         return _say("history", none, initial_price=_amount(view.market.initial_price))
     own = {past.number: past for past in view.own}
     head, row = (_UNITS_HEAD, _units_row) if view.market.induced else (_HEAD, _history_row)
+    if forecasting:
+        head, row = _PRICES_HEAD, _prices_row
     rows = [head, *(row(past, own.get(past.number)) for past in view.history)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(one, widths, strict=True)) for one in rows]
     return _say("history", kind) + "\n" + as_block("\n".join(lines))
+
+
+def _prices_row(past: PastRound, own: OwnRound | None) -> list[str]:
+    del own  # nobody trades
+    return [str(past.number), "-" if past.price is None else _amount(past.price)]
 
 
 def _units_row(past: PastRound, own: OwnRound | None) -> list[str]:
@@ -306,6 +338,9 @@ def _account(view: MarketView) -> str:
 
 
 def _account_lines(view: MarketView) -> Iterator[str]:
+    if view.market.forecast_feedback is not None:
+        yield from _own_forecasts(view)
+        return
     if view.holdings is None:
         yield _say("account", "unknown")
     else:
@@ -322,6 +357,10 @@ def _account_lines(view: MarketView) -> Iterator[str]:
     yield _say("account", "orders" if orders else "no_orders")
     if orders:
         yield as_block("\n".join(orders))
+    yield from _own_forecasts(view)
+
+
+def _own_forecasts(view: MarketView) -> Iterator[str]:
     given = [
         _say("account", "forecast", round=one.round, value=_amount(one.value))
         for one in view.forecasts

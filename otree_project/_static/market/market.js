@@ -131,7 +131,7 @@
       window.marketChart.draw(host, {
         rounds: view.round ? view.round.of : view.market.paid_rounds,
         history: view.history,
-        opening: view.market.induced ? null : view.market.initial_price,
+        opening: view.market.induced || view.market.forecast_feedback ? null : view.market.initial_price,
         fundamental: (view.round && view.round.phase === "practice") ? null : view.market.fundamental_values,
         forecasts: view.forecasts,
         format: (amount) => money(amount),
@@ -141,8 +141,10 @@
     legend(host) {
       const entries = [
         ['<path class="price" d="M0 6H20"/><circle class="point" cx="10" cy="6" r="3.5"/>', "Price"],
-        ['<rect class="volume" x="4" y="1" width="12" height="10" rx="2"/>', "Volume (shares, right)"],
       ];
+      if (!view.market.forecast_feedback) {
+        entries.push(['<rect class="volume" x="4" y="1" width="12" height="10" rx="2"/>', "Volume (shares, right)"]);
+      }
       if (view.market.fundamental_values && view.round && view.round.phase === "paid") {
         entries.push(['<path class="fundamental" d="M0 6H20"/>', "Fundamental value"]);
       }
