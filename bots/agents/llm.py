@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bots.agents.page_replies import page_schema, read_page_reply
-from bots.agents.prompts import NumberForm, again, page_prompt, system_prompt
+from bots.agents.prompts import NumberForm, Wording, again, page_prompt, system_prompt
 from bots.agents.prompts.pages import any_page_prompt, participant_prompt
 from bots.agents.replies import UnusableReply, read_reply, reply_schema, whole_text
 from bots.domain.chat import ChatModel, Finish, Message, ModelFailed, Reply
@@ -39,12 +39,14 @@ class Manner:
         spread_seconds: a decision's first request is held back by a draw up to so long, so that not all
             traders of a round ask at one moment.
         first_pause: seconds before the first repeated request; doubles, with jitter.
+        wording: how it is told what is so.
     """
 
     numbers: NumberForm = "number"
     reasks: int = 2
     spread_seconds: float = 0.0
     first_pause: float = 0.25
+    wording: Wording = field(default_factory=Wording)
 
 
 @dataclass(slots=True)
@@ -88,27 +90,28 @@ class LlmTrader:
         Raises:
             DecisionFailed: of the kind that ended it.
         """
+        numbers, wording = self._manner.numbers, self._manner.wording
+        rules = system_prompt(situation.view.market, wording, notes_kept=situation.notes_kept)
         talk = _Talk(
             situation,
             deadline,
             record,
-            reply_schema(situation.view, self._manner.numbers),
-            [
-                Message("system", system_prompt(situation.view.market, notes_kept=situation.notes_kept)),
-                Message("user", page_prompt(situation, self._manner.numbers)),
-            ],
+            reply_schema(situation.view, numbers, reasoning=wording.reasoning),
+            [Message("system", rules), Message("user", page_prompt(situation, numbers, wording))],
             lambda text: read_reply(text, situation.view),
         )
         return await self._in_time(talk)
 
     async def answer(self, situation: PageSituation, deadline: float, record: Record) -> Decision:
         """Decide on a page outside markets; otherwise as `decide`."""
+        numbers, wording = self._manner.numbers, self._manner.wording
+        asked = any_page_prompt(situation, wording)
         talk = _Talk(
             situation,
             deadline,
             record,
-            page_schema(situation.page, self._manner.numbers),
-            [Message("system", participant_prompt()), Message("user", any_page_prompt(situation))],
+            page_schema(situation.page, numbers, reasoning=wording.reasoning),
+            [Message("system", participant_prompt(wording)), Message("user", asked)],
             lambda text: read_page_reply(text, situation.page),
         )
         return await self._in_time(talk)

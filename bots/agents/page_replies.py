@@ -68,10 +68,12 @@ def _numbered(labels: list[str]) -> Iterator[tuple[str, int]]:
         yield label if labels.count(label) == 1 else f"{label} ({place + 1})", place
 
 
-def page_schema(page: Page, numbers: NumberForm = "number") -> Schema:
+def page_schema(page: Page, numbers: NumberForm = "number", *, reasoning: bool = True) -> Schema:
     """Return the JSON schema of an answer to a page; every key is required and no other is allowed."""
     short = {"maxLength": _SHORT_TEXT} if numbers == "integer" else {}
-    parts: dict[str, Any] = {key: {"type": "string", **short} for key in ("reasoning", "note")}
+    parts: dict[str, Any] = {
+        key: {"type": "string", **short} for key in ("reasoning", "note")[not reasoning :]
+    }
     acted = is_acted_on(page)
     if acted:
         parts |= {"do": {"type": "string", "enum": list(things_to_do(page))}, "seconds": {"type": "integer"}}

@@ -40,15 +40,15 @@ class UnusableReply(Exception):
         self.faults = faults[:_MOST_FAULTS]
 
 
-def reply_schema(view: MarketView, numbers: NumberForm = "number") -> Schema:
+def reply_schema(view: MarketView, numbers: NumberForm = "number", *, reasoning: bool = True) -> Schema:
     """Return the JSON schema of an answer to a trade or forecast page.
 
     Every key is required and no other is allowed, which is what providers' strict modes ask for; limits of
     value stand in the prompt and are checked by the market's rules.
     """
     if numbers == "integer":
-        return _small_schema(view)
-    words = {key: {"type": "string"} for key in _WORDS}
+        return _small_schema(view, reasoning)
+    words = {key: {"type": "string"} for key in _words(reasoning)}
     price = {"type": "string" if numbers == "text" else "number"}
     if view.page == "forecast":
         return object_schema(
@@ -70,12 +70,12 @@ def _then(view: MarketView) -> Schema:
     return {"then": {"type": "string", "enum": ["wait", "leave"]}} if view.period else {}
 
 
-def _small_schema(view: MarketView) -> Schema:
+def _small_schema(view: MarketView, reasoning: bool) -> Schema:
     """The same for small models: whole numbers, at most one order, short texts, each within its limits.
 
     Such models answer under a grammar made from the schema, which keeps them to it.
     """
-    words = {key: {"type": "string", "maxLength": _SHORT_TEXT} for key in _WORDS}
+    words = {key: {"type": "string", "maxLength": _SHORT_TEXT} for key in _words(reasoning)}
     if view.page == "forecast":
         limits = {
             one.field: {"type": "integer", "minimum": ceil(one.minimum), "maximum": floor(one.maximum)}
@@ -92,6 +92,10 @@ def _small_schema(view: MarketView) -> Schema:
     return object_schema(
         {**words, "orders": {"type": "array", "items": order, "maxItems": _FEW_ORDERS}, **_then(view)}
     )
+
+
+def _words(reasoning: bool) -> tuple[str, ...]:
+    return _WORDS if reasoning else tuple(key for key in _WORDS if key != "reasoning")
 
 
 def read_reply(text: str, view: MarketView) -> Decision:

@@ -44,6 +44,7 @@ Traders = Annotated[int, Field(ge=2, le=MOST_TRADERS, strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
 Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
 Text = Annotated[str, Field(min_length=1, max_length=1000)]
+Persona = Annotated[str, Field(max_length=200)]  # a name of models.toml; empty for nobody
 
 
 class Seeds(Value):
@@ -83,6 +84,9 @@ class Treatment(Value):
     shuffle: Flag | None = None
     fallback: Text | None = None
     memory_window: Window | None = None
+    prompt: Text | None = None
+    reasoning_text: Flag | None = None
+    persona: Persona | None = None
     timed: Flag | None = None
 
 
@@ -97,6 +101,7 @@ class Settings:
         shuffle: draw who sits where; in a market in process an earlier seat orders earlier.
         fallback: who acts where a decision fails.
         memory_window: rounds a decision is given; `all` for every one.
+        wording: `prompt`, `reasoning_text` and `persona` of models, where they differ from models.toml.
         timed: pages end as they would for people.
     """
 
@@ -106,6 +111,7 @@ class Settings:
     shuffle: bool
     fallback: str
     memory_window: Window
+    wording: Mapping[str, Any]
     timed: bool
 
     @property
@@ -152,6 +158,9 @@ class StudyPlan(Value):
     shuffle: Flag = True
     fallback: Text = "hold"
     memory_window: Window = 5
+    prompt: Text | None = None
+    reasoning_text: Flag | None = None
+    persona: Persona | None = None
     timed: Flag = False
     timeout_minutes: Annotated[float, Field(gt=0, lt=60 * 24 * 30)] = 105.0
     seeds: Seeds = Seeds()
@@ -202,8 +211,21 @@ class StudyPlan(Value):
             shuffle=_first(changed.shuffle, self.shuffle),
             fallback=_first(changed.fallback, self.fallback),
             memory_window=_first(changed.memory_window, self.memory_window),
+            wording=self._wording(changed),
             timed=timed,
         )
+
+    def _wording(self, changed: Treatment) -> Mapping[str, Any]:
+        """Return what differs from models.toml in how models are told."""
+        persona = self.persona if changed.persona is None else changed.persona
+        given = {
+            "prompt": changed.prompt or self.prompt,
+            "reasoning_text": self.reasoning_text
+            if changed.reasoning_text is None
+            else changed.reasoning_text,
+        }
+        told = {key: value for key, value in given.items() if value is not None}
+        return told if persona is None else {**told, "persona": persona or None}
 
     def _traders(self, treatment: str, seats: str, where: str) -> int:
         changed = self.treatments[treatment].traders

@@ -35,7 +35,7 @@ from bots.agents.llm import LlmTrader, Manner
 from bots.agents.memory import DEFAULT_WINDOW
 from bots.agents.past import Past
 from bots.agents.period_trading import Rhythm
-from bots.agents.prompts import NumberForm
+from bots.agents.prompts import STANDARD, NumberForm, Wording
 from bots.agents.strategies import STRATEGIES
 from bots.agents.trading_agents import Pace, Table, TradingAgent
 from bots.domain.errors import SeatError, UserMustMend
@@ -191,6 +191,11 @@ def maker_of(recording: SeatRecording, manifest: RunManifest) -> tuple[DecisionM
         numbers if numbers in get_args(NumberForm) else "number",
         int(parameters.get("reasks", 2)),
         first_pause=0.0,
+        wording=Wording(
+            str(parameters.get("prompt", STANDARD)),
+            bool(parameters.get("reasoning_text", True)),
+            str(parameters.get("about", "")),
+        ),
     )
     return LlmTrader(model, SystemClock(), opened.seed, manner), model
 

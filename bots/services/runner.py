@@ -312,7 +312,8 @@ def _seat_records(seats: Sequence[Seat], specs: Mapping[int, TraderSpec]) -> tup
             participant=seat.participant,
             trader=seat.trader,
             asked=specs[seat.number].asked,
-            parameters=dict(specs[seat.number].parameters),
+            persona=specs[seat.number].persona_name,
+            parameters=dict(specs[seat.number].parameters_at(seat.seed)),
             seed=seat.seed,
         )
         for seat in seats

@@ -200,7 +200,8 @@ def _manifest(job: CellJob, number: int, clock: Clock) -> RunManifest:
                 participant=seat.participant,
                 trader=seat.trader,
                 asked=spec.asked,
-                parameters=dict(spec.parameters),
+                persona=spec.persona_name,
+                parameters=dict(spec.parameters_at(seat.seed)),
                 seed=seat.seed,
             )
             for seat, spec in zip(seats_of(cell, job.specs), job.specs, strict=True)

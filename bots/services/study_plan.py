@@ -37,7 +37,7 @@ from bots.domain.study import (
     resolved_hash,
 )
 from bots.services.configuration import CONFIG
-from bots.services.traders import TraderSpec, assign
+from bots.services.traders import TraderSpec, assign, styled
 
 PLAN_VERSION = 1
 TEMPLATE = CONFIG / "study.toml.example"
@@ -57,6 +57,9 @@ _ALLOWED: Mapping[str, str] = {
     "shuffle": _FLAG,
     "timed": _FLAG,
     "fallback": 'a text such as "hold"',
+    "prompt": 'the name of a variant of the prompts, such as "standard"',
+    "reasoning_text": _FLAG,
+    "persona": 'a name of models.toml in quotes, or ""',
     "memory_window": 'a whole number of rounds from 0 to 1000, or "all"',
     "timeout_minutes": "a number of minutes above 0 and below 43200",
     "dividends": _SEED,
@@ -175,7 +178,8 @@ def seats_of(cell: Cell, specs: Sequence[TraderSpec]) -> tuple[Seat, ...]:
 
 
 def _assigned(settings: Settings, seed: int, catalogue: Catalogue) -> tuple[TraderSpec, ...]:
-    return assign(settings.seats, settings.traders, seed, catalogue)
+    specs = assign(settings.seats, settings.traders, seed, catalogue)
+    return tuple(styled(spec, settings.wording, catalogue) for spec in specs)
 
 
 def _resolve_treatment(plan: StudyPlan, name: str, path: Path, catalogue: Catalogue) -> dict[str, Any]:
@@ -195,13 +199,18 @@ def _resolve_treatment(plan: StudyPlan, name: str, path: Path, catalogue: Catalo
     asks_models = any(spec.model is not None for spec in specs)
     return {
         "market": dict(settings.config),
-        "seats": [{"trader": spec.name, "parameters": dict(spec.parameters)} for spec in specs],
+        "seats": [_seat(spec) for spec in specs],
         "shuffle": settings.shuffle,
         "fallback": settings.fallback,
         "memory_window": settings.memory_window,
         "timed": settings.timed,
         **({"prompts": texts_hash()} if asks_models else {}),
     }
+
+
+def _seat(spec: TraderSpec) -> dict[str, Any]:
+    persona = {} if spec.persona is None else {"persona": spec.persona.model_dump(mode="json")}
+    return {"trader": spec.name, "parameters": dict(spec.parameters), **persona}
 
 
 def _known(settings: Settings, where: str, catalogue: Catalogue) -> tuple[TraderSpec, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import random
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -24,9 +24,11 @@ from bots.adapters.models.catalogue import (
 )
 from bots.adapters.models.limits import Budget, Pace, Spent
 from bots.adapters.models.local import LOCAL_MODEL, local_model_python
+from bots.adapters.models.personas import PersonaEntry
 from bots.adapters.models.scripted import ScriptedModel
 from bots.agents.fallbacks import FALLBACKS
 from bots.agents.llm import LlmTrader, Manner
+from bots.agents.prompts import Wording, variants
 from bots.agents.strategies import STRATEGIES
 from bots.domain.chat import ChatModel
 from bots.domain.errors import UserMustMend
@@ -64,16 +66,29 @@ class TraderSpec:
         asked: the name the user gave.
         name: for records: the strategy's name, or `provider:model`.
         model: None for strategies.
+        persona: whom the model is told to be; None for nobody.
     """
 
     asked: str
     name: str
     model: ModelEntry | None = None
+    persona: PersonaEntry | None = None
 
     @property
     def parameters(self) -> Mapping[str, Any]:
         """What is recorded of it beside its name."""
         return {} if self.model is None else self.model.parameters
+
+    @property
+    def persona_name(self) -> str:
+        """The persona's name; empty for none."""
+        return (self.model.persona or "") if self.model else ""
+
+    def parameters_at(self, seed: int) -> Mapping[str, Any]:
+        """Return what is recorded of it at the seat with this seed: with the persona's words as drawn."""
+        if self.persona is None:
+            return self.parameters
+        return {**self.parameters, "about": self.persona.words(seed)}
 
 
 def resolve(name: str, catalogue: Catalogue) -> TraderSpec:
@@ -86,11 +101,34 @@ def resolve(name: str, catalogue: Catalogue) -> TraderSpec:
         return TraderSpec(name, name)
     if name in catalogue.models:
         entry = catalogue.models[name]
-        return TraderSpec(name, f"{entry.provider}:{entry.model}", entry)
+        return styled(TraderSpec(name, f"{entry.provider}:{entry.model}", entry), {}, catalogue)
     provider, colon, model = name.partition(":")
     if colon and model and provider in catalogue.providers:
         return TraderSpec(name, name, ModelEntry(provider=provider, model=model))
     raise _unknown(name, catalogue)
+
+
+def styled(spec: TraderSpec, changes: Mapping[str, Any], catalogue: Catalogue) -> TraderSpec:
+    """Return a trader told in another manner: `prompt`, `reasoning_text` and `persona` of its entry changed.
+
+    Raises:
+        UserMustMend: there is no such variant of the prompts, or no such persona.
+    """
+    if spec.model is None:
+        return spec
+    entry = spec.model.model_copy(update=changes)
+    for key, value, known in (
+        ("prompt", entry.prompt, variants()),
+        ("persona", entry.persona, {None, *catalogue.personas}),
+    ):
+        if value not in known:
+            raise UserMustMend(
+                f"{key}: there is none named {value!r}",
+                where=f'{catalogue.where}, table [models."{spec.asked}"]',
+                mend=f"Use one of {', '.join(sorted(one for one in known if one)) or 'none'}.",
+            )
+    persona = None if entry.persona is None else catalogue.personas[entry.persona]
+    return replace(spec, model=entry, persona=persona)
 
 
 def assign(name: str, seats: int, seed: int, catalogue: Catalogue) -> tuple[TraderSpec, ...]:
@@ -295,7 +333,9 @@ class Traders:
             return STRATEGIES[spec.name].make(seed)
         entry = spec.model
         spread = self._catalogue.providers[entry.provider].spread_seconds
-        manner = Manner(entry.numbers, entry.reasks, spread)
+        about = "" if spec.persona is None else spec.persona.words(seed)
+        wording = Wording(entry.prompt, entry.reasoning_text, about)
+        manner = Manner(entry.numbers, entry.reasks, spread, wording=wording)
         return LlmTrader(self._model(spec, entry), self._clock, seed, manner)
 
     def _model(self, spec: TraderSpec, entry: ModelEntry) -> ChatModel:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from bots.adapters.models.personas import PersonaEntry
 from bots.domain.errors import UserMustMend
 
 ProviderKind = Literal["openai", "anthropic", "mistral", "google", "openai-compatible", "local", "scripted"]
@@ -18,6 +19,7 @@ Output = Literal["native", "tool", "prompted"]
 Effort = Literal["minimal", "low", "medium", "high", "xhigh", "max"]
 
 DEFAULT_MAX_TOKENS = 2048
+STANDARD_PROMPT = "standard"
 
 
 def _money(value: object) -> object:
@@ -73,6 +75,9 @@ class ModelEntry(_Entry):
         output: how the reply's form is asked for; None takes the best the provider offers.
         numbers: how the model is asked to write prices.
         reasks: how often an unusable answer goes back to the model.
+        prompt: the variant of the prompts it is told in.
+        reasoning_text: it is asked for its reasons in words with each decision.
+        persona: a table [personas.…] of the file.
     """
 
     provider: str
@@ -85,6 +90,9 @@ class ModelEntry(_Entry):
     output: Output | None = None
     numbers: Literal["number", "text", "integer"] = "number"
     reasks: int = Field(default=2, ge=0, le=10)
+    prompt: str = Field(default=STANDARD_PROMPT, min_length=1)
+    reasoning_text: bool = True
+    persona: str | None = None
     price: PriceEntry | None = None
 
     @property
@@ -100,7 +108,12 @@ class ModelEntry(_Entry):
             "numbers",
             "reasks",
         )
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
+        told = {
+            **({} if self.prompt == STANDARD_PROMPT else {"prompt": self.prompt}),
+            **({} if self.reasoning_text else {"reasoning_text": False}),
+            **({} if self.persona is None else {"persona": self.persona}),
+        }
+        return {name: value for name in names if (value := getattr(self, name)) is not None} | told
 
 
 class MixedEntry(_Entry):
@@ -134,6 +147,7 @@ class Catalogue(_Entry):
     providers: Mapping[str, ProviderEntry]
     models: Mapping[str, ModelEntry]
     mixed: Mapping[str, MixedEntry] = Field(default_factory=dict)
+    personas: Mapping[str, PersonaEntry] = Field(default_factory=dict)
     where: str = "models.toml"
 
 
@@ -199,6 +213,12 @@ def _check_providers(catalogue: Catalogue) -> None:
                 f"provider: there is no provider {entry.provider!r}",
                 where=f'{catalogue.where}, table [models."{name}"]',
                 mend=f"Use one of {', '.join(catalogue.providers)}, or add [providers.{entry.provider}].",
+            )
+        if entry.persona is not None and entry.persona not in catalogue.personas:
+            raise UserMustMend(
+                f"persona: there is no persona {entry.persona!r}",
+                where=f'{catalogue.where}, table [models."{name}"]',
+                mend=f"Add [personas.{entry.persona}], or use {' or '.join(catalogue.personas) or 'none'}.",
             )
     for name, provider in catalogue.providers.items():
         if provider.kind != "scripted" and not (provider.base_url or provider.base_url_env):

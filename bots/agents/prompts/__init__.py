@@ -5,5 +5,15 @@ a text: every number comes from the page's `MarketView`.
 """
 
 from bots.agents.prompts.render import NumberForm, again, page_prompt, system_prompt, texts_hash
+from bots.agents.prompts.texts import STANDARD, Wording, variants
 
-__all__ = ["NumberForm", "again", "page_prompt", "system_prompt", "texts_hash"]
+__all__ = [
+    "STANDARD",
+    "NumberForm",
+    "Wording",
+    "again",
+    "page_prompt",
+    "system_prompt",
+    "texts_hash",
+    "variants",
+]

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bots.agents.page_replies import buttons_by_key, is_acted_on, open_parts, things_to_do
 from bots.agents.page_schema import NUMBERS, asked_fields, limits, open_fields, step_of
-from bots.agents.prompts.texts import as_block, as_data, fill, sentences, text
+from bots.agents.prompts.render import persona_words, reasoning_words
+from bots.agents.prompts.texts import Wording, as_block, as_data, fill, sentences, text
 from bots.domain.market import PageMove
 from bots.domain.pages import Field, FieldKind, Form, LiveMessage, Page
 from bots.domain.ports import PageSituation
@@ -17,16 +18,21 @@ _MOST_FRAMES = 20  # of those pushed to the page
 _LONGEST_LINE = 1_000  # of a label, a choice or a hint
 
 
-def participant_prompt() -> str:
+_AS_USUAL = Wording()
+
+
+def participant_prompt(wording: Wording = _AS_USUAL) -> str:
     """Return what stays the same on all pages."""
-    return text("participant.txt")
+    told = fill(text("participant.txt", wording.variant), persona=persona_words(wording))
+    return told.replace("\n\n\n\n", "\n\n")
 
 
-def any_page_prompt(situation: PageSituation) -> str:
+def any_page_prompt(situation: PageSituation, wording: Wording = _AS_USUAL) -> str:
     """Return what a page shows and asks, after what the participant remembers."""
     page = situation.page
     return fill(
-        text("page.txt"),
+        text("page.txt", wording.variant),
+        reasoning=reasoning_words(wording),
         memory=_memory(situation),
         text=as_block(as_data(_text(page))),
         pushed=_pushed(page),

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Literal
 
-from bots.agents.prompts.texts import as_block, as_data, fill, sentences, text
+from bots.agents.prompts.texts import Wording, as_block, as_data, fill, sentences, text, variants
 from bots.agents.rules import expected_dividend, order_text
 from bots.domain.market import BookLevel, DividendOutcome, MarketRules, MarketView, OwnRound, PastRound
 from bots.domain.ports import Remembered, Situation
@@ -33,18 +33,22 @@ _FILES = (
 _HEAD = ["round", "price", "volume", "dividend", "bought", "sold", "interest", "dividends", "cash", "shares"]
 _PRICES_HEAD = ["round", "price"]
 _UNITS_HEAD = ["round", "price", "volume", "bought", "sold", "earned"]
+_AS_USUAL = Wording()
 _LONGEST_NOTE = 1500  # characters of one remembered text that are shown again
 
 
 def texts_hash() -> str:
-    """Return the sha256 of all prompt texts, in hexadecimal."""
+    """Return the sha256 of all prompt texts and their variants, in hexadecimal."""
     together = hashlib.sha256()
     for name in _FILES:
         together.update(f"{name}\0{text(name)}\0".encode())
+    for variant, own in variants().items():
+        for name in own:
+            together.update(f"{variant}/{name}\0{text(name, variant)}\0".encode())
     return together.hexdigest()
 
 
-def system_prompt(market: MarketRules, *, notes_kept: bool = True) -> str:
+def system_prompt(market: MarketRules, wording: Wording = _AS_USUAL, *, notes_kept: bool = True) -> str:
     """Return what stays the same all session: the rules that everybody knows, and how to answer.
 
     Args:
@@ -54,7 +58,8 @@ def system_prompt(market: MarketRules, *, notes_kept: bool = True) -> str:
     if market.forecast_feedback is not None:
         return _forecasting(market, market.forecast_feedback, notes)
     filled = fill(
-        text("system_units.txt" if market.induced else "system.txt"),
+        text("system_units.txt" if market.induced else "system.txt", wording.variant),
+        persona=persona_words(wording),
         others=_others(market.traders - 1),
         computer_traders=_say("computer_traders", "told") if market.computer_traders else "",
         length=_length(market),
@@ -96,15 +101,26 @@ def _forecasting(market: MarketRules, feedback: str, notes: str) -> str:
     return _BLANK_LINES.sub("\n\n", filled)
 
 
-def page_prompt(situation: Situation, numbers: NumberForm = "number") -> str:
+def persona_words(wording: Wording) -> str:
+    """Return what a model is told about itself; nothing where it has no persona."""
+    return _say("persona", "told", text=wording.persona) if wording.persona else ""
+
+
+def reasoning_words(wording: Wording) -> str:
+    """Return how reasons are asked for; nothing where they are not."""
+    return _say("reasoning", "asked") if wording.reasoning else ""
+
+
+def page_prompt(situation: Situation, numbers: NumberForm = "number", wording: Wording = _AS_USUAL) -> str:
     """Return what one trade or forecast page says, with the trader's notes."""
     view = situation.view
     trade = view.page == "trade"
     seconds = view.market.trade_seconds if trade else view.market.forecast_seconds
     if trade and view.period is not None:
-        return _period_prompt(situation, numbers)
+        return _period_prompt(situation, numbers, wording)
     return fill(
-        text("trade.txt" if trade else "forecast.txt"),
+        text("trade.txt" if trade else "forecast.txt", wording.variant),
+        reasoning=reasoning_words(wording),
         round=_round(view),
         time="" if seconds is None else _say("time", "timed", seconds=seconds),
         history=_history(view),
@@ -117,12 +133,13 @@ def page_prompt(situation: Situation, numbers: NumberForm = "number") -> str:
     )
 
 
-def _period_prompt(situation: Situation, numbers: NumberForm) -> str:
+def _period_prompt(situation: Situation, numbers: NumberForm, wording: Wording) -> str:
     """Return what the trade page of a double auction says as it is now."""
     view = situation.view
     seconds = view.market.trade_seconds
     filled = fill(
-        text("period.txt"),
+        text("period.txt", wording.variant),
+        reasoning=reasoning_words(wording),
         round=_round(view),
         time="" if seconds is None else _say("time", "timed", seconds=seconds),
         history=_history(view),

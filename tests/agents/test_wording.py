@@ -1,0 +1,84 @@
+"""What treatments change of prompts changes no rule: the same facts in other words, with reasons or not."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from string import Template
+
+import pytest
+
+from bots.agents.page_replies import page_schema
+from bots.agents.prompts import Wording, page_prompt, system_prompt, variants
+from bots.agents.prompts.pages import any_page_prompt, participant_prompt
+from bots.agents.prompts.texts import text
+from bots.agents.replies import read_reply, reply_schema
+from bots.domain.ports import PageSituation
+from tests.agents.periods import asset_page, units_page
+from tests.agents.sights import sight, situation
+from tests.market_pages import market_page
+
+GOLDEN = Path(__file__).parent / "golden"
+OWN = [(variant, name) for variant, names in variants().items() for name in names]
+SILENT = Wording(reasoning=False)
+SAVER = Wording(persona="You are 41 years old and patient.")
+
+
+@pytest.mark.parametrize(("variant", "name"), OWN)
+def test_variant_tells_all_that_the_standard_text_tells_and_no_number_of_its_own(
+    variant: str, name: str
+) -> None:
+    own, standard = text(name, variant), text(name)
+    assert sorted(_fields(own)) == sorted(_fields(standard))
+    assert re.findall(r"(?<!\$)\b(?!1 to)\d+", own) == []
+    assert own != standard
+
+
+def _fields(template: str) -> list[str]:
+    assert Template(template).is_valid()
+    return re.findall(r"\$\{(\w+)\}", template)
+
+
+@pytest.mark.parametrize("name", ["system_paraphrase", "units_paraphrase"])
+def test_variant_is_word_for_word_the_reviewed_one(name: str) -> None:
+    market = (sight() if name.startswith("system") else units_page()).market
+    path, told = GOLDEN / f"{name}.txt", system_prompt(market, Wording("paraphrase")) + "\n"
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(told, encoding="utf-8")
+    assert told == path.read_text(encoding="utf-8")
+
+
+def test_persona_is_told_on_every_page_and_nothing_else_changes() -> None:
+    market = sight().market
+    for plain, told in (
+        (system_prompt(market), system_prompt(market, SAVER)),
+        (system_prompt(units_page().market), system_prompt(units_page().market, SAVER)),
+        (participant_prompt(), participant_prompt(SAVER)),
+    ):
+        assert told.replace("\n\nABOUT YOU\nYou are 41 years old and patient.", "") == plain
+        assert "ABOUT YOU" not in plain
+
+
+@pytest.mark.parametrize("seen", [sight(), sight("forecast"), asset_page(), units_page()])
+def test_reasons_are_neither_asked_for_nor_in_the_schema_where_a_treatment_leaves_them_out(seen) -> None:  # type: ignore[no-untyped-def]
+    told = page_prompt(situation(seen), wording=SILENT)
+    assert "reasoning" not in told
+    line = '- "reasoning": why, in a few sentences.\n'
+    assert page_prompt(situation(seen)).replace(line, "") == told
+    for numbers in ("number", "integer"):
+        with_reasons = reply_schema(seen, numbers)["required"]
+        assert reply_schema(seen, numbers, reasoning=False)["required"] == with_reasons[1:]
+        assert with_reasons[0] == "reasoning"
+
+
+def test_pages_outside_markets_leave_reasons_out_too() -> None:
+    page = market_page()
+    assert "reasoning" not in any_page_prompt(PageSituation(1, "d", page), SILENT)
+    assert "reasoning" in any_page_prompt(PageSituation(1, "d", page))
+    assert "reasoning" not in page_schema(page, reasoning=False)["required"]
+    assert "note" in page_schema(page, reasoning=False)["required"]
+
+
+def test_reply_without_reasons_is_a_decision() -> None:
+    assert read_reply('{"insight": "", "plan": "", "orders": []}', sight()).reasoning is None
