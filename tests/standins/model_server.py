@@ -125,6 +125,7 @@ class ModelServer:
         asked: the requests so far.
         listed: the models it says it has; None where it has no list.
         damage: what becomes of a reply's document on its way; the bytes it gives are sent.
+        port: where it listens; a free one once it does.
     """
 
     answer: Answer = trading_answer
@@ -132,6 +133,7 @@ class ModelServer:
     delay: float = 0.0
     listed: tuple[str, ...] | None = None
     damage: Callable[[dict[str, Any]], bytes] | None = None
+    port: int = 0
     asked: list[Asked] = field(default_factory=list)
     url: str = ""
     _runner: web.AppRunner | None = None
@@ -143,10 +145,10 @@ class ModelServer:
         app.router.add_get("/{path:.*}", self._list_models)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
         await site.start()
-        host, port = self._runner.addresses[0][:2]
-        self.url = f"http://{host}:{port}"
+        host, self.port = self._runner.addresses[0][:2]
+        self.url = f"http://{host}:{self.port}"
         return self
 
     async def __aexit__(
