@@ -99,7 +99,10 @@ class JournalWriter:
         self._durable = _DURABLE if durable else (RunEnded,)
         self._reserve = path.with_name(".reserve") if durable and reserve else None
         try:
+            new = not path.exists()
             self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            if durable and new:
+                _force_folders(path.parent)
             if self._reserve:
                 self._reserve.write_bytes(os.urandom(_RESERVE_BYTES))
         except OSError as error:
@@ -153,6 +156,17 @@ class JournalWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _force_folders(folder: Path) -> None:
+    """Force to the disk that a new file, and the new folder it is in, are there; not every system can."""
+    for place in (folder, folder.parent):
+        with suppress(OSError):
+            descriptor = os.open(place, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
 
 def _as_line(event: Event) -> bytes:

@@ -17,6 +17,8 @@ Anything else that is raised is a bug and keeps its traceback.
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
+from typing import Any
 
 
 class BotsError(Exception):
@@ -37,6 +39,10 @@ class UserMustMend(BotsError):
         self.what = what
         self.where = where
         self.mend = mend
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel whole from a process of a study's pool to the one that tells it."""
+        return partial(type(self), where=self.where, mend=self.mend), (self.what,)
 
 
 class RecordLost(UserMustMend):

@@ -17,6 +17,7 @@ from bots.adapters.run_folder import (
     append_metadata,
     create_run_folder,
     write_manifest,
+    written_in,
 )
 from bots.agents.memory import Memory
 from bots.agents.past import Past
@@ -102,8 +103,9 @@ async def play_cell(
     clock = SystemClock()
     number, folder = create_run_folder(job.study.runs)
     manifest = _manifest(job, number, clock)
-    write_manifest(folder, manifest)
-    append_metadata(job.study.runs, manifest)
+    with written_in(folder):
+        write_manifest(folder, manifest)
+        append_metadata(job.study.runs, manifest)
     end: RunEnd | None = None
     try:
         with JournalWriter(folder / "journal.jsonl", durable=False) as journal:
@@ -115,7 +117,8 @@ async def play_cell(
         raise
     finally:
         cut = RunEnd(RunOutcome.INTERRUPTED, {}, clock.now(), "ended before the traders had played")
-        write_manifest(folder, manifest_at_end(manifest, end or cut))
+        with written_in(folder):
+            write_manifest(folder, manifest_at_end(manifest, end or cut))
     return CellDone(*job.cell.key, folder, end.outcome, end.reason)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,10 +15,19 @@ from bots.adapters.otree_server import OTreeServer
 from bots.adapters.run_folder import JournalWriter
 from bots.domain.errors import RecordLost
 from bots.domain.records import PageMissed, RunEnded, RunOutcome, parse_journal
-from tests.end_to_end.command import end, run, start_verb
+from tests.end_to_end.command import ROOT, end, run, start_verb
 from tests.faults.invariants import on_record, on_server
 from tests.faults.small_disk import enlarge, make_read_only, small_disk
+from tests.study.plans import plan_file
 
+PROGRAM = ROOT / "tests/study/study_program.py"
+SMALL_STUDY = """
+name = "full"
+repetitions = 6
+traders = 4
+seats = "zero-intelligence"
+market = { practice_rounds = 0, paid_rounds = 8 }
+"""
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -71,3 +83,29 @@ async def test_a_run_on_a_full_disk_ends_says_so_and_goes_on_when_there_is_space
     assert (second.code, again.code) == (2, 2)
     assert "Read-only file system" in second.output
     assert "Read-only file system" in again.output
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_study_on_a_full_disk_says_so_and_goes_on_when_there_is_space(tmp_path: Path, jobs: str) -> None:
+    plan = plan_file(tmp_path, SMALL_STUDY)
+    with small_disk(tmp_path / "data", 900) as disk:
+        command = [
+            sys.executable,
+            str(PROGRAM),
+            "study",
+            "run",
+            str(plan),
+            "--data-dir",
+            str(disk),
+            "-j",
+            jobs,
+        ]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        full = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        enlarge(disk, 100_000)
+        again = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    assert full.returncode == 2, full.stderr
+    assert "No space left on device" in full.stderr
+    assert "Traceback" not in full.stderr
+    assert again.returncode == 0, again.stderr
