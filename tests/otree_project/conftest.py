@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Iterator
 import aiohttp
 import pytest
 import pytest_asyncio
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
 
 from tests.otree_project.otree_process import running_project
 
@@ -23,3 +25,18 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
     """A client whose connections end before oTree's idle limit of 5 s does it for them."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=3)) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[webdriver.Chrome]:
+    """A browser in which animation frames never come, as in a hidden tab."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = "/usr/bin/chromium"
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,900"):
+        options.add_argument(argument)
+    driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+    script = "window.requestAnimationFrame = () => 0;"
+    driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+    yield driver
+    driver.quit()

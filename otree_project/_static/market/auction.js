@@ -124,35 +124,36 @@
         const offers = period.offers.slice(0, MOST_ROWS).reverse();
         const bids = period.bids.slice(0, MOST_ROWS);
         const most = Math.max(1, ...offers.concat(bids).map((level) => level.quantity));
-        const row = (side, level) => {
-          const act = side === "buy" ? "sell" : "buy"; // who clicks a bid sells to it
-          const button = make("button", { type: "button", class: "ladder__level ladder__level--" + side, "data-take": act,
-            "data-limit": level.limit, "data-quantity": level.quantity }, String(level.quantity));
+        // A row stays the same element while its level is there: a click is not lost when the book changes under it.
+        const rows = new Map(Array.from(table.querySelectorAll("tr[data-level]"), (row) => [row.dataset.level + row.dataset.limit, row]));
+        const rowOf = (side, level) => {
+          const row = rows.get(side + level.limit) || newRow(side, level);
+          const button = row.querySelector("button");
+          row.dataset.quantity = level.quantity;
+          button.textContent = String(level.quantity);
           button.style.setProperty("--share", level.quantity / most);
           button.setAttribute("aria-label",
-            (act === "buy" ? "Buy" : "Sell") + " at " + money(level.limit) + ": " + unit(level.quantity) +
+            (side === "sell" ? "Buy" : "Sell") + " at " + money(level.limit) + ": " + unit(level.quantity) +
             (side === "buy" ? " bid" : " offered"));
-          button.disabled = Boolean(units) && units.side !== act;
-          const ownCount = mine.get(side + level.limit);
-          const mark = ownCount ? make("span", { class: "ladder__own" }, "yours: " + ownCount) : "";
-          const cells = [make("td", {}, side === "buy" ? button : mark), make("td", {}, money(level.limit)),
-            make("td", {}, side === "buy" ? mark : button)];
-          return make("tr", { "data-level": side, "data-limit": level.limit, "data-quantity": level.quantity }, ...cells);
+          button.disabled = Boolean(units) && units.side === side;
+          const count = mine.get(side + level.limit);
+          row.querySelector(".ladder__own").textContent = count ? "yours: " + count : "";
+          return row;
         };
-        const gap = (count, words) => make("tr", { class: "ladder__more" },
-          make("td", { colspan: 3 }, "and " + count + " more " + words));
-        const rows = [];
-        if (period.offers.length > MOST_ROWS) rows.push(gap(period.offers.length - MOST_ROWS, "prices above"));
-        rows.push(...offers.map((level) => row("sell", level)));
-        rows.push(make("tr", { class: "ladder__spread" }, make("td", { colspan: 3 }, spread(period))));
-        rows.push(...bids.map((level) => row("buy", level)));
-        if (period.bids.length > MOST_ROWS) rows.push(gap(period.bids.length - MOST_ROWS, "prices below"));
-        const focus = document.activeElement && document.activeElement.dataset.take ? { ...document.activeElement.dataset } : null;
-        table.replaceChildren(tools.tableHead(["Bids", "Price", "Offers"]), make("tbody", {}, ...rows));
-        if (focus) {
-          const again = one(`[data-take="${focus.take}"][data-limit="${focus.limit}"]`);
-          if (again) again.focus();
-        }
+        const note = (name, words) => make("tr", { class: "ladder__" + name }, make("td", { colspan: 3 }, words));
+        const more = (levels, words) =>
+          levels.length > MOST_ROWS ? [note("more", "and " + (levels.length - MOST_ROWS) + " more prices " + words)] : [];
+        const wanted = [
+          ...more(period.offers, "above"), ...offers.map((level) => rowOf("sell", level)), note("spread", spread(period)),
+          ...bids.map((level) => rowOf("buy", level)), ...more(period.bids, "below"),
+        ];
+        if (!table.tBodies.length) table.replaceChildren(tools.tableHead(["Bids", "Price", "Offers"]), make("tbody"));
+        const body = table.tBodies[0];
+        const kept = new Set(wanted);
+        for (const old of Array.from(body.rows)) if (!kept.has(old)) old.remove();
+        wanted.forEach((row, i) => {
+          if (body.rows[i] !== row) body.insertBefore(row, body.rows[i] || null);
+        });
       },
 
       "period-chart": periodChart,
@@ -171,7 +172,7 @@
           return worth.length ? cells.concat([text(gain)]) : cells;
         });
         table.replaceChildren(...(own.length
-          ? [tools.tableHead(["", "Quantity", "Price"].concat(worth.length ? ["Earned"] : [])), tools.tableBody(rows.reverse())]
+          ? [tools.tableHead(["Side", "Quantity", "Price"].concat(worth.length ? ["Earned"] : [])), tools.tableBody(rows.reverse())]
           : []));
         for (const [i, line] of Array.from(table.querySelectorAll("tbody tr")).entries()) {
           line.setAttribute("data-own-trade", own[own.length - 1 - i].number);
@@ -191,6 +192,14 @@
         }));
       },
     });
+
+    function newRow(side, level) {
+      const button = make("button", { type: "button", class: "ladder__level ladder__level--" + side,
+        "data-take": side === "buy" ? "sell" : "buy", "data-limit": level.limit }); // who clicks a bid sells to it
+      const own = make("span", { class: "ladder__own" });
+      const cells = side === "buy" ? [button, money(level.limit), own] : [own, money(level.limit), button];
+      return make("tr", { "data-level": side, "data-limit": level.limit }, ...cells.map((cell) => make("td", {}, cell)));
+    }
 
     function spread(period) {
       if (!period.bids.length && !period.offers.length) return "No open orders";
@@ -242,7 +251,7 @@
       for (const trade of period.trades) {
         const side = own.get(trade.number);
         const dot = svg(picture, "circle", { class: side ? "point point--" + side : "point", cx: x(trade.second),
-          cy: y(trade.price), r: side ? 5 : 4, "data-trade": trade.number, "data-price": trade.price });
+          cy: y(trade.price), r: side ? 5 : 4, "data-trade": trade.number, "data-trade-price": trade.price });
         svg(dot, "title", {}, "Trade " + trade.number + ": " + unit(trade.quantity) + " at " + money(trade.price) +
           (side === "buy" ? ", you bought" : side === "sell" ? ", you sold" : ""));
       }
