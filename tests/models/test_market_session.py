@@ -11,8 +11,10 @@ import pytest
 from bots.adapters.clock import SystemClock
 from bots.adapters.in_memory import MemoryStore
 from bots.adapters.in_process import InProcessMarket
+from bots.adapters.in_process_auction import in_process_market
 from bots.adapters.models.catalogue import load_catalogue
 from bots.agents.trading_agents import Pace, Table, TradingAgent
+from bots.domain.errors import FailureKind
 from bots.domain.experiment import RunEnd, Seat, run_experiment
 from bots.domain.records import (
     ActAnswered,
@@ -21,11 +23,14 @@ from bots.domain.records import (
     Event,
     ModelAsked,
     ModelReplied,
+    PageMissed,
     PageSeen,
     RunOutcome,
 )
 from bots.services.replay import replay
 from bots.services.traders import Traders, assign, resolve
+from markets.parameters import MarketParameters
+from markets.presets import PRESETS
 from tests.market_pages import parameters
 from tests.replay.recording import record
 from tests.standins.model_server import Fault, ModelServer, Step
@@ -107,6 +112,31 @@ async def test_round_goes_on_while_every_provider_fails_in_the_same_way(fault: F
     answered = {Fault.REFUSAL: {3}}.get(fault, set())  # Mistral's protocol has no word for a refusal
     assert {event.seat for event in failed} | answered == {1, 2, 3, 4, 5}
     assert max(event.seconds for event in made) < FAR_BEYOND
+    assert (await replay(recorded.events, recorded.manifest)).differences == ()
+
+
+@pytest.mark.parametrize("preset", ["reference", "auction-demo"])
+async def test_models_that_never_answer_miss_no_page_whose_time_runs_out(preset: str) -> None:
+    """Page timers run as they do for people: each fallback acts before its page goes, and is accepted."""
+    catalogue = load_catalogue(Path("bots/config/models.toml"))
+    timers = {name: 2 for name in PRESETS[preset] if name in ("trade_seconds", "forecast_seconds")}
+    shorter = {"practice_rounds": 0, "paid_rounds": 1, "results_seconds": 1, "final_seconds": 1, **timers}
+    known = MarketParameters.from_config({**PRESETS[preset], **shorter, "phase_start_seconds": 1})
+    names = [*ONE_A_PROVIDER, "zero-intelligence", "zero-intelligence"]
+    async with (
+        ModelServer(script=[Fault.HANG, Fault.ENDLESS] * 1000) as server,
+        Traders(catalogue, server.environment(), SystemClock()) as traders,
+    ):
+        makers = [traders.build(resolve(name, catalogue), seat) for seat, name in enumerate(names, start=1)]
+        recorded = await record(in_process_market(known, len(names), seed="7", timed=True), makers)
+    assert recorded.end.outcome is RunOutcome.FINISHED
+    assert [event for event in recorded.events if isinstance(event, PageMissed)] == []
+    assert [event for event in recorded.events if isinstance(event, ActAnswered) and not event.accepted] == []
+    failed = [event for event in recorded.events if isinstance(event, DecisionNotMade)]
+    assert {event.seat for event in failed} == {1, 2, 3, 4, 5}
+    assert {event.kind for event in failed} == {FailureKind.TIMEOUT}
+    acted = [event for event in recorded.events if isinstance(event, DecisionMade) and event.fallback]
+    assert [event.decision for event in acted] == [event.decision for event in failed]
     assert (await replay(recorded.events, recorded.manifest)).differences == ()
 
 
