@@ -59,8 +59,8 @@ class Market:
         return ended.events
 
 
-async def open_market(server: OTreeServer, folder: Path) -> Market:
-    config = {"practice_rounds": 0, "paid_rounds": ROUNDS}
+async def open_market(server: OTreeServer, folder: Path, **more: object) -> Market:
+    config = {"practice_rounds": 0, "paid_rounds": ROUNDS, **more}
     session = await server.rest.create_session("demo", TRADERS, modified=config)
     return Market(server, session["code"], folder)
 
@@ -175,6 +175,21 @@ async def test_a_second_signal_ends_the_run_at_once_and_it_goes_on(
     assert "Traceback" not in stopped.output
     assert stopped.manifest.outcome is RunOutcome.INTERRUPTED
     await market.checked(await end(await market.resume(), tmp_path))
+
+
+@LONG
+async def test_a_laptop_that_is_closed_and_opened_again_goes_on_or_marks_what_it_missed(
+    market_server: OTreeServer, tmp_path: Path
+) -> None:
+    timers = {"trade_seconds": 3, "forecast_seconds": 3, "results_seconds": 2}
+    market = await open_market(market_server, tmp_path, **timers)
+    process = await market.start()
+    await acts(tmp_path, 14)
+    process.send_signal(signal.SIGSTOP)
+    await asyncio.sleep(25)  # the server's worker submits each page 6 s after its time
+    process.send_signal(signal.SIGCONT)
+
+    await market.checked(await end(process, tmp_path))
 
 
 @LONG

@@ -16,6 +16,7 @@ class BrokenLine:
         requests: first lines of the requests that came.
         break_before: requests that start so never reach the server.
         break_after: the answers to requests that start so never come back.
+        lost: while it is, nothing comes through in either direction, and nobody is told.
     """
 
     to_port: int
@@ -23,12 +24,28 @@ class BrokenLine:
     break_before: str = "\0"
     break_after: str = "\0"
     port: int = 0
+    lost: bool = False
+    _found: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def lose(self) -> None:
+        self.lost = True
+        self._found.clear()
+
+    def find(self) -> None:
+        self.lost = False
+        self._found.set()
+
+    async def through(self) -> None:
+        """Wait while the line is lost."""
+        if self.lost:
+            await self._found.wait()
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.closing(writer), contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             head = await reader.readuntil(b"\r\n\r\n")
             first = head.split(b"\r\n", 1)[0].decode()
             self.requests.append(first)
+            await self.through()
             if first.startswith(self.break_before):
                 return
             server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self.to_port)
@@ -37,20 +54,20 @@ class BrokenLine:
                 if one_answer:
                     head = head.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
                 server_writer.write(head)
-                up = asyncio.create_task(_pour(reader, server_writer))
+                up = asyncio.create_task(self._pour(reader, server_writer))
                 try:
                     if first.startswith(self.break_after):
                         await server_reader.read()
                     else:
-                        await _pour(server_reader, writer)
+                        await self._pour(server_reader, writer)
                 finally:
                     up.cancel()
 
-
-async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(65536):
-        writer.write(data)
-        await writer.drain()
+    async def _pour(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            await self.through()
+            writer.write(data)
+            await writer.drain()
 
 
 @contextlib.asynccontextmanager
