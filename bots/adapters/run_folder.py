@@ -244,6 +244,19 @@ def run_locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
+def is_played(folder: Path) -> bool:
+    """Tell whether a process plays this folder at this moment."""
+    if not (folder / ".lock").exists():
+        return False
+    try:
+        with FileLock(folder / ".lock", blocking=False):
+            return False
+    except Timeout:
+        return True
+    except OSError:  # on a medium that takes no locks nobody plays
+        return False
+
+
 @contextmanager
 def written_in(folder: Path) -> Iterator[None]:
     """Turn a folder that cannot be written to into what the user must mend."""

@@ -5,17 +5,19 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
+from bots.adapters.run_folder import is_played
 from bots.analysis.run_data import market_rounds, read_journal, trader_results
 from bots.analysis.runs import Run
 from bots.analysis.timeline import Exchange, Moment, Reading, readings
 from bots.domain.errors import UserMustMend
+from bots.domain.records import RunOutcome
 from bots.services.summary import print_market, print_traders
 
 
 def show_run(console: Console, run: Run) -> None:
     """Print what was run, the market's table and the traders' results."""
     manifest = run.manifest
-    line(console, f"{run.name}: {manifest.model}, {manifest.outcome.value}", style="bold")
+    line(console, f"{run.name}: {manifest.model}, {_state(run)}", style="bold")
     line(console, f"{manifest.started:%Y-%m-%d %H:%M UTC} · {manifest.url} · {manifest.notes}")
     console.print()
     events = read_journal(run.folder).events
@@ -24,6 +26,14 @@ def show_run(console: Console, run: Run) -> None:
     print_traders(console, trader_results(events))
     console.print()
     line(console, f"One decision: bots show {run.folder} --seat 1 --round 1", style="dim")
+
+
+def _state(run: Run) -> str:
+    """Return how a run ended; one whose process is gone without an end on record was killed."""
+    outcome = run.manifest.outcome
+    if outcome is not RunOutcome.RUNNING or is_played(run.folder):
+        return outcome.value
+    return f"killed. Go on with: bots resume {run.folder}"
 
 
 def show_decisions(console: Console, run: Run, seat: int | None, overall: int | None) -> None:

@@ -24,6 +24,7 @@ from bots.domain.records import (
     SeatOutcome,
     SeatRecord,
 )
+from bots.services.cli import main
 from bots.services.rebuild import rebuild
 from tests.analysis.played_runs import play_run
 
@@ -141,3 +142,19 @@ def test_a_run_that_is_played_or_has_no_journal_is_told(tmp_path: Path) -> None:
     shutil.copy(folder / "manifest.json", folder / "journal.jsonl")
     with pytest.raises(UserMustMend, match="journal line 1"):
         rebuild(folder)
+
+
+def test_a_run_whose_process_is_gone_is_shown_as_killed_and_one_that_is_played_is_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = play_run(tmp_path / "run-1", ("hold", "hold"), practice_rounds=0, paid_rounds=1)
+    running = read_manifest(folder).model_copy(update={"outcome": RunOutcome.RUNNING, "ended": None})
+    write_manifest(folder, running)
+    main(["show", str(folder)])
+    killed = capsys.readouterr().out
+    with run_locked(folder):
+        main(["show", str(folder)])
+    played = capsys.readouterr().out
+
+    assert f"killed. Go on with: bots resume {folder}" in "".join(killed.split("\n"))
+    assert "hold, running" in played
