@@ -1,6 +1,6 @@
 """Takes the pictures of the market's pages: runs the project, lets six traders play, photographs one of them.
 
-    .venv/bin/python docs/screenshots.py [--all] [--folder docs/images]
+    .venv/bin/python docs/screenshots.py [--all | --auction] [--folder docs/images]
 
 Without --all, only the pictures that the documentation shows are taken.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import random
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -53,6 +54,7 @@ FORMATS = (
 )
 EXTREMES = (Format("small", 360, 740, "light"), Format("huge", 3840, 2160, "light"))
 DOCUMENTED = {("trade", "wide"), ("trade", "wide-dark"), ("trade", "phone-dark"), ("results", "wide")}
+DOCUMENTED |= {("auction", "wide"), ("auction", "wide-dark")}
 
 
 @contextmanager
@@ -226,18 +228,46 @@ async def take_pictures(base: str, driver: webdriver.Chrome, camera: Camera) -> 
         photograph("payment")
 
 
+async def auction(base: str, driver: webdriver.Chrome, camera: Camera) -> None:
+    """Photograph the double auction in the middle of a period, and its results."""
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=3)) as http:
+        config = {"practice_rounds": 0, "trade_seconds": 60, "phase_start_seconds": 0}
+        room = await Room.create(http, base, 6, preset="auction_demo", **config)
+        me = room.walkers[0]
+        await room.all_reach("trade")
+        driver.get(f"{base}/InitializeParticipant/{me.code}")
+        camera.frame(WIDE)
+        draw = random.Random(8)
+        for number in range(38):
+            walker, side = draw.choice(room.walkers[:5]), draw.choice(["buy", "sell"])
+            drift = number * 3
+            limit = 1400 + drift + (draw.randint(-70, 15) if side == "buy" else draw.randint(-15, 70))
+            await walker.order(side, draw.randint(1, 2), f"{limit / 100:.2f}", f"{number}")
+            await asyncio.sleep(0.7)  # trades are drawn against time
+        order(driver, "buy", "1", "14.10")
+        order(driver, "sell", "1", "16.40")
+        order(driver, "buy", "60", "14.00")
+        camera.take("auction")
+        await room.all_reach("results")
+        driver.get(f"{base}/InitializeParticipant/{me.code}")
+        camera.take("auction-results")
+
+
 def main() -> None:
     """Take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--all", action="store_true", help="every page in every format, whole pages")
     parser.add_argument("--folder", type=Path, default=ROOT / "docs" / "images")
+    parser.add_argument("--auction", action="store_true", help="those of the double auction alone")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, running_project(Path(folder)) as base, browser() as driver:
         camera = Camera(driver, options.folder, options.all)
         if options.all:
             asyncio.run(surroundings(base, driver, camera))
-        asyncio.run(take_pictures(base, driver, camera))
+        if not options.auction:
+            asyncio.run(take_pictures(base, driver, camera))
+        asyncio.run(auction(base, driver, camera))
 
 
 if __name__ == "__main__":

@@ -123,9 +123,9 @@ class PlayedRun:
         return {key: rounds[key] for key in sorted(rounds, key=_in_order)}
 
     def fundamental(self, key: RoundKey) -> Decimal | None:
-        """Return the fundamental value of a paid round, cash per share; None in practice."""
+        """Return the fundamental value of a paid round, cash per share; None in practice, and for units."""
         phase, number = key
-        if phase == "practice" or self.rules is None:
+        if phase == "practice" or self.rules is None or self.rules.induced:
             return None
         market, number = divmod(number - 1, self.rules.paid_rounds)
         return self._fundamentals[number] if market < self.rules.paid_markets else None
@@ -133,7 +133,7 @@ class PlayedRun:
     def value_after(self, key: RoundKey) -> Decimal | None:
         """Return what a share is worth after a paid round: the next one's fundamental value, or buy-back."""
         phase, number = key
-        if phase == "practice" or self.rules is None:
+        if phase == "practice" or self.rules is None or self.rules.induced:
             return None
         last = number % self.rules.paid_rounds == 0
         return self.rules.buy_back if last else self.fundamental((phase, number + 1))

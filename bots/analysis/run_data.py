@@ -45,7 +45,7 @@ class MarketRound:
     round: int
     price: Decimal | None
     volume: int  # shares
-    fundamental: Decimal | None  # cash per share; of paid rounds
+    fundamental: Decimal | None  # cash per share; of paid rounds of an asset
     dividend: Decimal  # cash per share
 
 
@@ -74,7 +74,8 @@ def market_rounds(events: Iterable[Event]) -> tuple[MarketRound, ...]:
         values = fundamental_path(view.market)
         before = rounds_before(view)
         for past in view.history:
-            fundamental = values[past.number - 1] if past.phase == "paid" else None
+            valued = past.phase == "paid" and not view.market.induced
+            fundamental = values[past.number - 1] if valued else None
             number = before + past.number
             rounds[past.phase, number] = MarketRound(
                 past.phase, number, past.price, past.volume, fundamental, past.dividend

@@ -286,7 +286,10 @@
 
     Object.assign(receive, {
       placed(frame) {
-        if (!take(frame)) say("placed", "Order placed");
+        if (take(frame)) return;
+        const order = tools.view().open_orders.find((one) => one.order_id === frame.order_id);
+        say("placed", "Order placed", order ? [(order.side === "buy" ? "Buy " : "Sell ") + unit(order.quantity) + " at " +
+          money(order.limit) + (order.side === "buy" ? " or less." : " or more.")] : []);
       },
       cancelled(frame) {
         const had = document.activeElement && document.activeElement.dataset.cancel;
