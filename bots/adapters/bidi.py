@@ -50,6 +50,7 @@ class Connection:
         self._listeners: dict[str, Listener] = {}
         self._on_lost: Callable[[], None] = lambda: None
         self._reader = asyncio.create_task(self._read(), name="bidi reader")
+        self._watch: asyncio.Task[None] | None = None
 
     @classmethod
     async def connect(cls, url: str) -> Connection:
@@ -81,6 +82,16 @@ class Connection:
     def on_lost(self, listener: Callable[[], None]) -> None:
         """Call `listener` once the connection has ended, for whatever reason."""
         self._on_lost = listener
+
+    def watch(self, seconds: float) -> None:
+        """Ask now and then whether the browser is there; where it does not answer the connection has ended.
+
+        For browsers behind a hub, which keeps a connection open whose node has gone.
+
+        Args:
+            seconds: between questions, and the longest wait for an answer.
+        """
+        self._watch = asyncio.create_task(self._ask_now_and_then(seconds), name="bidi watch")
 
     async def command(self, method: str, params: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
         """Send a command and return its result.
@@ -131,11 +142,21 @@ class Connection:
 
     async def close(self) -> None:
         """End the connection; safe to call twice."""
+        if self._watch is not None:
+            self._watch.cancel()
         await self._socket.close()
         self._reader.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._reader
         await self._http.close()
+
+    async def _ask_now_and_then(self, seconds: float) -> None:
+        with contextlib.suppress(ConnectionLost, TimeoutError):
+            while True:
+                await asyncio.sleep(seconds)
+                async with asyncio.timeout(seconds):
+                    await self.command("session.status")
+        self._reader.cancel()
 
     async def _read(self) -> None:
         try:

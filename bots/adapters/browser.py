@@ -19,6 +19,7 @@ from typing import Final
 from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.options import ArgOptions
+from selenium.webdriver.remote.client_config import ClientConfig
 from urllib3.exceptions import HTTPError
 
 from bots.adapters.browser_settings import BrowserSettings, Family
@@ -134,7 +135,8 @@ def _start_browser(settings: BrowserSettings, driver: str | Guarded, options: Ar
     """
     try:
         address = driver if isinstance(driver, str) else f"http://127.0.0.1:{_port(driver)}"
-        return webdriver.Remote(address, options=options)
+        client = ClientConfig(address, timeout=int(settings.start_seconds) or 1)
+        return webdriver.Remote(address, options=options, client_config=client)
     except (WebDriverException, HTTPError) as error:
         reason = str(getattr(error, "msg", None) or error).strip()
         raise SessionLost(f"{settings.name} did not start: {reason}") from error

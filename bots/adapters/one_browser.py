@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from bots.adapters.bidi import ConnectionLost
 from bots.adapters.browser_settings import BrowserSettings
@@ -61,8 +62,11 @@ class OneBrowser:
                 raise
             return tab
 
-    async def running(self) -> Tabs:
+    async def running(self, *, at_once: bool = False) -> Tabs:
         """Return the running browser, started now if there is none, a new one if the last has died.
+
+        Args:
+            at_once: do not give a grid time that cannot start one now.
 
         Raises:
             SessionLost: it did not start, or died too often, or is closed.
@@ -77,9 +81,22 @@ class OneBrowser:
                 await self._tabs.close()
                 self._tabs = None
             if self._tabs is None:
-                async with self._starts:
-                    self._tabs = await Tabs.start(self._settings)
+                patience = 0.0 if at_once or self._settings.grid is None else self._settings.grid_seconds
+                self._tabs = await self._start(patience)
             return self._tabs
+
+    async def _start(self, patience: float) -> Tabs:
+        """Start a browser; for so many seconds a hub may name a node that has just gone."""
+        until, pause = time.monotonic() + patience, 1.0
+        while True:
+            try:
+                async with self._starts:
+                    return await Tabs.start(self._settings)
+            except SessionLost:
+                if time.monotonic() + pause > until:
+                    raise
+            await asyncio.sleep(pause)
+            pause *= 2
 
     async def close(self) -> None:
         """End the browser; its participants can do nothing any more."""

@@ -256,6 +256,8 @@ class Tabs:
             resources.push_async_callback(connection.close)
             if not running.in_session:
                 await connection.command("session.new", _OWN_SESSION)
+            if settings.grid is not None:
+                connection.watch(settings.answer_seconds)
             tabs = cls(connection, debuggable=settings.family is Family.CHROMIUM)
             await tabs._listen()
             tabs._resources = resources.pop_all()

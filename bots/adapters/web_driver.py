@@ -65,7 +65,7 @@ class Browser:
         Raises:
             SessionLost: it did not start.
         """
-        await self._browsers[0].running()
+        await self._browsers[0].running(at_once=True)
 
     async def open_session(self, link: str) -> BrowserSession:
         """Return a session for a participant's link. The link is opened at the first look."""

@@ -1,0 +1,27 @@
+"""The neutral oTree server, and a Selenium Grid, for tests that are asked for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.adapters.conftest import neutral_server
+from tests.grid.selenium_grid import Grid, selenium_grid
+
+__all__ = ["neutral_server"]
+
+
+@pytest.fixture
+def grid(tmp_path: Path) -> Iterator[Grid]:
+    """Two nodes, each with room for the browsers of both."""
+    jar = os.environ.get("TEST_GRID_JAR", "")
+    if not jar:
+        pytest.skip("opt-in: make test-grid")
+    if shutil.which("java") is None:
+        pytest.skip("needs Java 11 or newer")
+    with selenium_grid(Path(jar), nodes=2, logs=tmp_path) as grid:
+        yield grid
