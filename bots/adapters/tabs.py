@@ -62,6 +62,7 @@ class Loaded:
     html: str
     status: int
     at: float  # monotonic seconds
+    told: Any = None
 
 
 class Tab:
@@ -91,15 +92,16 @@ class Tab:
     def frames(self) -> list[Mapping[str, Any]]:
         return self._frames.get(self.loaded.visit, []) if self.loaded else []
 
-    def snapshot(self, html: str | None = None) -> Snapshot:
-        """Return the present document with the frames so far; `html` where it was read anew."""
+    def snapshot(self, anew: Mapping[str, Any] | None = None) -> Snapshot:
+        """Return the present document with the frames so far; `anew` has `html` and `told` as read again."""
         if self.loaded is None:
             raise ValueError("no document has been loaded in this tab")
         loaded = self.loaded
         return Snapshot(
             visit=loaded.visit,
             address=loaded.address,
-            html=loaded.html if html is None else html,
+            html=loaded.html if anew is None else anew["html"],
+            told=loaded.told if anew is None else anew["told"],
             loaded_at=loaded.at,
             status=loaded.status,
             scripted=True,
@@ -195,7 +197,10 @@ class Tab:
             parts = urlsplit(pushed["address"])
             if parts.scheme in ("http", "https") and parts.hostname != self._host:
                 self._leads_to(str(parts.hostname))
-            self.loaded = Loaded(visit, pushed["address"], pushed["html"], pushed["status"], time.monotonic())
+            now = time.monotonic()
+            self.loaded = Loaded(
+                visit, pushed["address"], pushed["html"], pushed["status"], now, pushed["told"]
+            )
         self._changed()
 
     def _leads_to(self, host: str) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -24,7 +25,7 @@ from bots.adapters.one_browser import OneBrowser
 from bots.adapters.page_readers import Snapshot, read_page
 from bots.adapters.tabs import DocumentGone, Loaded, Tab, TabLost
 from bots.domain.errors import PageOverdue, SessionLost
-from bots.domain.pages import Act, Answer, Page, PageKind, SendLive, SubmitForm, UseControl
+from bots.domain.pages import Act, Answer, Page, PageCall, PageKind, SendLive, Speaker, SubmitForm, UseControl
 
 __all__ = ["Browser", "BrowserSession", "BrowserSettings", "open_browser"]
 
@@ -91,6 +92,8 @@ class BrowserSession:
         self._browser = browser
         self._link = link
         self._tab: Tab | None = None
+        self._story: dict[str, Any] = {}  # of readers whose pages do not repeat themselves
+        self._speaker: Speaker | None = None  # of the page that was returned last
         self._shown = ""  # visit of the page that was returned last: acts are meant for it
         self._opening = asyncio.Lock()
         self._closed = False
@@ -142,7 +145,7 @@ class BrowserSession:
             return self._show(await self._read_present())
         # A new document has just been pushed; frames change a page that was pushed long ago.
         fresh = tab.loaded is not None and tab.loaded.visit != seen.visit
-        return self._show(read_page(tab.snapshot()) if fresh else await self._read_present())
+        return self._show(self._read(tab.snapshot()) if fresh else await self._read_present())
 
     async def screenshot(self) -> bytes:
         """Return what the participant sees, the whole page, as a PNG image.
@@ -161,11 +164,16 @@ class BrowserSession:
         tab, document = await self._shown_document()
         if document is None:
             return await self._not_sent(MOVED_ON)
-        if words := await self._fill_and_submit(tab, document, act):
+        speaker = self._speaker
+        words = await self._call(tab, document, speaker.calls(act)) if speaker is not None else ()
+        if not words and (speaker is None or speaker.submits()):
+            sent = act if speaker is None else replace(act, values={})
+            words = await self._fill_and_submit(tab, document, sent)
+        if words:
             return await self._not_sent(*words)
         try:
             await _next_document(tab, document)
-            page = read_page(tab.snapshot())
+            page = self._read(tab.snapshot())
         except TabLost:
             page = await self._read_present()
         return form_answer(_path(document), self._show(page))
@@ -189,12 +197,41 @@ class BrowserSession:
         if told["held"] and tab.loaded is document:
             return tab.prompts[prompts:]
         problems = [(problem["name"], problem["words"]) for problem in told["problems"]]
-        return by_field(problems, read_page(tab.snapshot())) if problems else []
+        return by_field(problems, self._read(tab.snapshot())) if problems else []
+
+    async def _call(self, tab: Tab, document: Loaded, calls: Sequence[PageCall]) -> Sequence[str]:
+        """Call functions of the page; return why that did not go."""
+        if not calls:
+            return ()
+        told = [{"name": call.function, "args": list(call.arguments)} for call in calls]
+        try:
+            problem = await tab.ask(document, "call", told)
+        except BidiError as error:
+            return [f"The page's own script failed: {error.message}"]
+        except DocumentGone as gone:
+            return () if gone.asked else [MOVED_ON]
+        except TabLost:
+            return ()
+        return [problem] if problem else ()
+
+    async def _say(self, tab: Tab, document: Loaded, speaker: Speaker, act: SendLive) -> Answer:
+        """Send a live message in the page's own way, and return what the server said to it."""
+        known = len(tab.frames)
+        if words := await self._call(tab, document, speaker.calls(act)):
+            return await self._not_sent(*words)
+        try:
+            return await tab.until(lambda: _said_to(tab, document, known, speaker))
+        except DocumentGone as gone:
+            raise TimeoutError("the page was left before the server answered") from gone
+        except TabLost as lost:
+            raise TimeoutError("the tab was lost before the server answered") from lost
 
     async def _send(self, act: SendLive) -> Answer:
         tab, document = await self._shown_document()
         if document is None:
             return await self._not_sent(MOVED_ON)
+        if self._speaker is not None and self._speaker.calls(act):
+            return await self._say(tab, document, self._speaker, act)
         known = len(tab.frames)
         try:
             if not await tab.ask(document, "send", act.message):
@@ -253,7 +290,7 @@ class BrowserSession:
         """Return the present page as its scripts have made it by now; open the link where there is no tab."""
         for _ in range(_LOSSES):
             with contextlib.suppress(TabLost):
-                return read_page(await self._read_anew(await self._at_page()))
+                return self._read(await self._read_anew(await self._at_page()))
         raise SessionLost(f"the tab of {self._link} was lost {_LOSSES} times in a row")
 
     async def _read_anew(self, tab: Tab) -> Snapshot:
@@ -261,9 +298,9 @@ class BrowserSession:
             async with asyncio.timeout(self._browser.page_seconds):
                 while (document := tab.loaded) is not None:
                     with contextlib.suppress(DocumentGone):
-                        html = await tab.ask(document, "snapshot")
+                        anew = await tab.ask(document, "snapshot")
                         if tab.loaded is document:
-                            return tab.snapshot(html)
+                            return tab.snapshot(anew)
                     await _next_document(tab, document)
         except TimeoutError as error:
             raise PageOverdue(f"the page after {_path(document)} did not come") from error
@@ -284,8 +321,11 @@ class BrowserSession:
         if self._tab is not None:
             await self._tab.close()
 
+    def _read(self, snapshot: Snapshot) -> Page:
+        return read_page(snapshot, story=self._story)
+
     def _show(self, page: Page) -> Page:
-        self._shown = page.visit
+        self._shown, self._speaker = page.visit, page.speaker
         return page
 
 
@@ -310,6 +350,12 @@ def _filling(act: SubmitForm) -> Mapping[str, object]:
         "button": {"label": button.label, "name": button.name, "value": button.value} if button else None,
         "timedOut": act.timed_out,
     }
+
+
+def _said_to(tab: Tab, document: Loaded, known: int, speaker: Speaker) -> Answer | None:
+    if tab.loaded is not document:
+        raise DocumentGone(asked=True)
+    return next(filter(None, map(speaker.answer, tab.frames[known:])), None)
 
 
 def _reaction(tab: Tab, document: Loaded, known: int) -> bool | None:

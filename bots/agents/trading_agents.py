@@ -408,6 +408,8 @@ class TradingAgent:
 
     async def _live_again(self, page: Page, view: MarketView, ref: str, message: Mapping[str, Any]) -> Answer:
         """Learn what became of a message whose answer was lost; the server does nothing twice for one ref."""
+        if view.market.stated_by == "readPage":  # it knows no names of orders and would place it twice
+            return Answer(accepted=False, words=("not sent again: whether it had arrived is not known",))
         if any(order.ref == ref for order in view.open_orders):
             answer = Answer(accepted=True, words=("found among the open orders of the page",))
             self._answered(ref, answer)

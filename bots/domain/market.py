@@ -39,6 +39,7 @@ class MarketRules(Value):
     """The session's parameters as every participant may know them."""
 
     institution: Literal["call_market", "double_auction", "learning_to_forecast"]
+    stated_by: Literal["market", "readPage"] = "market"  # readPage: states a part of these rules only
     traders: int = Field(gt=0)
     computer_traders: bool  # participants are told that computer traders may take part
     tick: Decimal  # smallest step of a price, in cash

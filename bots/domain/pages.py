@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from bots.domain.errors import UnexpectedPage
 from bots.domain.market import MarketView, PageName
@@ -95,6 +95,27 @@ class LiveMessage:
     bare: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class PageCall:
+    """A function that the page itself defines, and its arguments as data; a reader names it, never a page."""
+
+    function: str
+    arguments: tuple[Any, ...] = ()
+
+
+class Speaker(Protocol):
+    """How acts are done on a page by the page's own functions."""
+
+    def calls(self, act: Act) -> tuple[PageCall, ...]:
+        """Return what does an act; nothing where it is done as on any page."""
+
+    def submits(self) -> bool:
+        """Tell whether the form is sent after the calls; False where they send it themselves."""
+
+    def answer(self, frame: Mapping[str, Any]) -> Answer | None:
+        """Return what a live frame says to the last act; None where it is about something else."""
+
+
 class PageKind(StrEnum):
     """What can be done on a page."""
 
@@ -128,6 +149,7 @@ class Page:
         controls: what can be pressed beside the form's buttons, where the page's scripts run.
         inputs: what those controls read and the form does not send.
         messages: what can be sent in place of such controls, where the page's scripts do not run.
+        speaker: how things are done here by the page's own functions, where it offers them to bots.
     """
 
     visit: str
@@ -146,6 +168,7 @@ class Page:
     controls: tuple[Control, ...] = ()
     inputs: tuple[Field, ...] = ()
     messages: tuple[LiveMessage, ...] = ()
+    speaker: Speaker | None = field(default=None, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -230,6 +253,8 @@ def check_flow(before: MarketView | None, after: MarketView) -> None:
         UnexpectedPage: `after` cannot follow `before`.
     """
     if before is None or (before.page == after.page and before.round == after.round):
+        return
+    if after.market.stated_by == "readPage":  # its rounds are counted from what the participant has seen
         return
     rounds = (before.round.overall if before.round else 0, after.round.overall if after.round else 0)
     forward = rounds[1] == 0 or rounds[1] >= rounds[0]

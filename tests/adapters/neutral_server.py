@@ -40,6 +40,12 @@ class NeutralServer:
         with urllib.request.urlopen(f"{self.url}/api/export_wide?session_code={session}") as answer:
             return list(csv.DictReader(io.StringIO(answer.read().decode("utf-8-sig"), newline="")))
 
+    def exported(self, app: str, session: str) -> list[dict[str, str]]:
+        """Return an app's own export of a session."""
+        address = f"{self.url}/api/export_app_custom?app={app}&function_name=custom_export"
+        with urllib.request.urlopen(f"{address}&session_code={session}") as answer:
+            return list(csv.DictReader(io.StringIO(answer.read().decode("utf-8-sig"), newline="")))
+
     def answers(self) -> bool:
         try:
             with urllib.request.urlopen(f"{self.url}/api/otree_version"):

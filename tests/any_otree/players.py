@@ -56,14 +56,15 @@ class Reader:
         return json.dumps(reply)
 
     def _act(self, page: str, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """Bid up to a limit of its own, then pass; leave when it is over. In a chat say one thing."""
+        """Bid up to a limit of its own, then pass; leave when it is over, a chat once the other spoke."""
         things = asked["do"]["enum"]
         reply: dict[str, Any] = {"reasoning": "", "note": "", "seconds": 3}
         if "press Send" in things:
             said = f"hello from {self.limit}"
-            return {**reply, "do": "leave", "inputs": {"input_1": ""}} if said in page else {
-                **reply, "do": "press Send", "inputs": {"input_1": said}
-            }  # fmt: skip
+            if said not in page:
+                return {**reply, "do": "press Send", "inputs": {"input_1": said}}
+            heard = len(set(re.findall(r"hello from \d+", page))) > 1
+            return {**reply, "do": "leave" if heard else "wait"}
         bid, give_up = ("press Bid", "press Pass") if "press Bid" in things else ("send m1", "send m2")
         highest = max([0, *map(int, re.findall(r'"highest": (\d+)', page))])
         leader = (re.findall(r'"leader": (\d+)', page) or ["0"])[-1]

@@ -56,7 +56,7 @@ async def test_participants_hear_each_other_in_a_chat(
 
     assert played.end.outcome is RunOutcome.FINISHED, played.end.seats
     texts = [event.text for event in played.events if isinstance(event, PageSeen) and event.page == "Talk"]
-    assert any("hello from 1" in text and "hello from 2" in text for text in texts)
+    assert any("hello from 1" in text and "hello from 2" in text for text in texts), texts
 
 
 async def test_who_does_not_think_leaves_a_live_page_by_its_button_and_on_record(

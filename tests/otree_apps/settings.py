@@ -6,6 +6,7 @@ SESSION_CONFIGS = [
     {"name": "questions", "app_sequence": ["questions"], "num_demo_participants": 1},
     {"name": "pairs", "app_sequence": ["pairs"], "num_demo_participants": 2},
     {"name": "channel", "app_sequence": ["channel"], "num_demo_participants": 1},
+    {"name": "calls", "app_sequence": ["calls"], "num_demo_participants": 6},
     {"name": "games", "app_sequence": ["games"], "num_demo_participants": 2},
     {"name": "anything", "app_sequence": ["anything"], "num_demo_participants": 1},
     {"name": "arrivals", "app_sequence": ["arrivals"], "num_demo_participants": 2},
@@ -17,6 +18,10 @@ SESSION_CONFIG_DEFAULTS = {
     "scripted": False,  # the form has hidden fields that its script fills
     "quiz": False,  # a page comes whose script decides whether its form goes
     "talk": False,  # the games have a chat
+    "practice": 3,  # rounds of the market that offers readPage()
+    "paid": 5,
+    "market_seconds": 20,
+    "refused_price": 0,  # that the server takes for no number
     "fail": False,  # the server fails when a page is left
 }
 PARTICIPANT_FIELDS: list[str] = []

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from bots.adapters.page_readers.document import Document
 from bots.adapters.page_readers.market import read_market_page
 from bots.adapters.page_readers.otree import read_broken_page, read_end_page, read_form_page, read_wait_page
 from bots.adapters.page_readers.snapshot import Snapshot
+from bots.adapters.page_readers.told_page import read_told_page
 from bots.domain.pages import Page
 
 PageReader = Callable[[Document], Page | None]
@@ -18,6 +19,7 @@ READERS: Final[Sequence[PageReader]] = (
     read_broken_page,
     read_wait_page,
     read_market_page,
+    read_told_page,
     read_end_page,
     read_form_page,
 )
@@ -25,13 +27,15 @@ READERS: Final[Sequence[PageReader]] = (
 __all__ = ["READERS", "Document", "PageReader", "Snapshot", "read_document", "read_page"]
 
 
-def read_page(snapshot: Snapshot, readers: Sequence[PageReader] = READERS) -> Page:
-    """Return what a snapshot shows.
+def read_page(
+    snapshot: Snapshot, readers: Sequence[PageReader] = READERS, story: dict[str, Any] | None = None
+) -> Page:
+    """Return what a snapshot shows; `story` as for `Document`.
 
     Raises:
         UnexpectedPage: a reader knows the page, but it is not as it should be.
     """
-    return read_document(Document(snapshot), readers)
+    return read_document(Document(snapshot, story), readers)
 
 
 def read_document(document: Document, readers: Sequence[PageReader] = READERS) -> Page:

@@ -16,6 +16,9 @@ from bots.adapters.page_readers.text import one_line, readable
 from bots.domain.pages import Control, Field, Form, LiveMessage, Page, PageKind
 
 _TIMER: Final = re.compile(r"\bvar remainingTimeoutSeconds = (-?\d+(?:\.\d+)?)")
+_RELOADS: Final = re.compile(r"\blocation\.reload\s*\(")
+_RELOAD_AFTER: Final = re.compile(r"\blocation\.reload\s*\([^;]*?,\s*(\d+)\s*\)")
+_RELOAD_SECONDS: Final = 5.0
 _CONTENT: Final = (
     ".otree-content",
     "._otree-content",
@@ -28,10 +31,16 @@ _TITLES: Final = ("#_otree-title", "h1", "h2", "title")
 
 
 class Document:
-    """What readers look at. Everything is computed once, when it is first asked for."""
+    """What readers look at. Everything is computed once, when it is first asked for.
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    Args:
+        story: where readers of pages that do not repeat themselves keep, under their own name, what this
+            participant has seen so far.
+    """
+
+    def __init__(self, snapshot: Snapshot, story: dict[str, Any] | None = None) -> None:
         self.snapshot = snapshot
+        self.story = {} if story is None else story
         self.tree = LexborHTMLParser(snapshot.html)
 
     def first(self, *selectors: str) -> LexborNode | None:
@@ -113,6 +122,18 @@ class Document:
     def waits(self) -> bool:
         """Whether others are waited for here."""
         return self.first(".otree-wait-page", "._otree-wait-page") is not None
+
+    @cached_property
+    def reloads_after(self) -> float | None:
+        """Seconds after which a page loads itself again, where it does; 5 where they are not plain."""
+        if (refresh := self.first("meta[http-equiv=refresh i]")) is not None:
+            seconds = attribute(refresh, "content").partition(";")[0].strip()
+            return float(seconds) if seconds.isdecimal() else _RELOAD_SECONDS
+        for script in self.tree.css("script:not([src])"):
+            if _RELOADS.search(text := script.text()):
+                after = _RELOAD_AFTER.search(text)
+                return int(after[1]) / 1000 if after else _RELOAD_SECONDS
+        return None
 
     @cached_property
     def expires_at(self) -> float | None:

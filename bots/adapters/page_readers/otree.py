@@ -24,7 +24,8 @@ def read_broken_page(document: Document) -> Page | None:
 
 def read_wait_page(document: Document) -> Page | None:
     """Return a page on which others are waited for; it goes on by itself."""
-    return document.page(PageKind.WAIT, form=None) if document.waits else None
+    waits = document.waits or (document.reloads_after is not None and is_last(document))
+    return document.page(PageKind.WAIT, form=None) if waits else None
 
 
 def read_end_page(document: Document) -> Page | None:

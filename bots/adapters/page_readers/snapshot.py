@@ -18,6 +18,7 @@ class Snapshot:
         loaded_at: when it could be read first, monotonic seconds; page timers count from here.
         status: HTTP status of the document; 0 where it is not known.
         scripted: whether the page's scripts run, so that its own controls can be used.
+        told: what the page's own `readPage()` says, with `failed` where it failed; None where it has none.
         frames: payloads of the live frames received on this visit, oldest first.
     """
 
@@ -27,4 +28,5 @@ class Snapshot:
     loaded_at: float
     status: int = 200
     scripted: bool = False
+    told: Any = field(default=None, repr=False)
     frames: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)

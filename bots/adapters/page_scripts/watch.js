@@ -20,16 +20,32 @@
     afterwards(() => ({ kind: "away", host: hostname }));
   });
 
-  document.addEventListener("DOMContentLoaded", () => {
+  const pageNow = (told) => {
     // Firefox shows its error page under the address that failed, and draws its words where no reader finds them.
     const failed = document.documentURI.startsWith("about:neterror");
     if (failed) document.body.textContent = new URLSearchParams(document.documentURI.split("?")[1]).get("d");
-    afterwards(() => ({
+    return {
       kind: "page",
       address: failed ? document.documentURI : location.href,
       status: performance.getEntriesByType("navigation")[0]?.responseStatus ?? 0,
       html: document.documentElement.outerHTML,
-    }));
+      told,
+    };
+  };
+  // A page that tells bots what is on it may be able to only once it is loaded, and may need some moments more.
+  const tellOnce = (triesLeft) => {
+    try {
+      const told = window.readPage() ?? {};
+      afterwards(() => pageNow(told));
+    } catch (error) {
+      if (triesLeft > 0) setTimeout(() => tellOnce(triesLeft - 1), 250);
+      else afterwards(() => pageNow({ failed: String(error) }));
+    }
+  };
+
+  document.addEventListener("DOMContentLoaded", () => {
+    if (typeof window.readPage !== "function") afterwards(() => pageNow(null));
+    else window.addEventListener("load", () => tellOnce(8));
     // oTree asks people on an arrival wait page whether they are still there; whoever sits here is.
     if (document.getElementById("are-you-there")) {
       setInterval(() => document.dispatchEvent(new Event("mousemove")), 20_000);

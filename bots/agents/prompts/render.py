@@ -26,6 +26,7 @@ _FILES = (
     "forecast.txt",
     "again.txt",
     "sentences.toml",
+    "told_system.txt",
     "participant.txt",
     "page.txt",
     "pages.toml",
@@ -34,6 +35,7 @@ _HEAD = ["round", "price", "volume", "dividend", "bought", "sold", "interest", "
 _PRICES_HEAD = ["round", "price"]
 _UNITS_HEAD = ["round", "price", "volume", "bought", "sold", "earned"]
 _AS_USUAL = Wording()
+_TOLD_HEAD = [*_HEAD[:3], *_HEAD[4:]]
 _LONGEST_NOTE = 1500  # characters of one remembered text that are shown again
 
 
@@ -57,6 +59,8 @@ def system_prompt(market: MarketRules, wording: Wording = _AS_USUAL, *, notes_ke
     notes = _say("notes", "kept" if notes_kept else "dropped")
     if market.forecast_feedback is not None:
         return _forecasting(market, market.forecast_feedback, notes)
+    if market.stated_by == "readPage":
+        return _told(market, wording, notes)
     filled = fill(
         text("system_units.txt" if market.induced else "system.txt", wording.variant),
         persona=persona_words(wording),
@@ -96,6 +100,20 @@ def _forecasting(market: MarketRules, feedback: str, notes: str) -> str:
         reward=_number(market.forecast_reward),
         error=_number(market.forecast_tolerance),
         pay=_pay(market),
+        notes=notes,
+    )
+    return _BLANK_LINES.sub("\n\n", filled)
+
+
+def _told(market: MarketRules, wording: Wording, notes: str) -> str:
+    """Return the rules that a page states which tells a part of them only; no other stands in the prompt."""
+    filled = fill(
+        text("told_system.txt", wording.variant),
+        persona=persona_words(wording),
+        rounds=market.practice_rounds + market.paid_rounds,
+        interest_percent=_number(market.interest_rate * 100),
+        dividends=" or ".join(_number(one.amount) for one in market.dividends),
+        buy_back=_amount(market.buy_back),
         notes=notes,
     )
     return _BLANK_LINES.sub("\n\n", filled)
@@ -307,7 +325,8 @@ def _pay(market: MarketRules) -> str:
 def _round(view: MarketView) -> str:
     if view.round is None:
         return view.page
-    told = _say("round", view.round.phase, number=view.round.number, of=view.round.of)
+    kind = f"told_{view.round.phase}" if view.market.stated_by == "readPage" else view.round.phase
+    told = _say("round", kind, number=view.round.number, of=view.round.of)
     if view.market.paid_markets == 1 or view.round.phase == "practice":
         return told
     return _say("round", "market", round=told, market=view.round.market, markets=view.market.paid_markets)
@@ -323,6 +342,8 @@ def _history(view: MarketView) -> str:
     head, row = (_UNITS_HEAD, _units_row) if view.market.induced else (_HEAD, _history_row)
     if forecasting:
         head, row = _PRICES_HEAD, _prices_row
+    if view.market.stated_by == "readPage":
+        head, row, kind = _TOLD_HEAD, _told_row, "told"
     rows = [head, *(row(past, own.get(past.number)) for past in view.history)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(one, widths, strict=True)) for one in rows]
@@ -348,6 +369,12 @@ def _history_row(past: PastRound, own: OwnRound | None) -> list[str]:
         return [*market, *"------"]
     amounts = [_amount(own.interest), _amount(own.dividends), _amount(own.cash)]
     return [*market, str(own.bought), str(own.sold), *amounts, str(own.shares)]
+
+
+def _told_row(past: PastRound, own: OwnRound | None) -> list[str]:
+    """A finished round without its dividend a share, which the page does not tell."""
+    row = _history_row(past, own)
+    return [*row[:3], *row[4:]]
 
 
 def _account(view: MarketView) -> str:
