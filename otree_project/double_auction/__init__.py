@@ -101,6 +101,8 @@ class PhaseStart(Page):
         ref, parameters = ref_of(player), market_of(player.participant).parameters
         return {
             "practice": ref.phase == "practice",
+            "market": ref.market if parameters.paid_markets > 1 else 0,
+            "markets": parameters.paid_markets,
             "periods": "1 period" if ref.of == 1 else f"{ref.of} periods",
             "had_practice": parameters.practice_rounds > 0,
             "induced": parameters.schedule is not None,
@@ -185,9 +187,11 @@ class Final(Page):
 
     @staticmethod
     def vars_for_template(player: Player) -> dict[str, Any]:
-        market = market_of(player.participant)
+        market, ref = market_of(player.participant), ref_of(player)
         return {
-            "practice": ref_of(player).phase == "practice",
+            "practice": ref.phase == "practice",
+            "last": ref.overall == market.parameters.rounds,
+            "market": ref.market if market.parameters.paid_markets > 1 else 0,
             "induced": market.parameters.schedule is not None,
             "currency": market.pay.currency,
             **page_data(after_trading(player, "final")),

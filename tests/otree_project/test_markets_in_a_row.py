@@ -67,3 +67,28 @@ async def test_two_markets_in_a_row_by_two_types_of_traders_pay_what_their_sched
     ]
     payments = await room.export("custom_export_payments", "market_end")
     assert [parse_money(row["payoff_points"]) for row in payments] == [Fraction("38.40"), Fraction("52.20")]
+
+
+async def test_a_double_auction_of_two_markets_in_a_row_pays_both(
+    otree_server: str, http: aiohttp.ClientSession
+) -> None:
+    config = {"preset": "dlm2005", "paid_rounds": 1, "paid_markets": 2, "trade_seconds": 0}
+    room = await Room.create(http, otree_server, 2, **config)
+    shares = [walker.page.view.market.endowment_shares for walker in room.walkers]
+    assert shares == [6, 2]
+    for market in (1, 2):
+        await room.all_reach("trade")
+        await room.everybody(Walker.submit)
+        await room.all_reach("final")
+        assert f"End of market {market}" in room.walkers[0].page.text
+        assert ("Your payment" in room.walkers[0].page.text) is (market == 2)
+        await room.everybody(Walker.submit)
+        if market == 1:
+            assert "Market 2 of 2" in room.walkers[0].page.text
+    rows = await room.export("custom_export_traders", "double_auction")
+    paid = sum(parse_money(row["cash_after"]) for row in rows if row["seat"] == "1")
+    payments = await room.export("custom_export_payments", "market_end")
+    assert parse_money(payments[0]["payoff_points"]) == paid
+    final = room.walkers[0].page.view.final
+    assert final is not None
+    assert final.earlier_markets + final.final_wealth == paid
