@@ -1,8 +1,7 @@
 """Takes the pictures of the market's pages: runs the project, lets six traders play, photographs one of them.
 
-    .venv/bin/python docs/screenshots.py [--all | --auction] [--folder docs/images]
-
-Without --all, only the pictures that the documentation shows are taken.
+.venv/bin/python docs/screenshots.py [--auction]                           those the documentation shows
+.venv/bin/python docs/screenshots.py --all --folder docs/images/pages      every page, for docs/pages.md
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import io
 import random
 import sys
 import tempfile
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
+from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -30,6 +31,7 @@ sys.path.insert(0, str(ROOT))
 from tests.otree_project.otree_process import running_project  # noqa: E402
 from tests.otree_project.otree_walker import Room, Walker  # noqa: E402
 
+COLOURS = 128  # of a picture: enough for flat pages, and a third of the size
 PAID_ROUNDS = 15
 PHOTOGRAPHED_ROUND = 9
 MOODS = (14, 14.6, 15.4, 16.5, 17.2, 18.1, 19, 19.2, 18.4, 17.6, 16.8, 16, 15.2, 14.8, 14.2)  # a small bubble
@@ -53,8 +55,10 @@ FORMATS = (
     Format("phone-dark", 390, 844, "dark"),
 )
 EXTREMES = (Format("small", 360, 740, "light"), Format("huge", 3840, 2160, "light"))
-DOCUMENTED = {("trade", "wide"), ("trade", "wide-dark"), ("trade", "phone-dark"), ("results", "wide")}
-DOCUMENTED |= {("auction", "wide"), ("auction", "wide-dark")}
+DOCUMENTED = {
+    *(("trade", "wide"), ("trade", "wide-dark"), ("trade", "phone-dark"), ("results", "wide")),
+    *(("auction", "wide"), ("auction", "wide-dark")),
+}
 
 
 @contextmanager
@@ -103,7 +107,8 @@ class Camera:
         self.frame(form)
         options = {"format": "png", "captureBeyondViewport": self.every}
         picture = self.driver.execute_cdp_cmd("Page.captureScreenshot", options)
-        (self.folder / file).write_bytes(base64.b64decode(picture["data"]))
+        image = Image.open(io.BytesIO(base64.b64decode(picture["data"]))).convert("RGB")
+        image.quantize(COLOURS).save(self.folder / file, optimize=True)
 
 
 async def play(walkers: Sequence[Walker], paid: int) -> None:
@@ -133,10 +138,18 @@ def order(driver: webdriver.Chrome, side: str, quantity: str, limit: str) -> Non
         box = driver.find_element(By.ID, name)
         box.clear()
         box.send_keys(value)
-    before = driver.find_element(By.ID, "messages").get_attribute("innerHTML")
+    before = answers(driver)
     driver.execute_script("document.getElementById('order-form').requestSubmit()")
-    WebDriverWait(driver, 10).until(
-        lambda here: here.find_element(By.ID, "messages").get_attribute("innerHTML") != before
+    WebDriverWait(driver, 10).until(lambda here: answers(here) != before)
+
+
+def answers(driver: webdriver.Chrome) -> str:
+    """Return what changes with each answer of the server: what is said of it, or the data block."""
+    return str(
+        driver.execute_script(
+            "return document.getElementById('messages').innerHTML"
+            " + document.getElementById('market-view').textContent"
+        )
     )
 
 
@@ -253,6 +266,53 @@ async def auction(base: str, driver: webdriver.Chrome, camera: Camera) -> None:
         camera.take("auction-results")
 
 
+async def forecasting(base: str, driver: webdriver.Chrome, camera: Camera) -> None:
+    """Photograph a learning-to-forecast session."""
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=3)) as http:
+        room = await Room.create(http, base, 6, preset="ltf_positive", paid_rounds=12, noise_seed="7")
+        me = room.walkers[0]
+        address = f"{base}/InitializeParticipant/{me.code}"
+        driver.get(address)
+        camera.take("forecasting-introduction")
+        await room.everybody(lambda walker: walker.submit(consent="True"))
+        last = 50.0
+        for number in range(1, 9):
+            for seat, walker in enumerate(room.walkers):
+                await walker.submit(f0=f"{last + (60 - last) * 0.3 + 3 * (seat - 2.5):.2f}")
+            await me.wait()
+            last = float(me.page.view.history[-1].price or 60)
+            if number < 8:
+                await room.everybody(lambda walker: walker.open())
+                await room.everybody(lambda walker: walker.submit())
+        driver.get(address)
+        camera.take("forecasting-results")
+        await room.everybody(lambda walker: walker.open())
+        await room.everybody(lambda walker: walker.submit())
+        driver.get(address)
+        camera.take("forecasting")
+
+
+async def report(base: str, driver: webdriver.Chrome, camera: Camera) -> None:
+    """Photograph the experimenter's report on two markets under way."""
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=3)) as http:
+        room = await Room.create(
+            http, base, 12, practice_rounds=1, paid_rounds=10, traders_per_market=6, forecast_horizons=""
+        )
+        for paid in range(1, 7):
+            for seat, walker in enumerate(room.walkers):
+                mood, side = MOODS[paid - 1] + seat // 6 * 0.4 * paid, "buy" if (seat + paid) % 2 else "sell"
+                await walker.reach("trade")
+                limit = mood + (0.2 if side == "buy" else -0.15) * (seat % 6)
+                await walker.order(side, 1 + seat % 3, f"{limit:.2f}", f"r{paid}")
+            if paid < 6:
+                await room.all_reach("results")
+                await room.everybody(lambda walker: walker.submit())
+        for walker in room.walkers[:4]:
+            await walker.submit()
+        driver.get(f"{base}/AdminReport/{room.code}")
+        camera.take("report-running")
+
+
 def main() -> None:
     """Take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -266,7 +326,8 @@ def main() -> None:
         if options.all:
             asyncio.run(surroundings(base, driver, camera))
         if not options.auction:
-            asyncio.run(take_pictures(base, driver, camera))
+            for pages in (forecasting, report, take_pictures):
+                asyncio.run(pages(base, driver, camera))
         asyncio.run(auction(base, driver, camera))
 
 
