@@ -42,6 +42,7 @@ def _money(value: object) -> object:
 Window = Literal["all"] | Annotated[int, Field(ge=0, le=1000, strict=True)]
 Traders = Annotated[int, Field(ge=2, le=MOST_TRADERS, strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
+Place = Literal["in-process", "server"]
 Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
 Text = Annotated[str, Field(min_length=1, max_length=1000)]
 Persona = Annotated[str, Field(max_length=200)]  # a name of models.toml; empty for nobody
@@ -88,6 +89,7 @@ class Treatment(Value):
     reasoning_text: Flag | None = None
     persona: Persona | None = None
     timed: Flag | None = None
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ class Settings:
         memory_window: rounds a decision is given; `all` for every one.
         wording: `prompt`, `reasoning_text` and `persona` of models, where they differ from models.toml.
         timed: pages end as they would for people.
+        place: in the study's own processes, or in a session of an oTree server.
     """
 
     config: Config
@@ -113,6 +116,7 @@ class Settings:
     memory_window: Window
     wording: Mapping[str, Any]
     timed: bool
+    place: Place = "in-process"
 
     @property
     def parameters(self) -> MarketParameters:
@@ -162,6 +166,7 @@ class StudyPlan(Value):
     reasoning_text: Flag | None = None
     persona: Persona | None = None
     timed: Flag = False
+    place: Place = "in-process"
     timeout_minutes: Annotated[float, Field(gt=0, lt=60 * 24 * 30)] = 105.0
     seeds: Seeds = Seeds()
     limits: Limits = Limits()
@@ -213,6 +218,7 @@ class StudyPlan(Value):
             memory_window=_first(changed.memory_window, self.memory_window),
             wording=self._wording(changed),
             timed=timed,
+            place=_first(changed.place, self.place),
         )
 
     def _wording(self, changed: Treatment) -> Mapping[str, Any]:

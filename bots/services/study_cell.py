@@ -1,4 +1,4 @@
-"""One cell of a study: a market in this process, played by the agents that trade on a server."""
+"""One cell of a study: a market in this process or on a server, played by the same agents."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from bots.adapters.clock import SystemClock
-from bots.adapters.in_process_auction import in_process_market
 from bots.adapters.run_folder import (
     FanOut,
     JournalWriter,
@@ -28,10 +27,8 @@ from bots.domain.experiment import RunEnd, Seat, manifest_at_end, run_experiment
 from bots.domain.ports import Clock, DecisionMaker
 from bots.domain.records import Event, RunDescribed, RunManifest, RunOutcome, SeatRecord
 from bots.domain.study import Cell
-from bots.services.study_plan import seats_of
+from bots.services.study_venue import InProcess, Venue
 from bots.services.traders import TraderSpec, make_fallback
-
-IN_PROCESS = "in process"
 
 Build = Callable[[TraderSpec, int], DecisionMaker]
 Listen = Callable[[Event], None]
@@ -88,7 +85,12 @@ def build_strategy(spec: TraderSpec, seed: int) -> DecisionMaker:
 
 
 async def play_cell(
-    job: CellJob, build: Build, *, stop: asyncio.Event, listen: Listen | None = None
+    job: CellJob,
+    build: Build,
+    *,
+    stop: asyncio.Event,
+    listen: Listen | None = None,
+    venue: Venue | None = None,
 ) -> CellDone:
     """Play one cell and keep it as `run-N` in the study's folder.
 
@@ -96,13 +98,15 @@ async def play_cell(
         build: makes the decision maker of a seat.
         stop: set from outside to interrupt the cell; it is then played anew another time.
         listen: is told every event.
+        venue: where; None is in this process.
 
     Raises:
         UserMustMend: the study's folder cannot be written.
     """
     clock = SystemClock()
     number, folder = create_run_folder(job.study.runs)
-    manifest = _manifest(job, number, clock)
+    place = venue or InProcess(job.cell, job.specs)
+    manifest = _manifest(job, number, clock, place)
     with written_in(folder):
         write_manifest(folder, manifest)
         append_metadata(job.study.runs, manifest)
@@ -111,7 +115,7 @@ async def play_cell(
         with JournalWriter(folder / "journal.jsonl", durable=False) as journal:
             journal.append(RunDescribed(at=clock.now(), manifest=manifest, links={}))
             table = _table(FanOut(journal, listen) if listen else FanOut(journal), clock, manifest)
-            end = await play_market(job.cell, job.specs, build, table, stop)
+            end = await play_in(place, job.cell, job.specs, build, table, stop)
     except Exception as error:
         end = RunEnd(RunOutcome.FAILED, {}, clock.now(), f"{type(error).__name__}: {error}")
         raise
@@ -129,21 +133,24 @@ def _table(store: FanOut, clock: Clock, manifest: RunManifest) -> Table:
 async def play_market(
     cell: Cell, specs: Sequence[TraderSpec], build: Build, table: Table, stop: asyncio.Event
 ) -> RunEnd:
-    """Play a cell's market and return how it ended.
+    """Play a cell's market in this process and return how it ended."""
+    return await play_in(InProcess(cell, specs), cell, specs, build, table, stop)
+
+
+async def play_in(
+    venue: Venue, cell: Cell, specs: Sequence[TraderSpec], build: Build, table: Table, stop: asyncio.Event
+) -> RunEnd:
+    """Play a cell's market where it takes place and return how it ended.
 
     A market without timers waits for everybody, so where one trader cannot go on nobody can.
     """
     settings = cell.settings
-    market = in_process_market(
-        settings.parameters, settings.traders, seed=cell.dividend_seed, timed=settings.timed
-    )
     window = None if settings.memory_window == "all" else settings.memory_window
-    seats = seats_of(cell, specs)
-    by_seat = dict(zip(seats, specs, strict=True))
+    by_seat = dict(zip(venue.seats, specs, strict=True))
     stuck = asyncio.Event()
 
     async def play(seat: Seat) -> None:
-        session = market.session(seat.number)
+        session = await venue.open(seat)
         agent = TradingAgent(
             seat,
             session,
@@ -158,7 +165,7 @@ async def play_market(
             await session.close()
 
     return await run_experiment(
-        seats, play, store=table.store, clock=table.clock, until=table.until, stop=stop
+        tuple(by_seat), play, store=table.store, clock=table.clock, until=table.until, stop=stop
     )
 
 
@@ -182,14 +189,14 @@ async def _unless_stuck(playing: Coroutine[Any, Any, None], stuck: asyncio.Event
         await asyncio.wait({play, lost})
 
 
-def _manifest(job: CellJob, number: int, clock: Clock) -> RunManifest:
+def _manifest(job: CellJob, number: int, clock: Clock, venue: Venue) -> RunManifest:
     cell, settings, study = job.cell, job.cell.settings, job.study
     return RunManifest(
         run=number,
         run_id=uuid.uuid4().hex[:12],
         production=False,
         notes=f"study {study.name}, {cell.treatment}, repetition {cell.repetition}",
-        url=IN_PROCESS,
+        url=venue.url,
         model=settings.seats,
         started=clock.now(),
         subjects=settings.traders,
@@ -207,7 +214,7 @@ def _manifest(job: CellJob, number: int, clock: Clock) -> RunManifest:
                 parameters=dict(spec.parameters_at(seat.seed)),
                 seed=seat.seed,
             )
-            for seat, spec in zip(seats_of(cell, job.specs), job.specs, strict=True)
+            for seat, spec in zip(venue.seats, job.specs, strict=True)
         ),
         configuration=_configuration(job),
         **study.about,

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from bots.domain.errors import UserMustMend
 from bots.domain.study import Cell
+from bots.services.plan import Transport
 from bots.services.terminal import printer
 
 Plan = Annotated[Path, typer.Argument(metavar="PLAN", help="A plan; `bots study new` writes one.")]
@@ -164,15 +165,29 @@ def run(
             help="Markets at a time.  [default: one a processor, 8 where models trade]",
         ),
     ] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="Play on the Dask cluster of this scheduler, such as tcp://host:8786."
+        ),
+    ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="oTree server for markets on one.  [default: the study starts it]"),
+    ] = None,
+    transport: Annotated[
+        Transport, typer.Option(help="How bots reach that server's pages.")
+    ] = Transport.HTTP,
 ) -> None:
     """Play every market of a plan that is not finished yet; stop it and start it again as you like.
 
     Exit code 0: all markets are done. 3: some failed, or the limit is reached. 130: interrupted.
     """
     from bots.services.loop import in_loop
-    from bots.services.study_run import run_study
+    from bots.services.study_run import Spread, run_study
 
-    in_loop(lambda room: run_study(plan, data_dir, jobs, room))
+    spread = Spread(jobs, dask, server, transport)
+    in_loop(lambda room: run_study(plan, data_dir, spread, room))
 
 
 def report(

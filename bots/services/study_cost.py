@@ -20,7 +20,7 @@ from rich.table import Table
 
 from bots.adapters.clock import SystemClock
 from bots.adapters.models.prices import Price, cost_usd
-from bots.agents.llm import LlmTrader, Manner
+from bots.agents.llm import LlmTrader
 from bots.agents.trading_agents import Table as Seats
 from bots.domain.chat import Message, Reply
 from bots.domain.ports import DecisionMaker
@@ -28,7 +28,7 @@ from bots.domain.records import Event, Usage
 from bots.domain.study import Cell
 from bots.services.study_cell import build_strategy, play_market
 from bots.services.study_plan import Study
-from bots.services.traders import TraderSpec
+from bots.services.traders import TraderSpec, manner_of
 
 MARKETS_AT_A_TIME = 8
 
@@ -181,7 +181,7 @@ def _of_one(study: Study, cell: Cell, assumed: Assumed) -> dict[str, Used]:
             return build_strategy(spec, seed)
         tally = used.setdefault(spec.name, Used())
         model = StandIn(spec.name, tally, seed, assumed.words, price, random.Random(seed))
-        return LlmTrader(model, SystemClock(), seed, Manner(spec.model.numbers, reasks=0))
+        return LlmTrader(model, SystemClock(), seed, manner_of(spec, spec.model, seed))
 
     async def play() -> None:
         clock = SystemClock()

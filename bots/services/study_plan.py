@@ -60,6 +60,7 @@ _ALLOWED: Mapping[str, str] = {
     "prompt": 'the name of a variant of the prompts, such as "standard"',
     "reasoning_text": _FLAG,
     "persona": 'a name of models.toml in quotes, or ""',
+    "place": '"in-process" or "server"',
     "memory_window": 'a whole number of rounds from 0 to 1000, or "all"',
     "timeout_minutes": "a number of minutes above 0 and below 43200",
     "dividends": _SEED,
@@ -204,6 +205,7 @@ def _resolve_treatment(plan: StudyPlan, name: str, path: Path, catalogue: Catalo
         "fallback": settings.fallback,
         "memory_window": settings.memory_window,
         "timed": settings.timed,
+        **({"place": settings.place} if settings.place != "in-process" else {}),
         **({"prompts": texts_hash()} if asks_models else {}),
     }
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from concurrent.futures import Executor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,33 +17,27 @@ from bots.adapters.clock import SystemClock
 from bots.adapters.models.catalogue import load_catalogue
 from bots.adapters.models.limits import Budget, Spent
 from bots.adapters.run_folder import run_locked
-from bots.domain.errors import BotsError, FailureKind
-from bots.domain.records import DecisionNotMade, Event, RunOutcome
+from bots.domain.errors import FailureKind
+from bots.domain.records import DecisionNotMade, Event
 from bots.services.configuration import models_file
 from bots.services.live_view import shown
+from bots.services.plan import Transport
 from bots.services.room import Room
 from bots.services.study_cell import (
-    CellDone,
     CellJob,
     StudyFacts,
-    build_strategy,
-    play_cell,
-    play_strategies,
 )
+from bots.services.study_cluster import dask_cluster
 from bots.services.study_folder import cell_runs, open_study_folder, spent_so_far
+from bots.services.study_lanes import Lanes, asks_models, computes, on_server
 from bots.services.study_plan import Study, read_plan, resolve_study
-from bots.services.study_pool import processes, processors
 from bots.services.study_progress import StudyProgress, tallies
+from bots.services.study_venue import open_server
 from bots.services.surroundings import git_state, machine, package_versions
 from bots.services.traders import Traders, check_ready
 
-MODEL_CELLS = 8
-"""Markets with models at a time, where --jobs does not say."""
-
 EXIT_INTERRUPTED = 130
 EXIT_NOT_ALL = 3
-
-Play = Callable[[CellJob], Awaitable[CellDone]]
 
 
 def load_study(path: Path) -> Study:
@@ -57,11 +49,30 @@ def load_study(path: Path) -> Study:
     return resolve_study(read_plan(path), path, load_catalogue(models_file()))
 
 
-async def run_study(path: Path, data: Path, jobs: int | None, room: Room) -> int:
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How a study's markets are spread over machines.
+
+    Attributes:
+        jobs: markets at a time; None is as many as there are processors, and eight where models trade.
+        dask: address of a Dask scheduler; None plays in processes of this machine.
+        server: address of an oTree server for markets that take place on one; None starts it.
+        transport: how bots reach that server's pages.
+    """
+
+    jobs: int | None = None
+    dask: str | None = None
+    server: str | None = None
+    transport: Transport = Transport.HTTP
+
+
+async def run_study(path: Path, data: Path, spread: Spread, room: Room) -> int:
     """Do what `bots study run` does; return the exit code.
 
     Raises:
-        UserMustMend: the plan cannot be used, a key is missing, or another process runs the study.
+        UserMustMend: the plan cannot be used, a key is missing, another process runs the study, or the
+        cluster
+            or the server cannot be used.
         BotsError: a process in which markets are played was killed.
     """
     study = load_study(path)
@@ -72,7 +83,7 @@ async def run_study(path: Path, data: Path, jobs: int | None, room: Room) -> int
         facts = _facts(study, folder)
         left = [CellJob(cell, study.seated(cell), facts) for cell in study.cells if cell.key not in done]
         _say(room, f"Study {study.plan.name} is kept in {folder}")
-        return await _Session(study, folder, room).play(left, jobs) if left else _all_done(study, room)
+        return await _Session(study, folder, room).play(left, spread) if left else _all_done(study, room)
 
 
 @dataclass(slots=True)
@@ -84,7 +95,7 @@ class _Session:
     room: Room
     over_budget: bool = False
 
-    async def play(self, left: Sequence[CellJob], jobs: int | None) -> int:
+    async def play(self, left: Sequence[CellJob], spread: Spread) -> int:
         """Play the markets that are left and return the exit code."""
         clock = SystemClock()
         with_models = any(map(asks_models, left))
@@ -93,12 +104,19 @@ class _Session:
             spent = budget.spent if with_models else None
             progress = self._progress(left, clock, stop, spent)
             async with (
-                shown(progress, self.room.console),
+                AsyncExitStack() as stack,
                 Traders(self.study.catalogue, self.room.environment, clock, budget) as traders,
             ):
+                cluster = server = None
+                if spread.dask and any(map(computes, left)):
+                    cluster = await stack.enter_async_context(dask_cluster(spread.dask, self.folder))
+                if any(map(on_server, left)):
+                    opened = open_server(spread.server, spread.transport, self.room)
+                    server = await stack.enter_async_context(opened)
+                await stack.enter_async_context(shown(progress, self.room.console))
                 most = self.study.plan.rules.stop_after_failed
-                lanes = _Lanes(stop, progress, lambda event: self._listen(event, stop), most)
-                await lanes.play_all(left, jobs, traders)
+                lanes = Lanes(stop, progress, lambda event: self._listen(event, stop), most, cluster, server)
+                await lanes.play_all(left, spread.jobs, traders)
         return self._told(progress)
 
     def _progress(
@@ -143,70 +161,6 @@ class _Session:
             _say(self.room, f"Play them anew with: {again}")
             return EXIT_NOT_ALL
         return _all_done(self.study, self.room)
-
-
-@dataclass(frozen=True, slots=True)
-class _Lanes:
-    """Plays markets side by side; each lane takes the next one when it is through with its last."""
-
-    stop: asyncio.Event
-    progress: StudyProgress
-    listen: Callable[[Event], None]
-    most_failed: int | None = None
-
-    async def play_all(self, left: Sequence[CellJob], jobs: int | None, traders: Traders) -> None:
-        models = [job for job in left if asks_models(job)]
-        strategies = [job for job in left if not asks_models(job)]
-        with ExitStack() as stack:
-            computing = min(jobs or processors(), len(strategies))
-            compute: Play = self._here
-            if computing > 1:
-                compute = self._in(stack.enter_context(processes(computing)))
-            try:
-                async with asyncio.TaskGroup() as lanes:
-                    queue = iter(strategies)
-                    for _ in range(computing):
-                        lanes.create_task(self._lane(queue, compute))
-                    waiting = iter(models)
-                    for _ in range(min(jobs or MODEL_CELLS, len(models))):
-                        lanes.create_task(self._lane(waiting, self._with(traders)))
-            except ExceptionGroup as group:
-                raise group.exceptions[0] from group
-
-    async def _lane(self, jobs: Iterator[CellJob], play: Play) -> None:
-        while not self.stop.is_set() and (job := next(jobs, None)) is not None:
-            with self.progress.running(job.cell.treatment):
-                self.progress.ended(await play(job))
-            if self.most_failed is not None and self.progress.failed >= self.most_failed:
-                self.stop.set()
-
-    async def _here(self, job: CellJob) -> CellDone:
-        return await play_cell(job, build_strategy, stop=self.stop)
-
-    def _with(self, traders: Traders) -> Play:
-        async def play(job: CellJob) -> CellDone:
-            return await play_cell(job, traders.build, stop=self.stop, listen=self.listen)
-
-        return play
-
-    def _in(self, pool: Executor) -> Play:
-        async def play(job: CellJob) -> CellDone:
-            try:
-                return await asyncio.get_running_loop().run_in_executor(pool, play_strategies, job)
-            except BrokenProcessPool as error:
-                if self.stop.is_set():
-                    return CellDone(*job.cell.key, job.study.runs, RunOutcome.INTERRUPTED, "ended")
-                raise BotsError(
-                    "a process in which markets are played was killed, maybe for want of memory. "
-                    "What is finished is kept; run the study again, with fewer --jobs."
-                ) from error
-
-        return play
-
-
-def asks_models(job: CellJob) -> bool:
-    """Tell whether a model trades in a market."""
-    return any(spec.model is not None for spec in job.specs)
 
 
 def _all_done(study: Study, room: Room) -> int:

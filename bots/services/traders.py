@@ -292,6 +292,13 @@ def make_fallback(name: str, seed: int) -> DecisionMaker:
     return FALLBACKS[name](seed)
 
 
+def manner_of(spec: TraderSpec, entry: ModelEntry, seed: int) -> Manner:
+    """Return how the model of one seat is asked; its requests are not held back."""
+    about = "" if spec.persona is None else spec.persona.words(seed)
+    wording = Wording(entry.prompt, entry.reasoning_text, about)
+    return Manner(entry.numbers, entry.reasks, wording=wording)
+
+
 class Traders:
     """Makes the decision makers of a run; what they share is opened once and closed with it.
 
@@ -331,12 +338,9 @@ class Traders:
         """
         if spec.model is None:
             return STRATEGIES[spec.name].make(seed)
-        entry = spec.model
-        spread = self._catalogue.providers[entry.provider].spread_seconds
-        about = "" if spec.persona is None else spec.persona.words(seed)
-        wording = Wording(entry.prompt, entry.reasoning_text, about)
-        manner = Manner(entry.numbers, entry.reasks, spread, wording=wording)
-        return LlmTrader(self._model(spec, entry), self._clock, seed, manner)
+        spread = self._catalogue.providers[spec.model.provider].spread_seconds
+        manner = replace(manner_of(spec, spec.model, seed), spread_seconds=spread)
+        return LlmTrader(self._model(spec, spec.model), self._clock, seed, manner)
 
     def _model(self, spec: TraderSpec, entry: ModelEntry) -> ChatModel:
         if spec not in self._models:

@@ -17,7 +17,7 @@ from bots.services.room import Room
 from bots.services.study_folder import cell_runs
 from bots.services.study_plan import Study, read_plan, resolve_study
 from bots.services.study_report import read_market
-from bots.services.study_run import run_study
+from bots.services.study_run import Spread, run_study
 
 SMALL = """
 name = "small"
@@ -56,14 +56,19 @@ def the_folder(data: Path) -> Path:
 
 
 async def play(
-    plan: Path, data: Path, *, jobs: int = 1, environment: Mapping[str, str] | None = None
+    plan: Path,
+    data: Path,
+    *,
+    jobs: int | None = 1,
+    environment: Mapping[str, str] | None = None,
+    spread: Spread | None = None,
 ) -> tuple[int, str]:
     """Do `bots study run PLAN` in this process; return the exit code and what it printed."""
     out = io.StringIO()
     task = asyncio.current_task()
     assert task is not None
     room = Room(environment or {}, Console(file=out, width=200), Interrupt(task))
-    return await run_study(plan, data, jobs, room), out.getvalue()
+    return await run_study(plan, data, spread or Spread(jobs), room), out.getvalue()
 
 
 def prices(folder: Path) -> Prices:

@@ -1,0 +1,126 @@
+"""Plays a study's markets side by side: computed in processes or on a cluster, or waiting for "
+"providers and servers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Final
+
+from bots.domain.errors import BotsError
+from bots.domain.records import Event, RunOutcome
+from bots.services.study_cell import CellDone, CellJob, build_strategy, play_cell, play_strategies
+from bots.services.study_cluster import Cluster
+from bots.services.study_pool import processes, processors
+from bots.services.study_progress import StudyProgress
+from bots.services.study_venue import Server
+from bots.services.traders import Traders
+
+MODEL_CELLS: Final = 8
+"""Markets with models at a time, where --jobs does not say."""
+
+SERVER_CELLS: Final = 2
+"""Markets on an oTree server at a time, where --jobs does not say; oTree works one request at a time."""
+
+Play = Callable[[CellJob], Awaitable[CellDone]]
+
+
+def asks_models(job: CellJob) -> bool:
+    """Tell whether a model trades in a market."""
+    return any(spec.model is not None for spec in job.specs)
+
+
+def on_server(job: CellJob) -> bool:
+    """Tell whether a market takes place on an oTree server."""
+    return job.cell.settings.place == "server"
+
+
+def computes(job: CellJob) -> bool:
+    """Tell whether a market takes nothing but processor time, so that any process can play it."""
+    return not asks_models(job) and not on_server(job)
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """Plays markets; each lane takes the next one when it is through with its last.
+
+    Args:
+        stop: set where no further market is begun.
+        listen: is told every event of markets that share this process.
+        most_failed: failed markets after which no further one is begun; None for no such rule.
+        cluster: plays what only computes; None plays it on this machine.
+        server: where markets on a server take place; needed where there are such.
+    """
+
+    stop: asyncio.Event
+    progress: StudyProgress
+    listen: Callable[[Event], None]
+    most_failed: int | None = None
+    cluster: Cluster | None = None
+    server: Server | None = None
+
+    async def play_all(self, left: Sequence[CellJob], jobs: int | None, traders: Traders) -> None:
+        """Play what is left, until all is played or `stop` is set."""
+        computed = [job for job in left if computes(job)]
+        served = [job for job in left if on_server(job)]
+        waiting = [job for job in left if asks_models(job) and not on_server(job)]
+        with ExitStack() as stack:
+            compute, places = self._computing(stack, len(computed), jobs)
+            try:
+                async with asyncio.TaskGroup() as lanes:
+                    for queue, play, width in (
+                        (computed, compute, places),
+                        (waiting, self._with(traders), jobs or MODEL_CELLS),
+                        (served, self._with(traders), jobs or SERVER_CELLS),
+                    ):
+                        jobs_left = iter(queue)
+                        for _ in range(min(width, len(queue))):
+                            lanes.create_task(self._lane(jobs_left, play))
+            except ExceptionGroup as group:
+                raise group.exceptions[0] from group
+
+    def _computing(self, stack: ExitStack, count: int, jobs: int | None) -> tuple[Play, int]:
+        """Return how markets that only compute are played, and how many at a time."""
+        if self.cluster is not None:
+            return self.cluster.play, jobs or self.cluster.places
+        places = min(jobs or processors(), count)
+        if places <= 1:
+            return self._here, places
+        return self._in(stack.enter_context(processes(places))), places
+
+    async def _lane(self, jobs: Iterator[CellJob], play: Play) -> None:
+        while not self.stop.is_set() and (job := next(jobs, None)) is not None:
+            with self.progress.running(job.cell.treatment):
+                self.progress.ended(await play(job))
+            if self.most_failed is not None and self.progress.failed >= self.most_failed:
+                self.stop.set()
+
+    async def _here(self, job: CellJob) -> CellDone:
+        return await play_cell(job, build_strategy, stop=self.stop)
+
+    def _with(self, traders: Traders) -> Play:
+        async def play(job: CellJob) -> CellDone:
+            venue = None
+            if self.server is not None and on_server(job):
+                venue = await self.server.venue(job.cell, job.specs)
+            return await play_cell(job, traders.build, stop=self.stop, listen=self.listen, venue=venue)
+
+        return play
+
+    def _in(self, pool: Executor) -> Play:
+        async def play(job: CellJob) -> CellDone:
+            try:
+                return await asyncio.get_running_loop().run_in_executor(pool, play_strategies, job)
+            except BrokenProcessPool as error:
+                if self.stop.is_set():
+                    return CellDone(*job.cell.key, job.study.runs, RunOutcome.INTERRUPTED, "ended")
+                raise BotsError(
+                    "a process in which markets are played was killed, maybe for want of memory. "
+                    "What is finished is kept; run the study again, with fewer --jobs."
+                ) from error
+
+        return play

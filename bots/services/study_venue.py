@@ -1,0 +1,116 @@
+"""Where one market of a study takes place: in this process, or in a session of an oTree server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from bots.adapters.browser_settings import BrowserOptions
+from bots.adapters.in_process_auction import in_process_market
+from bots.adapters.links import read_links
+from bots.adapters.otree_server import OTreeRest, OTreeServer, ServerPlan
+from bots.domain.experiment import Seat
+from bots.domain.ports import ParticipantSession
+from bots.domain.study import Cell
+from bots.services.plan import Transport
+from bots.services.room import Room
+from bots.services.runner import credentials_of
+from bots.services.study_plan import seats_of
+from bots.services.traders import TraderSpec
+from bots.services.transports import Entrance, browser_for, open_entrance
+
+IN_PROCESS = "in process"
+
+
+class Venue(Protocol):
+    """One market, whose seats are known before anybody sits down."""
+
+    @property
+    def url(self) -> str:
+        """What a manifest names as the run's address."""
+
+    @property
+    def seats(self) -> Sequence[Seat]:
+        """By number; a seat's link leads to it where there are links."""
+
+    async def open(self, seat: Seat) -> ParticipantSession:
+        """Return the session of a seat."""
+
+
+class InProcess:
+    """A market in this process."""
+
+    url = IN_PROCESS
+
+    def __init__(self, cell: Cell, specs: Sequence[TraderSpec]) -> None:
+        settings = cell.settings
+        self._market = in_process_market(
+            settings.parameters, settings.traders, seed=cell.dividend_seed, timed=settings.timed
+        )
+        self.seats = seats_of(cell, specs)
+
+    async def open(self, seat: Seat) -> ParticipantSession:
+        return self._market.session(seat.number)
+
+
+@dataclass(frozen=True, slots=True)
+class OnServer:
+    """A session of an oTree server that was made for one market."""
+
+    url: str
+    seats: Sequence[Seat]
+    entrance: Entrance
+
+    async def open(self, seat: Seat) -> ParticipantSession:
+        return await self.entrance.open_session(seat.link)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """An oTree server that carries the shipped market, and how its pages are reached."""
+
+    rest: OTreeRest
+    entrance: Entrance
+    room: Room
+
+    async def venue(self, cell: Cell, specs: Sequence[TraderSpec]) -> OnServer:
+        """Create the session of a cell.
+
+        Raises:
+            UserMustMend: the server cannot be reached, or refuses.
+        """
+        config = dict(cell.settings.config) | {"traders_per_market": 0}
+        config["dividend_seed"] = config.get("dividend_seed") or cell.dividend_seed
+        session = await self.rest.create_session("demo", cell.settings.traders, modified=config)
+        url = f"{self.rest.url}/SessionStartLinks/{session['code']}"
+        links = (await read_links(url, credentials_of(self.room.environment))).links
+        seats = tuple(
+            Seat(seat.number, link.code, link.url, seat.trader, seat.seed)
+            for seat, link in zip(seats_of(cell, specs), links, strict=True)
+        )
+        return OnServer(url, seats, self.entrance)
+
+
+@asynccontextmanager
+async def open_server(url: str | None, transport: Transport, room: Room) -> AsyncIterator[Server]:
+    """Start the shipped project on a throw-away database, or take the server that is given.
+
+    Args:
+        url: address of a server that runs; None starts one, which ends with the block.
+
+    Raises:
+        UserMustMend: the server's environment or the browser is missing.
+    """
+    credentials = credentials_of(room.environment)
+    browser = browser_for(transport, BrowserOptions())
+    async with open_entrance(transport, browser, lambda *_: None) as entrance:
+        if url is not None:
+            yield Server(OTreeRest(url.rstrip("/"), credentials.rest_key), entrance, room)
+            return
+        from bots.services.demo import otree_python_of
+
+        plan = ServerPlan(env={"OTREE_PRODUCTION": "1"}, python=otree_python_of(room.environment))
+        async with OTreeServer.start(plan) as server:
+            yield Server(server.rest, entrance, room)
