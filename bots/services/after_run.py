@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
 
+from bots.adapters.guard import environment_without_secrets
 from bots.adapters.run_folder import read_manifest
 from bots.analysis.figures import price_and_volume
 from bots.analysis.model_use import ModelMeter
 from bots.analysis.run_data import market_rounds, read_journal, trader_results
 from bots.services.runner import RunReport
 from bots.services.summary import print_market, print_models, print_traders
+
+_WRITE_REPORT = """
+import sys
+from pathlib import Path
+from bots.analysis.report import write_report
+from bots.analysis.runs import open_run
+folder = Path(sys.argv[1])
+write_report([open_run(folder)], folder / "report.html")
+"""
 
 
 def show_and_draw(console: Console, report: RunReport) -> None:
@@ -37,10 +49,23 @@ def show_and_draw(console: Console, report: RunReport) -> None:
 
 
 def _report(folder: Path) -> Path:
-    from bots.analysis.report import write_report
-    from bots.analysis.runs import open_run
+    """Write the report in a process of its own: its libraries end theirs where memory is short.
 
-    return write_report([open_run(folder)], folder / "report.html")[0]
+    Raises:
+        RuntimeError: it was not written; says how its process ended.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", _WRITE_REPORT, str(folder)],
+        env=environment_without_secrets(),
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or ["nothing"]
+        raise RuntimeError(f"its process ended with code {done.returncode} and said last: {said[-1][:200]}")
+    return folder / "report.html"
 
 
 def _make(console: Console, what: str, folder: Path, make: Callable[[], Path]) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shlex
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,7 +27,7 @@ from bots.domain.experiment import Seat, run_experiment
 from bots.domain.pages import PageKind, Trouble
 from bots.domain.records import DecisionMade, DecisionNotMade, RunOutcome, SeatOutcome
 from markets.parameters import MarketParameters
-from tests.end_to_end.command import run
+from tests.end_to_end.command import ROOT, end, run
 from tests.services.test_rebuild import manifest
 
 NOWHERE = "no-such-host.invalid"  # by RFC 2606 no name server knows it
@@ -65,6 +68,33 @@ async def test_a_provider_whose_name_is_not_known_leaves_decisions_to_the_fallba
     assert kinds <= {FailureKind.UNAVAILABLE, FailureKind.TIMEOUT}
     assert kinds
     assert all(event.fallback for event in market_pages if isinstance(event, DecisionMade))
+
+
+@pytest.mark.server
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process cannot be given so little memory")
+async def test_a_run_with_little_memory_finishes_and_tells_what_it_could_not_make(
+    market_server: OTreeServer, tmp_path: Path
+) -> None:
+    """So little that, on most machines, the libraries of the report end their own process."""
+    config = {"practice_rounds": 0, "paid_rounds": 1}
+    session = await market_server.rest.create_session("demo", 2, modified=config)
+    url = f"{market_server.url}/SessionStartLinks/{session['code']}"
+    limited = (
+        f"ulimit -v {640 * 1024}; exec {shlex.quote(sys.executable)} -m bots.main {url} hold --transport http"
+    )
+    process = await asyncio.create_subprocess_shell(
+        limited,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "140"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    ended = await end(process, tmp_path)
+
+    assert ended.code == 0, ended.output
+    assert ended.manifest.outcome is RunOutcome.FINISHED
+    assert ("Warning: no report" in ended.output) is not (ended.run / "report.html").exists()
+    assert "Traceback" not in ended.output
 
 
 class JumpingClock(SystemClock):
