@@ -235,7 +235,9 @@ class TradingAgent:
         """Wait until the page goes on by itself."""
         after = await self._session.wait(page, self._table.until)
         if after is None:
-            raise PageOverdue(f"{page.name} did not go on before the run's time was over")
+            words = " ".join(page.text.split())[:200]
+            told = f"; it says: {words}" if words else ""
+            raise PageOverdue(f"{page.name} did not go on before the run's time was over{told}")
         return after
 
     async def _trade(self, page: Page, view: MarketView) -> Page:

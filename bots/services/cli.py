@@ -62,6 +62,10 @@ def run(
     timeout_minutes: Annotated[
         float, typer.Option(help="End the run then, saved.")
     ] = DEFAULT_TIMEOUT_MINUTES,
+    seats: Annotated[
+        str | None,
+        typer.Option(metavar="SEATS", help="Only these become bots: numbers or labels, such as 2,4-6,A7."),
+    ] = None,
     num_bots: Annotated[
         int | None, typer.Option(help="Only the last N links become bots.  [default: all]")
     ] = None,
@@ -112,6 +116,7 @@ def run(
         notes=message,
         timeout_minutes=timeout_minutes,
         num_bots=num_bots,
+        seats=seats,
         data=data_dir,
         fallback=fallback,
         form_fallback=form_fallback,

@@ -38,6 +38,7 @@ class RunPlan:
         notes: free text about the run.
         timeout_minutes: the run ends then, saved and marked as timed out.
         num_bots: only the last so many links become bots; None for all.
+        seats: numbers, spans and labels of the links that become bots, such as `2,4-6,A7`; in its place.
         data: folder of all runs.
         fallback: strategy that acts where a decision fails.
         form_fallback: how forms outside markets are answered where nobody decides or a decision fails.
@@ -55,6 +56,7 @@ class RunPlan:
     notes: str = ""
     timeout_minutes: float = DEFAULT_TIMEOUT_MINUTES
     num_bots: int | None = None
+    seats: str | None = None
     data: Path = Path("bot-data")
     fallback: str = "hold"
     form_fallback: FormAnswers = FormAnswers.DEFAULT
@@ -83,6 +85,10 @@ class RunPlan:
                 "without a browser there is none to show, choose or photograph",
                 where="--transport http",
                 mend="Leave the options of browsers out, or play with --transport browser or auto.",
+            )
+        if self.num_bots is not None and self.seats is not None:
+            raise UserMustMend(
+                "seats are chosen twice", where="--seats, --num-bots", mend="Leave one of the two out."
             )
         if self.num_bots is not None and self.num_bots < 1:
             raise UserMustMend(

@@ -46,9 +46,10 @@ from bots.domain.records import Event, RunDescribed, RunEnded, RunManifest, RunO
 from bots.services.configuration import models_file
 from bots.services.live_view import shown
 from bots.services.local_model import with_local_model
-from bots.services.plan import RunPlan, links_for_bots
+from bots.services.plan import RunPlan
 from bots.services.progress import Progress
 from bots.services.room import Room
+from bots.services.seats import links_of_bots
 from bots.services.steering import Steering, steered
 from bots.services.surroundings import git_state, machine, package_versions, server_state
 from bots.services.traders import (
@@ -104,7 +105,7 @@ async def prepare(plan: RunPlan, environment: Mapping[str, str]) -> Prepared:
     catalogue = load_catalogue(models_file())
     credentials = credentials_of(environment)
     links = await read_links(plan.url, credentials)
-    chosen = links_for_bots(links.links, plan.num_bots)
+    chosen = await links_of_bots(plan, links, credentials)
     specs = assign(plan.model, len(chosen), plan.seed, catalogue)
     make_fallback(plan.fallback, plan.seed)
     check_ready(specs, catalogue, environment)

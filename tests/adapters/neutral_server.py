@@ -46,6 +46,10 @@ class NeutralServer:
         with urllib.request.urlopen(f"{address}&session_code={session}") as answer:
             return list(csv.DictReader(io.StringIO(answer.read().decode("utf-8-sig"), newline="")))
 
+    def label(self, link: str, label: str) -> None:
+        """Open a participant's link with a label, as recruiting services do."""
+        urllib.request.urlopen(f"{link}?participant_label={label}").close()
+
     def answers(self) -> bool:
         try:
             with urllib.request.urlopen(f"{self.url}/api/otree_version"):
