@@ -57,7 +57,11 @@ def _own_terminal() -> int | None:
     if os.name != "posix" or not sys.stdin or not sys.stdin.isatty():
         return None
     terminal = sys.stdin.fileno()
-    return terminal if os.tcgetpgrp(terminal) == os.getpgrp() else None
+    try:
+        in_front = os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:  # it controls no processes, so nobody is behind
+        in_front = True
+    return terminal if in_front else None
 
 
 def _read(terminal: int) -> str | None:
