@@ -28,6 +28,7 @@ _TEXTS = """
         bars: data("[data-volume]", "data-round", "data-volume"),
         diamonds: data("[data-forecast-value]", "data-round", "data-forecast-value"),
         lists: document.querySelectorAll("[data-draw=orders]").length,
+        tables: document.querySelectorAll("[data-draw=history]").length,
         charts: document.querySelectorAll("[data-draw=chart]").length,
     };
 """
@@ -54,6 +55,11 @@ def _assert_history_is_drawn(view: MarketView, drawn: Mapping[str, Any]) -> None
     assert drawn["points"] == [[str(past.number), f"{past.price:f}"] for past in priced]
     assert drawn["bars"] == [[str(past.number), str(past.volume)] for past in view.history]
     assert drawn["diamonds"] == [[str(one.round), f"{one.value:f}"] for one in view.forecasts if one.value]
+    if drawn["tables"]:
+        assert drawn["history"] == _rows(view)
+
+
+def _rows(view: MarketView) -> list[list[str]]:
     own = {one.number: one for one in view.own}
     rows = []
     for past in reversed(view.history):
@@ -61,7 +67,7 @@ def _assert_history_is_drawn(view: MarketView, drawn: Mapping[str, Any]) -> None
         price = "none" if past.price is None else _money(view, past.price)
         public = [str(past.number), price, str(past.volume), _money(view, past.dividend)]
         rows.append([*public, str(mine.bought), str(mine.sold), _money(view, mine.cash), str(mine.shares)])
-    assert drawn["history"] == rows
+    return rows
 
 
 def _orders(view: MarketView) -> list[list[str]]:

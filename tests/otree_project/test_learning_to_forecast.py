@@ -8,11 +8,13 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from selenium import webdriver
 
 from markets.forecasting_parameters import FORECASTING_PRESETS, ForecastingParameters
 from markets.money import parse_money
 from tests.end_to_end.command import run
 from tests.otree_project.otree_walker import Room, Walker, create
+from tests.otree_project.test_in_browser import WINDOWS, assert_page_is_sound, complaints, visit
 
 pytestmark = pytest.mark.server
 
@@ -93,3 +95,28 @@ async def test_strategies_play_it_through_the_documented_command(
     own = [Decimal(row["forecast"]) for row in rows if row["forecast"] == "60"]
     assert len(own) >= 3  # the fundamentalist's, in every round
     assert all(row["forecast"] for row in rows)
+
+
+@pytest.mark.browser
+async def test_every_page_is_drawn_as_told_and_breaks_no_rule_of_axe(
+    chromium: webdriver.Chrome, otree_server: str, http: aiohttp.ClientSession
+) -> None:
+    room = await Room.create(http, otree_server, 2, **{**CONFIG, "paid_rounds": 1})
+    me, other = room.walkers
+    await other.submit(consent="True")
+    await other.submit(f0="60")
+    complaints(chromium)  # of earlier tests
+    answers = {"Introduction": {"consent": "True"}, "Forecast": {"f0": "58.5"}}
+    seen: list[str] = []
+    try:
+        while not seen or seen[-1] != "Final":
+            seen.append(me.page.name)
+            visit(chromium, room)
+            for window in WINDOWS:
+                assert_page_is_sound(chromium, otree_server, window)
+            if me.page.name != "Final":
+                await me.submit(**answers.get(me.page.name, {}))
+    finally:
+        chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    assert seen == ["Introduction", "Forecast", "Results", "Final"]
