@@ -28,7 +28,8 @@ from bots.domain.errors import FailureKind
 from bots.services.cli import app
 from bots.services.terminal import with_manner
 from markets.config import CONTINUOUS, SURROUNDINGS
-from markets.presets import PRESETS, REFERENCE
+from markets.forecasting_parameters import FORECASTING_PRESETS, LTF_POSITIVE
+from markets.presets import PRESETS, REFERENCE, UNCERTAIN
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -157,6 +158,16 @@ def session_config() -> str:
         if differs:
             rows = ((f"`{key}`", _shown(value)) for key, value in differs.items())
             parts.append(table("differs in", "value", rows=rows))
+        if uncertain := sorted(UNCERTAIN[name]):
+            parts.append(f"Not settled by its source: {', '.join(f'`{key}`' for key in uncertain)}.\n")
+    parts.append("## Learning to forecast\n")
+    rows = ((f"`{key}`", _shown(value)) for key, value in LTF_POSITIVE.items())
+    parts.append(table("key", "in `ltf-positive`", rows=rows))
+    for name, preset in FORECASTING_PRESETS.items():
+        differs = {key: value for key, value in preset.items() if LTF_POSITIVE.get(key) != value}
+        if differs:
+            told = ", ".join(f"`{key}` {_shown(value)}" for key, value in differs.items())
+            parts.append(f"`{name}` differs in {told}.\n")
     return "\n".join(parts)
 
 

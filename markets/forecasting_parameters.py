@@ -33,6 +33,7 @@ LTF_POSITIVE: Config = MappingProxyType(
         "forecast_max": "100",
         "reward_most": "1300",
         "reward_error": "7",
+        "consent_seconds": 0,
         "forecast_seconds": 60,
         "results_seconds": 10,
         "computer_traders": True,
@@ -84,6 +85,7 @@ class ForecastingParameters:
     traders_per_market: int  # 0: everybody in the session is one market
     rules: PriceMap
     forecast_max: Fraction
+    consent_seconds: int | None
     forecast_seconds: int | None
     results_seconds: int | None
     computer_traders: bool
@@ -105,6 +107,7 @@ class ForecastingParameters:
             traders_per_market=traders,
             rules=_price_map(reader),
             forecast_max=reader.amount("forecast_max", positive=True),
+            consent_seconds=reader.seconds("consent_seconds"),
             forecast_seconds=reader.seconds("forecast_seconds"),
             results_seconds=reader.seconds("results_seconds"),
             computer_traders=reader.flag("computer_traders"),

@@ -109,6 +109,10 @@ class Introduction(Page):
         return player.round_number == 1
 
     @staticmethod
+    def get_timeout_seconds(player: Player) -> int | None:
+        return design_of(player).parameters.consent_seconds
+
+    @staticmethod
     def error_message(player: Player, values: dict[str, Any]) -> dict[str, str] | None:
         return None if values["consent"] else {"consent": "You can go on only if you agree to take part."}
 

@@ -22,6 +22,9 @@ from markets.payoffs import Pay
 
 from .tables import Group, Player
 
+_WITHOUT = {"quiz": False, "announce_computer_traders": True, "instructions_seconds": 0, "quiz_seconds": 0}
+"""Keys of the other sessions that would change nothing here, with what they then have to be."""
+
 
 @dataclass(frozen=True, slots=True)
 class SessionForecasting:
@@ -49,6 +52,9 @@ def problems(session: Session) -> Iterator[str]:
     yield from problems_of_pay(session)
     if session.config.get("institution") != LEARNING_TO_FORECAST:
         yield f"institution must be {LEARNING_TO_FORECAST} in this session's apps."
+    for key, value in _WITHOUT.items():
+        if session.config.get(key, value) != value:
+            yield f"{key} must be {value!r} in a learning-to-forecast session, which has no page for it."
     try:
         parameters = ForecastingParameters.from_config(session.config)
     except ParameterError as error:

@@ -73,11 +73,12 @@ APP = "learning_to_forecast"
 async def test_a_session_that_cannot_be_played_is_told_of_at_once(
     otree_server: str, http: aiohttp.ClientSession
 ) -> None:
-    config = {"preset": "ltf_bubbles", "feedback": "up", "paid_rounds": 0, "noise_sd": "-1"}
+    config = {"preset": "ltf_bubbles", "feedback": "up", "paid_rounds": 0, "noise_sd": "-1", "quiz": True}
     async with create(http, otree_server, 5, config) as response:
         told = await response.text()
         assert response.status == 400
-    assert all(key in told for key in ("feedback must be", "paid_rounds must be", "noise_sd must be"))
+    wrong = ("feedback", "paid_rounds", "noise_sd", "quiz")
+    assert all(f"{key} must be " in told for key in wrong)
     async with create(http, otree_server, 5, {"preset": "ltf_bubbles"}) as response:
         assert "must be a multiple of 6, was 5." in await response.text()
 
