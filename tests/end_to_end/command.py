@@ -46,10 +46,10 @@ async def start(folder: Path, *arguments: str, environment: Mapping[str, str] | 
     return await _start(folder, ["-m", "bots.main", *arguments], environment)
 
 
-async def start_verb(folder: Path, *arguments: str) -> Process:
+async def start_verb(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Process:
     """Start the console script, `bots ARGUMENTS`, in `folder`."""
     script = "import sys; from bots.services.cli import main; sys.exit(main())"
-    return await _start(folder, ["-c", script, *arguments], None)
+    return await _start(folder, ["-c", script, *arguments], environment)
 
 
 async def _start(folder: Path, arguments: list[str], environment: Mapping[str, str] | None) -> Process:

@@ -19,7 +19,15 @@ import psutil
 import pytest
 
 from bots.adapters.otree_server import OTreeServer
-from bots.domain.records import ActSent, DecisionNotMade, Event, PageSeen, RunOutcome, RunResumed
+from bots.domain.records import (
+    ActSent,
+    DecisionNotMade,
+    Event,
+    ModelReplied,
+    PageSeen,
+    RunOutcome,
+    RunResumed,
+)
 from tests.end_to_end.command import Ended, acts, descendants, end, start, start_verb
 from tests.faults.invariants import check, on_server
 from tests.faults.servers import kept_plan, kill
@@ -156,6 +164,30 @@ async def test_a_model_server_that_dies_and_comes_back_leaves_failures_on_record
 
     assert second.asked
     assert all(event.reason for event in events if isinstance(event, DecisionNotMade))
+
+
+@LONG
+async def test_a_budget_holds_over_a_kill(market_server: OTreeServer, tmp_path: Path) -> None:
+    limit = 40_000
+    market = await open_market(market_server, tmp_path)
+    async with ModelServer() as model:
+        given = {**os.environ, **model.environment()}
+        process = await start(
+            *(tmp_path, market.url, "gpt-4o", "--transport", "http", "--max-tokens", str(limit)),
+            environment=given,
+        )
+        await acts(tmp_path, 20)
+        process.kill()
+        before = sum(isinstance(event, ModelReplied) for event in (await end(process, tmp_path)).events)
+        (run,) = tmp_path.glob("bot-data/*-runs/run-*")
+        again = await start_verb(tmp_path, "resume", str(run), environment=given)
+        events = await market.checked(await end(again, tmp_path))
+    replies = [event for event in events if isinstance(event, ModelReplied)]
+    tokens = sum((one.usage.input_tokens or 0) + (one.usage.output_tokens or 0) for one in replies)
+
+    assert 0 < before < len(replies)
+    assert limit * 0.5 < tokens <= limit
+    assert any(isinstance(event, DecisionNotMade) and event.kind == "over-budget" for event in events)
 
 
 @pytest.mark.parametrize(
