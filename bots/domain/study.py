@@ -28,6 +28,7 @@ _COUNT = re.compile(r"\s*(?:(\d{1,4})\s*x\s+)?(\S+)\s*\Z")
 _TIMER = "_seconds"  # how the config keys of timers end
 _HASH_LENGTH = 12  # hex digits that a folder's name and a manifest carry
 
+MODEL_HERE = "{model}"
 MOST_TRADERS = 1000
 MOST_REPETITIONS = 100_000
 MOST_CELLS = 1_000_000
@@ -146,6 +147,7 @@ class StudyPlan(Value):
 
     Attributes:
         market: `preset`, and config keys that differ from it.
+        model: who sits where `seats` say {model}; `--model` puts another one there.
         traders: None where counts in `seats` tell.
         timeout_minutes: longest time of one cell.
         hypotheses, outcomes, rules: what is registered before; they decide nothing in the markets themselves.
@@ -157,6 +159,7 @@ class StudyPlan(Value):
     hypotheses: Annotated[str, Field(max_length=20_000)] = ""
     outcomes: Annotated[tuple[str, ...], Field(min_length=1)] = ("rad", "rd", "amplitude", "turnover")
     repetitions: Annotated[int, Field(ge=1, le=MOST_REPETITIONS, strict=True)]
+    model: Text = "zero-intelligence"
     traders: Traders | None = None
     seats: Text | None = None
     shuffle: Flag = True
@@ -208,6 +211,7 @@ class StudyPlan(Value):
         seats, where = (changed.seats, own) if changed.seats is not None else (self.seats, "")
         if seats is None:
             raise PlanFault(own, "seats", "is missing, so nobody trades", 'Add seats = "fundamentalist".')
+        seats = seats.replace(MODEL_HERE, self.model)
         timed = _first(changed.timed, self.timed)
         return Settings(
             config=self._config(treatment, timed),

@@ -18,6 +18,10 @@ from bots.services.terminal import printer
 
 Plan = Annotated[Path, typer.Argument(metavar="PLAN", help="A plan; `bots study new` writes one.")]
 Data = Annotated[Path, typer.Option(help="Folder of all runs; studies are kept in it.")]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", help="Who sits where the plan's seats say {model}.  [default: the plan's]"),
+]
 _DATA = Path("bot-data")
 
 
@@ -54,13 +58,14 @@ def new(
 def show(
     plan: Plan,
     data_dir: Data = _DATA,
+    model: Model = None,
     cells: Annotated[bool, typer.Option("--cells", help="List every market with its seeds.")] = False,
 ) -> None:
     """Check a plan and print its treatments and markets; nothing starts."""
     from bots.services.study_folder import cell_runs, study_folder
     from bots.services.study_run import load_study
 
-    study, console = load_study(plan), printer()
+    study, console = load_study(plan, model), printer()
     folder = study_folder(data_dir, study)
     runs = cell_runs(folder) if folder.exists() else {}
     finished = Counter(treatment for (treatment, _), run in runs.items() if run.finished)
@@ -102,14 +107,14 @@ def _cells(cells: Sequence[Cell], runs: Mapping[tuple[str, int], str]) -> Table:
     return table
 
 
-def cost(plan: Plan, data_dir: Data = _DATA) -> None:
+def cost(plan: Plan, data_dir: Data = _DATA, model: Model = None) -> None:
     """Tell what the markets that are left would take: requests, tokens, money and time; nothing is "
     "asked or written."""
     from bots.services.study_cost import cost as tell_cost
     from bots.services.study_folder import cell_runs, study_folder
     from bots.services.study_run import load_study
 
-    study = load_study(plan)
+    study = load_study(plan, model)
     folder = study_folder(data_dir, study)
     done = {key for key, one in cell_runs(folder).items() if one.finished} if folder.exists() else set()
     tell_cost(study, [cell for cell in study.cells if cell.key not in done], printer())
@@ -117,6 +122,7 @@ def cost(plan: Plan, data_dir: Data = _DATA) -> None:
 
 def simulate(
     plan: Plan,
+    model: Model = None,
     strategies: Annotated[
         str, typer.Option(help="Strategies, with commas between; each takes the seats of the plan's models.")
     ] = "zero-intelligence,fundamentalist,momentum",
@@ -129,13 +135,14 @@ def simulate(
     from bots.services.study_run import load_study
     from bots.services.study_simulate import simulate as simulate_study
 
-    study = load_study(plan)
+    study = load_study(plan, model)
     names = [name.strip() for name in strategies.split(",") if name.strip()]
     simulate_study(study, names, markets, measure or study.plan.outcomes[0], printer())
 
 
 def register_study(
     plan: Plan,
+    model: Model = None,
     out: Annotated[
         Path | None, typer.Option(help="The Markdown file.  [default: NAME-HASH-registration.md, here]")
     ] = None,
@@ -146,7 +153,7 @@ def register_study(
     from bots.services.study_register import registration
     from bots.services.study_run import load_study
 
-    study = load_study(plan)
+    study = load_study(plan, model)
     file = out or Path(f"{study.folder_name}-registration.md")
     with writable(file):
         file.write_text(registration(study), encoding="utf-8")
@@ -156,6 +163,7 @@ def register_study(
 def run(
     plan: Plan,
     data_dir: Data = _DATA,
+    model: Model = None,
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -186,13 +194,14 @@ def run(
     from bots.services.loop import in_loop
     from bots.services.study_run import Spread, run_study
 
-    spread = Spread(jobs, dask, server, transport)
+    spread = Spread(jobs, dask, server, transport, model)
     in_loop(lambda room: run_study(plan, data_dir, spread, room))
 
 
 def report(
     plan: Plan,
     data_dir: Data = _DATA,
+    model: Model = None,
     measure: Annotated[
         list[str] | None,
         typer.Option(help="A measure to compare; may be given often.  [default: the plan's outcomes]"),
@@ -203,7 +212,7 @@ def report(
     from bots.services.study_report import report_study, write_html
     from bots.services.study_run import load_study
 
-    console, study = printer(), load_study(plan)
+    console, study = printer(), load_study(plan, model)
     measures = measure or study.plan.outcomes
     files = report_study(study, data_dir, measures, seed, console)
     for file in (*files, *write_html(study, data_dir, measures)):

@@ -52,6 +52,7 @@ _SEED = "a whole number of at least 0"
 _FLAG = "true or false"
 _ALLOWED: Mapping[str, str] = {
     "repetitions": f"a whole number from 1 to {MOST_REPETITIONS}",
+    "model": 'a text such as "gpt-4o"',
     "traders": f"a whole number from 2 to {MOST_TRADERS}",
     "seats": 'a text such as "fundamentalist" or "4 x fundamentalist, 2 x gpt-4o"',
     "shuffle": _FLAG,
@@ -83,13 +84,20 @@ class Study:
         cells: repetition by repetition.
         catalogue: the names it was resolved with.
         resolved: everything that decides what its markets do, as JSON data.
+        model: that was put in the place of the plan's; None for none.
     """
+
+    @property
+    def words(self) -> str:
+        """What a verb needs to be told to find this study again."""
+        return str(self.where) if self.model is None else f"{self.where} --model {self.model}"
 
     where: Path
     plan: StudyPlan
     cells: Sequence[Cell]
     catalogue: Catalogue
     resolved: Mapping[str, Any]
+    model: str | None = None
 
     @cached_property
     def hash(self) -> str:
@@ -112,8 +120,11 @@ class Study:
             yield from self.seated(cell)
 
 
-def read_plan(path: Path) -> StudyPlan:
+def read_plan(path: Path, model: str | None = None) -> StudyPlan:
     """Read a plan's file.
+
+    Args:
+        model: takes the place of the plan's.
 
     Raises:
         UserMustMend: names file, table and key.
@@ -131,7 +142,7 @@ def read_plan(path: Path) -> StudyPlan:
             f"is no TOML file: {error}", where=str(path), mend="Mend the line it names."
         ) from error
     try:
-        return StudyPlan.model_validate(raw)
+        return StudyPlan.model_validate(raw if model is None else {**raw, "model": model})
     except ValidationError as error:
         raise _unusable(error, path) from None
 

@@ -97,7 +97,7 @@ def report_study(
         raise UserMustMend(
             "no market of this study is finished yet",
             where=str(folder),
-            mend=f"Play them with: bots study run {study.where}",
+            mend=f"Play them with: bots study run {study.words}",
         )
     tables = [*_tables(study, treated, measures, seed)]
     for table in tables:

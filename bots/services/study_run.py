@@ -10,7 +10,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bots.adapters.clock import SystemClock
@@ -40,13 +40,17 @@ EXIT_INTERRUPTED = 130
 EXIT_NOT_ALL = 3
 
 
-def load_study(path: Path) -> Study:
+def load_study(path: Path, model: str | None = None) -> Study:
     """Return the study of a plan's file, checked.
+
+    Args:
+        model: who sits where the plan's seats say {model}; None is whom the plan names.
 
     Raises:
         UserMustMend: names file, table and key.
     """
-    return resolve_study(read_plan(path), path, load_catalogue(models_file()))
+    study = resolve_study(read_plan(path, model), path, load_catalogue(models_file()))
+    return replace(study, model=model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +62,14 @@ class Spread:
         dask: address of a Dask scheduler; None plays in processes of this machine.
         server: address of an oTree server for markets that take place on one; None starts it.
         transport: how bots reach that server's pages.
+        model: in the place of the plan's own.
     """
 
     jobs: int | None = None
     dask: str | None = None
     server: str | None = None
     transport: Transport = Transport.HTTP
+    model: str | None = None
 
 
 async def run_study(path: Path, data: Path, spread: Spread, room: Room) -> int:
@@ -75,7 +81,7 @@ async def run_study(path: Path, data: Path, spread: Spread, room: Room) -> int:
             or the server cannot be used.
         BotsError: a process in which markets are played was killed.
     """
-    study = load_study(path)
+    study = load_study(path, spread.model)
     check_ready(study.traders, study.catalogue, room.environment)
     folder = open_study_folder(data, study)
     with run_locked(folder):
@@ -148,7 +154,7 @@ class _Session:
 
     def _told(self, progress: StudyProgress) -> int:
         """Say how far the study is, and what to do next; return the exit code."""
-        again = f"bots study run {self.study.where}"
+        again = f"bots study run {self.study.words}"
         if self.room.interrupt.happened:
             _say(self.room, f"Interrupted. Go on with: {again}")
             return EXIT_INTERRUPTED
@@ -164,7 +170,7 @@ class _Session:
 
 
 def _all_done(study: Study, room: Room) -> int:
-    _say(room, f"All {len(study.cells)} markets are done. Compare them with: bots study report {study.where}")
+    _say(room, f"All {len(study.cells)} markets are done. Compare them with: bots study report {study.words}")
     return 0
 
 

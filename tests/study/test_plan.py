@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bots.domain.errors import UserMustMend
 from bots.domain.study import MOST_TRADERS, StudyPlan, counted_seats, derived_seed
 from bots.services.study_plan import TEMPLATE, read_plan, seats_of
+from bots.services.study_run import load_study
 from tests.study.plans import SMALL, plan_file, study_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -189,6 +190,23 @@ def test_no_two_seats_of_a_study_have_the_same_seed(tmp_path: Path) -> None:
     seeds = [seat.seed for cell in study.cells for seat in seats_of(cell, study.seated(cell))]
 
     assert len(set(seeds)) == len(seeds)
+
+
+def test_another_model_takes_the_place_that_the_plan_leaves_and_makes_another_study(tmp_path: Path) -> None:
+    text = SMALL.replace('seats = "zero-intelligence"', 'seats = "2 x {model}, 1 x hold"')
+    path = plan_file(tmp_path, text)
+    own, other = load_study(path), load_study(path, "gpt-4o")
+
+    assert [spec.name for spec in sorted(own.seated(own.cells[0]), key=lambda spec: spec.name)] == [
+        "hold",
+        "zero-intelligence",
+        "zero-intelligence",
+    ]
+    assert sum(spec.model is not None for spec in other.seated(other.cells[0])) == 2
+    assert own.hash != other.hash
+    assert other.words == f"{path} --model gpt-4o"
+    with pytest.raises(UserMustMend, match="nobody-has-this-name"):
+        load_study(path, "nobody-has-this-name")
 
 
 @given(st.lists(st.tuples(st.integers(1, 50), st.sampled_from(["hold", "gpt-4o", "a:b"])), min_size=1))
