@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 from bots.adapters.clock import SystemClock
 from bots.adapters.in_memory import MemoryStore
 from bots.adapters.in_process_auction import InProcessDoubleAuction, in_process_market
+from bots.agents.llm import LlmTrader
 from bots.agents.past import Past
 from bots.agents.period_trading import Rhythm
 from bots.agents.strategies import STRATEGIES
 from bots.agents.trading_agents import Pace, Table, TradingAgent
+from bots.domain.chat import Finish, Message, Reply
 from bots.domain.experiment import Seat
 from bots.domain.market import Decision, MarketView, OrderIntent
 from bots.domain.ports import DecisionMaker, Record, Situation
-from bots.domain.records import ActSent, DecisionMade, Event, PageSeen
+from bots.domain.records import ActSent, DecisionMade, Event, PageSeen, Usage
 from markets.induced import maximum_surplus
 from markets.orders import Side
 from markets.parameters import MarketParameters
@@ -147,3 +149,45 @@ async def test_every_act_names_its_round_and_has_a_name_of_its_own() -> None:
     sent = [event for event in events if isinstance(event, ActSent) and event.act == "live"]
     assert len({event.ref for event in sent}) == len(sent)
     assert {event.content.get("round") for event in sent if event.content["type"] != "sync"} == {1}
+
+
+class Replies:
+    """A model that gives one reply after another, and the last of them from then on."""
+
+    name = "fake:model"
+    parameters: Mapping[str, Any] = {}
+
+    def __init__(self, *replies: str) -> None:
+        self._replies = list(replies)
+        self.prompts: list[str] = []
+
+    async def complete(
+        self, messages: Sequence[Message], schema: Mapping[str, Any], deadline: float
+    ) -> Reply:
+        self.prompts.append(messages[-1].text)
+        text = self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
+        return Reply(text, "fake-1", Usage(), 0.0, Finish.COMPLETE)
+
+
+async def test_a_model_trades_cancels_hears_what_happened_and_leaves() -> None:
+    bid = '{"orders": [{"side": "buy", "quantity": 2, "price": 13}], "then": "wait"}'
+    better = '{"orders": [{"side": "buy", "quantity": 1, "price": 14}], "cancel": [1], "then": "wait"}'
+    away = '{"orders": [], "then": "leave"}'
+    model = Replies(bid, "no JSON at all", better, away)
+
+    def seller(turn: int, view: MarketView) -> Decision:
+        assert view.period is not None
+        best = view.period.best_bid
+        if best == 13 and not view.open_orders:
+            return order(Side.SELL, "20")
+        return order(Side.SELL, "14") if best == 14 else Decision()
+
+    market = market_of("auction-demo", 2, practice_rounds=0, paid_rounds=1)
+    await play(market, [LlmTrader(model, SystemClock(), 1), Scripted(seller)])
+    assert market.rounds[0].history[-1].volume == 1
+    assert market.rounds[0].history[-1].price == 14
+    assert len(model.prompts) == 4
+    assert "There are no open orders in the market." in model.prompts[0]
+    assert "offers: 1 at 20.00\nbids: 2 at 13.00" in model.prompts[1]
+    assert "Your answer cannot be used" in model.prompts[2]
+    assert "1 at 14.00 (you bought)" in model.prompts[3]
