@@ -71,7 +71,7 @@ def need_of_browser(document: Document, page: Page) -> Need | None:
     form = document.form_node
     if page.kind is not PageKind.FORM or page.market is not None:
         return None
-    if any(_TELLS_BOTS.search(script) for script in _scripts(document)):
+    if page.speaker is not None or any(_TELLS_BOTS.search(script) for script in _scripts(document)):
         return Need.READ_PAGE
     if form is None:
         return None

@@ -15,6 +15,7 @@ def register(app: typer.Typer) -> None:
     """Add the verbs to the console script."""
     app.command()(replay)
     app.command()(doctor)
+    app.command("try")(try_)
 
 
 def replay(
@@ -69,3 +70,26 @@ def doctor(
     else:
         show(printer(), findings)
     raise typer.Exit(2 if any(one.grade is Grade.MEND for one in findings) else 0)
+
+
+def try_(
+    url: Annotated[
+        str, typer.Argument(metavar="URL", help="A participant's link, a /join/ link or a room's.")
+    ],
+    decide: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL_NAME", help="Let it decide and play on.  [default: send nothing]"),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The HTML file.")] = Path("bots-try.html"),
+    minutes: Annotated[float, typer.Option(help="Longest time, with --decide.")] = 15.0,
+    headed: Annotated[bool, typer.Option(help="Show the browser.")] = False,
+) -> None:
+    """Show what a bot sees behind one link, as text beside a picture of the page, and what it would do.
+
+    Nothing is sent unless --decide names who decides; opening a link makes its participant begin, though.
+    """
+    from bots.services.loop import in_loop
+    from bots.services.try_link import Trial, try_link
+
+    trial = Trial(url, decide, out, headed=headed, minutes=minutes)
+    in_loop(lambda room: try_link(trial, room))

@@ -7,6 +7,7 @@ SESSION_CONFIGS = [
     {"name": "pairs", "app_sequence": ["pairs"], "num_demo_participants": 2},
     {"name": "channel", "app_sequence": ["channel"], "num_demo_participants": 1},
     {"name": "calls", "app_sequence": ["calls"], "num_demo_participants": 6},
+    {"name": "bakery", "app_sequence": ["bakery"], "num_demo_participants": 1},
     {"name": "games", "app_sequence": ["games"], "num_demo_participants": 2},
     {"name": "anything", "app_sequence": ["anything"], "num_demo_participants": 1},
     {"name": "arrivals", "app_sequence": ["arrivals"], "num_demo_participants": 2},
