@@ -393,7 +393,7 @@ FILES: Mapping[str, str] = {
 
 
 def file_page(name: str) -> str:
-    """A file of the project as a page: links lead to pages where they can, and are plain text where not."""
+    """A file of the project as a page: links and pictures lead on, or are plain text."""
     path = ROOT / FILES[name]
     return linked_from(DOCS / "project", path.parent, path.read_text(encoding="utf-8"))
 
@@ -403,14 +403,14 @@ def linked_from(folder: Path, before: Path, text: str) -> str:
     pages = {(ROOT / file).resolve(): DOCS / "project" / f"{name}.md" for name, file in FILES.items()}
 
     def led(link: re.Match[str]) -> str:
-        file, hash_, anchor = link[2].partition("#")
+        file, hash_, anchor = link[3].partition("#")
         target = (before / file).resolve()
         page = pages.get(target, target)
         if not page.is_relative_to(DOCS):
-            return link[1]
-        return f"[{link[1]}]({os.path.relpath(page, folder)}{hash_}{anchor})"
+            return link[2]
+        return f"{link[1]}[{link[2]}]({os.path.relpath(page, folder)}{hash_}{anchor})"
 
-    return re.sub(r"(?<!!)\[([^\]]+)\]\(((?!\w+:|#)[^)]+)\)", led, text)
+    return re.sub(r"(!?)\[([^\]]+)\]\(((?!\w+:|#)[^)]+)\)", led, text)
 
 
 def write(folder: Path = DOCS) -> None:
