@@ -16,11 +16,14 @@ from pathlib import Path
 from bots.adapters.clock import SystemClock
 from bots.adapters.models.catalogue import load_catalogue
 from bots.adapters.models.limits import Budget, Spent
+from bots.adapters.models.prices import price_table_version
 from bots.adapters.run_folder import run_locked
+from bots.agents.prompts import texts_hash
 from bots.domain.errors import FailureKind
 from bots.domain.records import DecisionNotMade, Event
 from bots.services.configuration import models_file
 from bots.services.live_view import shown
+from bots.services.local_model import with_local_model
 from bots.services.plan import Transport
 from bots.services.room import Room
 from bots.services.study_cell import (
@@ -34,7 +37,7 @@ from bots.services.study_plan import Study, read_plan, resolve_study
 from bots.services.study_progress import StudyProgress, tallies
 from bots.services.study_venue import open_server
 from bots.services.surroundings import git_state, machine, package_versions
-from bots.services.traders import Traders, check_ready
+from bots.services.traders import Traders, check_parameters, check_priced, check_ready
 
 EXIT_INTERRUPTED = 130
 EXIT_NOT_ALL = 3
@@ -82,7 +85,7 @@ async def run_study(path: Path, data: Path, spread: Spread, room: Room) -> int:
         BotsError: a process in which markets are played was killed.
     """
     study = load_study(path, spread.model)
-    check_ready(study.traders, study.catalogue, room.environment)
+    await _check(study, room)
     folder = open_study_folder(data, study)
     with run_locked(folder):
         done = {key for key, run in cell_runs(folder).items() if run.finished}
@@ -90,6 +93,19 @@ async def run_study(path: Path, data: Path, spread: Spread, room: Room) -> int:
         left = [CellJob(cell, study.seated(cell), facts) for cell in study.cells if cell.key not in done]
         _say(room, f"Study {study.plan.name} is kept in {folder}")
         return await _Session(study, folder, room).play(left, spread) if left else _all_done(study, room)
+
+
+async def _check(study: Study, room: Room) -> None:
+    """Check all that models need, before anything is written.
+
+    Raises:
+        UserMustMend: a key, a parameter a model does not take, or a price where money is limited.
+    """
+    specs = set(study.traders)
+    check_ready(specs, study.catalogue, room.environment)
+    await check_parameters(specs, study.catalogue)
+    if study.plan.limits.max_cost_usd is not None:
+        check_priced(specs, study.catalogue, where=f"{study.where}, table [limits], key max_cost_usd")
 
 
 @dataclass(slots=True)
@@ -109,9 +125,12 @@ class _Session:
         with self.room.interrupt.gently() as stop:
             spent = budget.spent if with_models else None
             progress = self._progress(left, clock, stop, spent)
+            specs, log = (spec for job in left for spec in job.specs), self.folder / "local-model.log"
+            catalogue = self.study.catalogue
             async with (
                 AsyncExitStack() as stack,
-                Traders(self.study.catalogue, self.room.environment, clock, budget) as traders,
+                with_local_model(specs, catalogue, self.room.environment, log) as environment,
+                Traders(catalogue, environment, clock, budget) as traders,
             ):
                 cluster = server = None
                 if spread.dask and any(map(computes, left)):
@@ -184,5 +203,7 @@ def _facts(study: Study, folder: Path) -> StudyFacts:
         "packages": package_versions(),
         "git": git_state(),
         "machine": machine(),
+        "prices": price_table_version(),
+        "prompts": texts_hash(),
     }
     return StudyFacts(folder, study.plan.name, study.hash, study.plan.timeout_minutes, about)

@@ -189,7 +189,7 @@ def asks_shipped_model(spec: TraderSpec, catalogue: Catalogue, environment: Mapp
     return provider.kind == "local" and not environment.get(provider.base_url_env or "")
 
 
-def check_priced(specs: Iterable[TraderSpec], catalogue: Catalogue) -> None:
+def check_priced(specs: Iterable[TraderSpec], catalogue: Catalogue, where: str = "--max-cost") -> None:
     """Check that the price of every model is known, without which a limit of money cannot hold.
 
     Raises:
@@ -206,9 +206,9 @@ def check_priced(specs: Iterable[TraderSpec], catalogue: Catalogue) -> None:
         if cost_usd(used, own=own, provider=provider, model=spec.model.model) is None:
             raise UserMustMend(
                 f"no price is known for {spec.name}, so a limit of money cannot hold",
-                where="--max-cost",
+                where=where,
                 mend=f'Add price = {{ input = "2.50", output = "10.00" }} to it in {catalogue.where}, '
-                "or set --max-tokens instead.",
+                "or limit the tokens instead.",
             )
 
 
@@ -218,13 +218,15 @@ async def check_parameters(specs: Iterable[TraderSpec], catalogue: Catalogue) ->
     Raises:
         UserMustMend: names the entry and the parameter.
     """
-    from bots.adapters.models.parameters import check_parameters as check
-
     for spec in set(specs):
         if spec.model is None:
             continue
         provider = catalogue.providers[spec.model.provider]
         if provider.kind != "scripted":
+            from bots.adapters.models.parameters import (
+                check_parameters as check,  # loads providers' libraries
+            )
+
             await check(spec.asked, spec.model, provider, SystemClock(), catalogue.where)
 
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 import bots
 from bots.adapters.in_memory import MemoryStore
 from bots.adapters.run_folder import read_manifest, run_locked, write_manifest
+from bots.agents.prompts import texts_hash
 from bots.agents.strategies import Hold
 from bots.domain.errors import UserMustMend
 from bots.domain.market import Decision
 from bots.domain.ports import DecisionMaker, Record, Situation
 from bots.domain.records import ActSent, ModelAsked, RunOutcome, SeatOutcome
+from bots.services.configuration import CONFIG
 from bots.services.replay import read_recording, replay
 from bots.services.study_cell import CellJob, StudyFacts, build_strategy, play_cell
 from bots.services.traders import TraderSpec
@@ -123,6 +127,48 @@ async def test_a_missing_key_is_told_before_anything_is_written(tmp_path: Path) 
     with pytest.raises(UserMustMend, match="OPENAI_API_KEY"):
         await play(plan, tmp_path)
     assert not (tmp_path / "studies").exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "limits", "said"),
+    [
+        (
+            "openai:gpt-unheard-of",
+            '[limits]\nmax_cost_usd = "1"',
+            "no price is known for openai:gpt-unheard-of",
+        ),
+        ("eager", "", "temperature = 0.5 would not be sent"),
+    ],
+)
+async def test_model_that_cannot_be_asked_as_planned_is_told_before_anything_is_written(
+    model: str, limits: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = (CONFIG / "models.toml").read_text(encoding="utf-8")
+    eager = '[models.eager]\nprovider = "openai"\nmodel = "gpt-5-2025-08-07"\ntemperature = 0.5\n'
+    (tmp_path / "models.toml").write_text(f"{shipped}\n{eager}", encoding="utf-8")
+    plan = plan_file(tmp_path, SMALL.replace("2 x zero-intelligence, 1", f"2 x {model}, 1") + limits)
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(UserMustMend, match=re.escape(said)):
+        await play(plan, tmp_path, environment={"OPENAI_API_KEY": "sk-key"})
+    assert not (tmp_path / "studies").exists()
+
+
+async def test_local_model_is_served_for_as_long_as_the_study_plays(tmp_path: Path) -> None:
+    async with ModelServer() as server:
+        python = tmp_path / "python"
+        served = f'{{"url": "{server.url}/v1"}}'
+        python.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\necho '{served}'\ncat\n")
+        python.chmod(0o700)
+        code, said = await play(
+            plan_file(tmp_path, MODELS), tmp_path, environment={"LOCAL_MODEL_PYTHON": str(python)}
+        )
+    assert code == 0, said
+    assert server.asked
+    assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
+    manifest = read_manifest(the_folder(tmp_path) / "run-1")
+    assert manifest.prices.startswith("genai-prices ")
+    assert manifest.prompts == texts_hash()
 
 
 async def test_models_trade_in_one_process_and_remember_as_far_as_the_treatment_lets_them(
