@@ -13,6 +13,7 @@ from bots.domain.period import follow
 from bots.domain.records import (
     ActAnswered,
     ActSent,
+    ActUnanswered,
     DecisionMade,
     DecisionNotMade,
     Event,
@@ -72,6 +73,7 @@ class Past:
     acts: int = 0
     decisions: int = 0
     unfinished: Unfinished | None = None
+    unanswered: tuple[str, ...] = ()  # refs of acts of which nothing more is on record
     finished: bool = False
     notes: PageNotes = field(default_factory=PageNotes)
 
@@ -107,9 +109,13 @@ def _after(past: Past, event: Event) -> Past:
             return replace(past, decisions=past.decisions + 1)
         case ActSent():
             sent = past.unfinished and past.unfinished.after_sent(event)
-            return replace(past, acts=past.acts + 1, unfinished=sent)
-        case ActAnswered():
-            return replace(past, unfinished=past.unfinished and past.unfinished.after_answer(event.ref))
+            waiting = (*past.unanswered, event.ref)
+            return replace(past, acts=past.acts + 1, unfinished=sent, unanswered=waiting)
+        case ActAnswered() | ActUnanswered():
+            known = past.unfinished
+            if known and isinstance(event, ActAnswered):
+                known = known.after_answer(event.ref)
+            return replace(past, unfinished=known, unanswered=_without(past.unanswered, event.ref))
         case SeatEnded():
             return replace(past, finished=event.outcome is SeatOutcome.FINISHED)
         case _:
@@ -123,6 +129,10 @@ def _seen(past: Past, event: PageSeen) -> Past:
         return past
     kept = past.unfinished if past.unfinished and past.unfinished.fits(event.view) else None
     return replace(past, view=event.view, unfinished=kept)
+
+
+def _without(refs: tuple[str, ...], ref: str) -> tuple[str, ...]:
+    return tuple(one for one in refs if one != ref)
 
 
 def decision_pages_between(before: MarketView, after: MarketView) -> Sequence[tuple[str, int]]:

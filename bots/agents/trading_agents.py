@@ -114,6 +114,7 @@ class TradingAgent:
         self._view = past.view
         self._left_open = past.left_open
         self._unfinished = past.unfinished
+        self._in_flight = past.unanswered
         self._interrupted = True  # the last page was not left in order: what was begun on it is gone on with
         self._decisions = past.decisions
         self._acts = past.acts
@@ -169,6 +170,8 @@ class TradingAgent:
     def _note(self, page: Page) -> None:
         """Record a page, and the decision pages that went by since the last one."""
         self._log.page_seen(page)
+        if page.kind is not PageKind.BROKEN:
+            self._note_in_flight(page.market)
         if page.market is None:
             return
         check_flow(self._view, page.market)
@@ -177,6 +180,15 @@ class TradingAgent:
             for name, overall in decision_pages_between(self._view, page.market):
                 self._log.page_missed(name, overall, "the server went past it while the trader was elsewhere")
         self._view = page.market
+
+    def _note_in_flight(self, view: MarketView | None) -> None:
+        """Record that acts on which the run was cut short have no answer, but for orders that get one now."""
+        begun = self._unfinished if view and self._unfinished and self._unfinished.fits(view) else None
+        sent_again = {act.ref for act in begun.sent} if begun else set()
+        for ref in self._in_flight:
+            if ref not in sent_again:
+                self._log.unanswered(ref, "the run was cut short before the answer came")
+        self._in_flight = ()
 
     def _note_left_open(self, view: MarketView) -> None:
         """Record the page on which the run was cut short, if the server has moved on since."""

@@ -17,7 +17,7 @@ from bots.domain.experiment import Seat
 from bots.domain.market import Decision, Forecast, OrderIntent
 from bots.domain.pages import Act, Answer, Page, SendLive, SubmitForm
 from bots.domain.ports import Record, Situation
-from bots.domain.records import ActSent, Event, PageMissed
+from bots.domain.records import ActAnswered, ActSent, ActUnanswered, Event, PageMissed
 from markets.orders import Side
 from tests.market_pages import end_page, market_page, view
 
@@ -109,6 +109,8 @@ async def test_a_run_cut_after_any_event_goes_on_and_sends_nothing_twice(keep: i
     assert [one.view.page for one in maker.asked].count("trade") <= 2
     refs = [event.ref for event in resumed.events if isinstance(event, ActSent)]
     assert len(refs) == len(set(refs))
+    told = [event.ref for event in resumed.events if isinstance(event, ActAnswered | ActUnanswered)]
+    assert set(refs) == set(told)
 
 
 async def test_the_whole_run_has_the_events_that_are_cut_above() -> None:

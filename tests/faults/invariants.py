@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from bots.adapters.otree_server import OTreeServer
-from bots.domain.records import ActAnswered, ActSent, Event, PageMissed, SeatEnded, SeatOutcome
+from bots.domain.records import ActAnswered, ActSent, ActUnanswered, Event, PageMissed, SeatEnded, SeatOutcome
 
 
 def on_record(events: Sequence[Event]) -> list[str]:
@@ -30,13 +30,16 @@ async def on_server(server: OTreeServer, session: str) -> list[str]:
 def check(events: Sequence[Event], served: Sequence[str], *, rounds: int) -> None:
     """Check what must hold once all seats of a session of `rounds` rounds have finished.
 
-    An order whose answer was lost may have reached the server or not; every other one has, once. Each
-    decision page of each round was left by its trader, or is marked as missed.
+    An order whose answer was lost may have reached the server or not; every other one has, once. Each act
+    has its answer on record, or that there is none. Each decision page of each round was left by its trader,
+    or is marked as missed.
     """
     sent, known = _orders(events), on_record(events)
     assert max(Counter(sent).values(), default=1) == 1
     assert max(Counter(served).values(), default=1) == 1
     assert set(known) <= set(served) <= set(sent)
+    told = {event.ref for event in events if isinstance(event, ActAnswered | ActUnanswered)}
+    assert {event.ref for event in events if isinstance(event, ActSent)} <= told
     left = {
         (event.seat, event.page, event.round)
         for event in events
