@@ -15,7 +15,8 @@ from bots.analysis.endowments import is_reference_design, panel_of
 from bots.analysis.guide import checklist
 from bots.analysis.inference import Difference, Effect, Pooled, effect, holm, permutation_test, pool
 from bots.analysis.kinds import compared_over_markets, outcomes_of
-from bots.analysis.measures import MEASURES, measure_all
+from bots.analysis.market_measures import measure_markets
+from bots.analysis.measures import MEASURES
 from bots.analysis.panel import Measured
 from bots.analysis.report import Picture, picture, render
 from bots.analysis.runs import Run
@@ -49,7 +50,7 @@ def comparison_page(
     for run in runs:
         groups.setdefault(run.manifest.model, []).append(run)
     panels = {name: panel_of([run.played for run in own]) for name, own in groups.items()}
-    results = {name: measure_all(panel) for name, panel in panels.items()}
+    results = {name: measure_markets([run.played for run in own]) for name, own in groups.items()}
     pooled = {name: pool(own) for name, own in results.items()}
     human = all(run.rules is not None and is_reference_design(run.rules) for run in runs)
     longest = max(panels.values(), key=lambda panel: panel.prices.shape[1])
@@ -64,7 +65,7 @@ def comparison_page(
         "comparison.html",
         runs=[_run_row(run) for run in runs],
         treatments=list(groups),
-        markets={name: len(panel) for name, panel in panels.items()},
+        markets={name: len(own["rad"]) for name, own in results.items()},
         prices=pictured,
         human=human,
         rows=_rows(pooled),

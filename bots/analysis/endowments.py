@@ -67,7 +67,10 @@ def panel_of(runs: Sequence[PlayedRun]) -> Panel:
     The human mean path is the reference where every run has the reference design.
     """
     markets = [
-        (run, market, again) for run in runs for market in run.markets for again in range(_in_a_row(run))
+        (run, market, again)
+        for run in runs
+        for market in run.markets
+        for again in range(markets_in_a_row(run))
     ]
     periods = max((run.rules.paid_rounds for run in runs if run.rules), default=1)
     prices, volumes, fundamentals = (np.full((len(markets), periods), np.nan) for _ in range(3))
@@ -82,7 +85,7 @@ def panel_of(runs: Sequence[PlayedRun]) -> Panel:
                 fundamentals[row, column] = np.nan if value is None else float(value)
     return Panel(
         names=tuple(
-            f"{run.name} market {market}" + (f", {again + 1} in a row" if _in_a_row(run) > 1 else "")
+            f"{run.name} market {market}" + (f", {again + 1} in a row" if markets_in_a_row(run) > 1 else "")
             for run, market, again in markets
         ),
         prices=prices,
@@ -94,7 +97,8 @@ def panel_of(runs: Sequence[PlayedRun]) -> Panel:
     )
 
 
-def _in_a_row(run: PlayedRun) -> int:
+def markets_in_a_row(run: PlayedRun) -> int:
+    """Return how many paid markets the same traders play one after another."""
     return run.rules.paid_markets if run.rules else 1
 
 

@@ -19,19 +19,18 @@ from rich.console import Console
 from rich.table import Table
 
 from bots.adapters.run_folder import replace_file
-from bots.analysis.endowments import panel_of
 from bots.analysis.inference import (
     CONFIDENCE,
     RESAMPLES,
     Difference,
     Effect,
-    Pooled,
     effect,
     holm,
     permutation_test,
     pool,
 )
-from bots.analysis.measures import MEASURES, measure_all
+from bots.analysis.market_measures import measure_markets
+from bots.analysis.measures import MEASURES
 from bots.analysis.panel import Floats, Measured
 from bots.analysis.played import PlayedRun, played
 from bots.domain.errors import UserMustMend
@@ -102,6 +101,8 @@ def report_study(
     tables = [*_tables(study, treated, measures, seed)]
     for table in tables:
         console.print(table.for_terminal())
+        for note in table.notes:
+            console.print(note, highlight=False, markup=False, soft_wrap=True)
         console.print()
     files = (folder / "report.md", folder / "measures.csv")
     replace_file(files[0], _markdown(study, tables))
@@ -133,7 +134,7 @@ def read_treatments(study: Study, folder: Path) -> tuple[Treated, ...]:
 def _treated(study: Study, name: str, finished: Sequence[tuple[int, CellRun]]) -> Treated:
     excluded = {run.folder.name for _, run in finished if is_excluded(study, run)}
     markets = [(number, run) for number, run in finished if run.folder.name not in excluded]
-    results = measure_all(panel_of([read_market(run.folder, run.manifest) for _, run in markets]))
+    results = measure_markets([read_market(run.folder, run.manifest) for _, run in markets])
     return Treated(
         name,
         tuple(repetition for repetition, _ in markets),
@@ -244,15 +245,7 @@ class _Report:
     notes: tuple[str, ...] = ()
 
     def for_terminal(self) -> Table:
-        caption = "\n".join(self.notes) or None
-        table = Table(
-            title=self.title,
-            title_justify="left",
-            caption=caption,
-            caption_justify="left",
-            box=None,
-            pad_edge=False,
-        )
+        table = Table(title=self.title, title_justify="left", box=None, pad_edge=False)
         for number, name in enumerate(self.columns):
             text = number < self.left
             table.add_column(name, justify="left" if text else "right", overflow="fold", no_wrap=not text)
@@ -263,7 +256,7 @@ class _Report:
     def as_markdown(self) -> str:
         rule = ["---" if number < self.left else "---:" for number in range(len(self.columns))]
         lines = [self.columns, rule, *self.rows]
-        body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        body = "\n".join("| " + " | ".join(line).replace("\n", "<br>") + " |" for line in lines)
         notes = "".join(f"\n{note}\n" for note in self.notes)
         return f"## {self.title}\n\n{body}\n{notes}"
 
@@ -277,13 +270,16 @@ def _tables(
 
 
 def _measured(study: Study, treated: Sequence[Treated], measures: Sequence[str], seed: int) -> _Report:
+    known = [one for one in treated if len(one)]
+    pooled = {one.name: pool({name: one.results[name] for name in measures}, seed=seed) for one in known}
     rows = []
-    for one in treated:
-        pooled = pool({name: one.results[name] for name in measures}, seed=seed) if len(one) else {}
-        cells = [_cell(pooled[name]) if name in pooled else "–" for name in measures]
-        left_out = f", {len(one.excluded)} left out" if one.excluded else ""
-        rows.append((one.name, f"{len(one)} of {one.planned}{left_out}", *cells))
-    labels = [MEASURES[name].label for name in measures]
+    for name in measures:
+        for one in treated:
+            left_out = f", {len(one.excluded)} left out" if one.excluded else ""
+            counted = f"{len(one)} of {one.planned}{left_out}"
+            found = pooled[one.name][name] if len(one) else None
+            numbers = (written(found.mean), interval(found)) if found else ("–", "–")
+            rows.append((MEASURES[name].label, one.name, counted, *numbers))
     meanings = [
         f"{MEASURES[name].label}: {MEASURES[name].formula}, {MEASURES[name].unit}" for name in measures
     ]
@@ -292,11 +288,8 @@ def _measured(study: Study, treated: Sequence[Treated], measures: Sequence[str],
         f"({RESAMPLES} resamples of whole markets, seed {seed})."
     )
     notes = (note, "; ".join(meanings) + ".", *_of_excluded(study, treated))
-    return _Report("Treatments", ("Treatment", "Markets", *labels), tuple(rows), 1, notes)
-
-
-def _cell(pooled: Pooled) -> str:
-    return f"{written(pooled.mean)} {interval(pooled)}"
+    columns = ("Measure", "Treatment", "Markets", "Mean", f"{CONFIDENCE:.0%} interval")
+    return _Report("Treatments", columns, tuple(rows), 3, notes)
 
 
 def _compared(treated: Sequence[Treated], measures: Sequence[str], seed: int) -> _Report:
@@ -305,26 +298,20 @@ def _compared(treated: Sequence[Treated], measures: Sequence[str], seed: int) ->
         for one in compare(treated, measure, seed):
             test = one.difference
             sampled |= not test.exact
-            names = (MEASURES[measure].label, one.first, one.second)
-            size = (_between(one.size.low, one.size.high), f"{one.size.g:.2f}".replace("nan", "–"))
-            rows.append(
-                (
-                    *names,
-                    written(test.difference),
-                    *size,
-                    _p(test.p, test.exact),
-                    _p(one.adjusted, test.exact),
-                )
-            )
-    columns = ("Measure", "First", "Second", "First − second", "95 % interval", "g", "p", "p, Holm")
+            pair = f"{one.first}\n− {one.second}"
+            difference = f"{written(test.difference)}\n{_between(one.size.low, one.size.high)}"
+            g = "–" if np.isnan(one.size.g) else f"{one.size.g:.2f}"
+            ps = (_p(test.p, test.exact), _p(one.adjusted, test.exact))
+            rows.append((MEASURES[measure].label, pair, difference, g, *ps))
+    columns = ("Measure", "First − second", "Difference", "g", "p", "p, Holm")
     kind = "Exact (≈: 200,000 random splits)" if sampled else "Exact"
     notes = (
         f"{kind} two-sided permutation tests of the difference of means; a market is one observation.",
-        "Intervals: percentile bootstrap, markets drawn within treatments. g: Hedges' g.",
+        "Below a difference, its interval: 95 % percentile bootstrap, by treatment. g: Hedges' g.",
         "Holm adjusts for all pairs of one measure, not for the number of measures.",
         "Repetition k has the same dividends in every treatment; the tests make no use of it.",
     )
-    return _Report("Comparisons", columns, tuple(rows), 3, notes)
+    return _Report("Comparisons", columns, tuple(rows), 2, notes)
 
 
 def _between(low: float, high: float) -> str:

@@ -125,3 +125,15 @@ async def test_show_tells_what_is_done(played: Path) -> None:
 
     assert "8 markets" in shown.output
     assert shown.output.splitlines()[1].split()[-2:] == ["4", "4"]
+
+
+async def test_markets_in_a_row_with_the_same_traders_are_one_observation(tmp_path: Path) -> None:
+    text = SMALL.replace("[market]", "[market]\npaid_markets = 2")
+    assert (await play(plan_file(tmp_path, text), tmp_path))[0] == 0
+    study, folder = study_of(tmp_path / "study.toml"), the_folder(tmp_path)
+    for treated in read_treatments(study, folder):
+        assert len(treated.results["total_volume"]) == len(treated) == 2
+        for run, volume in zip(treated.runs, treated.results["total_volume"].values, strict=True):
+            each = measure_all(panel_of([read_run(folder / run)]))["total_volume"].values
+            assert len(each) == 2
+            assert volume == pytest.approx(each.mean())

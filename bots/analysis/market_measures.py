@@ -1,0 +1,36 @@
+"""Measures of the markets of runs, one value for each market that is independent of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+
+import numpy as np
+
+from bots.analysis.endowments import markets_in_a_row, panel_of
+from bots.analysis.measures import measure_all
+from bots.analysis.panel import Measured
+from bots.analysis.played import PlayedRun
+
+
+def measure_markets(runs: Sequence[PlayedRun]) -> dict[str, Measured]:
+    """Return every measure of every market, run by run.
+
+    Several markets in a row have the same traders and are no independent observations: they count as one,
+    with the mean of those in which a measure is defined.
+    """
+    results = measure_all(panel_of(runs))
+    sizes = [markets_in_a_row(run) for run in runs for _ in run.markets]
+    if all(size == 1 for size in sizes):
+        return results
+    ends = list(accumulate(sizes))
+    parts = [slice(end - size, end) for size, end in zip(sizes, ends, strict=True)]
+    return {name: _joined(one, parts) for name, one in results.items()}
+
+
+def _joined(one: Measured, parts: Sequence[slice]) -> Measured:
+    known = [one.values[part][~np.isnan(one.values[part])] for part in parts]
+    values = np.array([own.mean() if len(own) else np.nan for own in known])
+    kept = zip(known, parts, strict=True)
+    reasons = tuple("" if len(own) else one.reasons[part.start] for own, part in kept)
+    return Measured(values, reasons)
