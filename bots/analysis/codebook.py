@@ -70,7 +70,7 @@ SEAT = (
 )
 ROUND = (
     Column("phase", _TEXT, "practice or paid"),
-    Column("round", _WHOLE, "Round within the phase, from 1"),
+    Column("round", _WHOLE, "Round within the phase, from 1; paid markets in a row are numbered through"),
     Column("overall", _WHOLE, "Round within the session, practice included, from 1"),
 )
 
@@ -89,7 +89,7 @@ _RUNS = TableSpec(
         Column("subjects", _WHOLE, "Participants of the session", "participants"),
         Column("bots", _WHOLE, "Participants played by this run's bots", "participants"),
         Column("practice_rounds", _WHOLE, "Practice rounds planned", "rounds"),
-        Column("paid_rounds", _WHOLE, "Paid rounds planned", "rounds"),
+        Column("paid_rounds", _WHOLE, "Paid rounds planned, of each paid market", "rounds"),
         Column("fallback", _TEXT, "Strategy that acts where a decision fails"),
         Column("seed", _WHOLE, "Seed of seats and traders' draws"),
         Column("commit", _TEXT, "Commit of the code; + marks uncommitted changes"),
@@ -149,7 +149,12 @@ _TRADERS = TableSpec(
         Column("final_cash", _NUMBER, "Cash after the last paid round, buy-back not included", "cash"),
         Column("final_shares", _WHOLE, "Shares after the last paid round", "shares"),
         Column("final_wealth", _NUMBER, "Final cash + buy-back · final shares", "cash"),
-        Column("expected_wealth", _NUMBER, "Expected final wealth of a trader who never trades", "cash"),
+        Column(
+            "expected_wealth",
+            _NUMBER,
+            "Expected final wealth of a trader who never trades, in one paid market",
+            "cash",
+        ),
         Column("forecast_earnings", _NUMBER, "Earned by forecasts in paid rounds", "cash"),
         Column("payoff", _NUMBER, "Payoff with the participation fee", "currency of the session"),
         Column("orders", _WHOLE, "Orders placed", "orders"),
