@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from call_market.trading import account_of, kept_text
 from otree.channels.utils import live_group, sync_group_send
+from otree.database import db
 from session_market import market_of
 
 from markets.live import Frame
@@ -88,6 +89,7 @@ def take(player: Player, message: Any) -> Mapping[int, Frame]:
     if outcome.keep:
         _keep(player, group, message, outcome)
         _count(group)
+        db.commit()  # oTree would do so after all have been told, and a server can be killed in between
     return {**over, **outcome.frames}
 
 

@@ -210,7 +210,7 @@
 
     /* Prices of the period's trades against time; the trader's own are filled. */
     function periodChart(host) {
-      const { period, market, history } = tools.view();
+      const { period, market, history, round } = tools.view();
       const letters = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16 || 1;
       const width = Math.max(260, (host.clientWidth || 560) / letters);
       const height = Math.round(Math.min(300, Math.max(190, width * 0.4)));
@@ -219,7 +219,7 @@
       const last = period.trades.length ? period.trades[period.trades.length - 1].second : 0;
       const length = Math.max(market.trade_seconds || 60, last, 1);
       const quotes = [period.bids[0], period.offers[0]].filter(Boolean).map((level) => Number(level.limit));
-      const priced = history.filter((past) => past.price !== null);
+      const priced = history.filter((past) => past.price !== null && past.number < round.number);
       const before = priced.length ? priced[priced.length - 1].price : market.induced ? null : market.initial_price;
       const known = period.trades.map((trade) => Number(trade.price)).concat(quotes, before === null ? [] : [Number(before)]);
       const { low, high, marks } = window.marketChart.priceScale(known.length ? known : [Number(market.max_price) / 2]);
