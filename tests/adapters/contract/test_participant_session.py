@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import time
 from collections.abc import Sequence
@@ -338,3 +339,19 @@ async def test_session_that_was_closed_is_lost(transport: Transport, neutral_ser
     await session.close()
     with pytest.raises(SessionLost):
         await session.look()
+
+
+async def test_participants_who_wait_use_no_processor_time(
+    transport: Transport, neutral_server: NeutralServer
+) -> None:
+    _, links = neutral_server.session("pairs", 8)
+    async with contextlib.AsyncExitStack() as seats:
+        both = [await seats.enter_async_context(seated(transport, link)) for link in links[::2]]
+        pages = [await advance(session) for session, _ in both]
+        await asyncio.sleep(1.5)  # until each listens whether it is moved on
+        waits = [
+            session.wait(page, time.monotonic() + 2) for (session, _), page in zip(both, pages, strict=True)
+        ]
+        before = time.process_time()
+        assert await asyncio.gather(*waits) == [None] * len(waits)
+        assert time.process_time() - before < 0.01 * len(waits)

@@ -1,0 +1,114 @@
+"""What a command and everything it starts take: processor time and memory, browsers and the rest apart."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+_CPU_EVERY: Final = 0.25  # seconds between looks at processor time
+_MEMORY_EVERY: Final = 8  # looks between those at memory, which cost more
+_BROWSERS: Final = ("chrom", "headless_shell", "firefox")
+_MEGABYTE: Final = 1_000_000
+
+
+@dataclass(slots=True)
+class Taken:
+    """What a command took.
+
+    Attributes:
+        seconds: from its start to its end.
+        client_cpu, browser_cpu: processor seconds, of browsers and their drivers, and of all else.
+        memory: of all processes together in MB at most, shared pages counted once (PSS).
+        code: exit code; None where it was ended for taking too long.
+    """
+
+    seconds: float = 0.0
+    client_cpu: float = 0.0
+    browser_cpu: float = 0.0
+    memory: float = 0.0
+    code: int | None = None
+
+
+@dataclass
+class _Watch:
+    """Looks at the processes of a command until told to stop."""
+
+    root: psutil.Process
+    stop: threading.Event = field(default_factory=threading.Event)
+    cpu: dict[tuple[int, float], tuple[bool, float]] = field(default_factory=dict)
+    memory: float = 0.0
+
+    def run(self) -> None:
+        looks = 0
+        while not self.stop.wait(_CPU_EVERY):
+            with contextlib.suppress(psutil.Error):
+                family = [self.root, *self.root.children(recursive=True)]
+                for one in family:
+                    with contextlib.suppress(psutil.Error):
+                        self._see(one)
+                if looks % _MEMORY_EVERY == 0:
+                    self.memory = max(self.memory, sum(map(_pss, family)) / _MEGABYTE)
+            looks += 1
+
+    def _see(self, one: psutil.Process) -> None:
+        times = one.cpu_times()
+        browser = one.name().startswith(_BROWSERS)
+        self.cpu[one.pid, one.create_time()] = browser, times.user + times.system
+
+
+def run(command: Sequence[str | Path], *, env: Mapping[str, str], folder: Path, most_seconds: float) -> Taken:
+    """Run a command and return what it took; one that takes too long is ended."""
+    started = time.monotonic()
+    with (folder / "output").open("wb") as output:
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            env={**os.environ, **env},
+            cwd=folder,
+            stdout=output,
+            stderr=output,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        watch = _Watch(psutil.Process(process.pid))
+        thread = threading.Thread(target=watch.run)
+        thread.start()
+        taken = Taken()
+        try:
+            taken.code = process.wait(most_seconds)
+        except subprocess.TimeoutExpired:
+            _end(watch.root)
+        finally:
+            taken.seconds = time.monotonic() - started
+            watch.stop.set()
+            thread.join()
+    for browser, seconds in watch.cpu.values():
+        if browser:
+            taken.browser_cpu += seconds
+        else:
+            taken.client_cpu += seconds
+    taken.memory = watch.memory
+    return taken
+
+
+def _pss(one: psutil.Process) -> int:
+    try:
+        return int(one.memory_full_info().pss)
+    except psutil.Error:
+        return 0
+
+
+def _end(root: psutil.Process) -> None:
+    family = [root, *root.children(recursive=True)]
+    for one in family:
+        with contextlib.suppress(psutil.Error):
+            one.send_signal(signal.SIGKILL)

@@ -1,0 +1,98 @@
+"""The tables of docs/browsers.md, made from the results of bench_transports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+BEGIN: Final = "<!-- made by make bench-transports -->"
+END: Final = "<!-- end -->"
+
+
+def write_tables(results: Mapping[str, Any], page: Path) -> None:
+    """Put the tables between the two marks of a page.
+
+    Raises:
+        ValueError: the page has no such marks.
+    """
+    text = page.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise ValueError(f"{page} has no place for the tables: {BEGIN} … {END}")
+    page.write_text(f"{before}{BEGIN}\n\n{tables(results)}\n{END}{after}", encoding="utf-8")
+
+
+def tables(results: Mapping[str, Any]) -> str:
+    """Return both tables and what they were measured on."""
+    machine = results["machine"]
+    about = (
+        f"Measured {results['at'][:10]} on {machine.get('processors', '?')} processors, load before "
+        f"{results['load_before']:.1f}, commit {str(results['commit'].get('commit', ''))[:9]}."
+    )
+    parts = [about, *_app(results["app"]), "", *_ratios(results["app"]), "", *_market(results["market"]), ""]
+    return "\n".join([parts[0], "", *parts[1:]])
+
+
+def _ratios(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what follows from the rows: the cost of one more participant, and our part of a peer's cost."""
+    by_size = {row["bots"]: row for row in rows if row["client"] == "ours, http"}
+    told = []
+    if len(by_size) > 1:
+        few, many = by_size[min(by_size)], by_size[max(by_size)]
+        cpu = (_cpu(many) - _cpu(few)) / (many["pages"] - few["pages"])
+        memory = (many["memory_mb"] - few["memory_mb"]) / (many["bots"] - few["bots"])
+        told.append(
+            f"Each further participant without a browser takes {cpu:.1f} ms of client CPU a page and "
+            f"{memory:.2f} MB (from {few['bots']} and {many['bots']} bots)."
+        )
+    named = {row["client"].split(" 0.")[0]: row for row in rows if row["client"] != "ours, http"}
+    tabs, botex = named.get("ours, one Chromium, tabs"), named.get("botex")
+    if tabs and botex and botex["pages"]:
+        cpu = tabs["browser_cpu_ms_page"] / botex["browser_cpu_ms_page"]
+        memory = tabs["memory_mb_bot"] / botex["memory_mb_bot"]
+        told.append(
+            f"In tabs of one Chromium a page takes {cpu:.2f} of botex's browser CPU, "
+            f"and a bot {memory:.2f} of its memory."
+        )
+    return told
+
+
+def _cpu(row: Mapping[str, Any]) -> float:
+    """Return a row's milliseconds of client CPU."""
+    return float(row["client_cpu_ms_page"] * row["pages"])
+
+
+def _app(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    head = [
+        "| bench app | bots | pages/s | client CPU a page | browser CPU a page | memory a bot | first page |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    return head + [
+        f"| {row['client']}{'' if row['finished'] else ' (not finished)'} | {row['bots']} "
+        f"| {row['pages_per_second']:.1f} | {_ms(row['client_cpu_ms_page'])} "
+        f"| {_ms(row['browser_cpu_ms_page'])} | {row['memory_mb_bot']:.1f} MB | {_seconds(row)} |"
+        for row in rows
+    ]
+
+
+def _seconds(row: Mapping[str, Any]) -> str:
+    return "–" if row["start_seconds"] is None else f"{row['start_seconds']:.1f} s"
+
+
+def _market(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    head = [
+        "| shipped market | bots | model | read → accepted, median | p95 | deadlines missed | memory |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    return head + [
+        f"| {row['transport']} | {row['bots']} | {row['model_seconds']:g} s "
+        f"| {_ms(row['latency_ms_median'])} | {_ms(row['latency_ms_p95'])} | {row['missed_deadlines']} "
+        f"| {row['memory_mb']:.0f} MB |"
+        for row in rows
+    ]
+
+
+def _ms(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g} ms" if value < 100 else f"{value:.0f} ms"

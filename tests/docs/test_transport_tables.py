@@ -1,0 +1,75 @@
+"""The tables of what transports cost are made from the results, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.transports_table import BEGIN, END, tables, write_tables
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "benchmarks" / "results" / "transports.json"
+
+
+def app_row(client: str, bots: int, **known: Any) -> dict[str, Any]:
+    row = {
+        "client": client, "bots": bots, "pages": 20 * bots, "finished": True, "start_seconds": 1.5,
+        "pages_per_second": 12.0, "client_cpu_ms_page": 50.0, "browser_cpu_ms_page": 0.0,
+        "memory_mb": 100.0, "memory_mb_bot": 100.0 / bots,
+    }  # fmt: skip
+    return row | known
+
+
+def results() -> dict[str, Any]:
+    market = {
+        "transport": "http", "bots": 60, "model_seconds": 0.1, "orders": 0, "latency_ms_median": None,
+        "latency_ms_p95": None, "missed_deadlines": 2, "finished": True, "memory_mb": 99.6,
+        "cpu_seconds": 1.0,
+    }  # fmt: skip
+    return {
+        "at": "2026-03-01T12:00:00+00:00", "machine": {"processors": 2}, "load_before": 0.2,
+        "commit": {"commit": "0123456789abcdef"},
+        "app": [
+            app_row("ours, http", 1, client_cpu_ms_page=100.0),
+            app_row("ours, http", 61, client_cpu_ms_page=6640 / 1220, memory_mb=106.0),
+            app_row("ours, one Chromium, tabs", 8, browser_cpu_ms_page=100.0, memory_mb_bot=90.0),
+            app_row("botex 0.2.0", 8, browser_cpu_ms_page=400.0, memory_mb_bot=360.0, finished=False),
+        ],
+        "market": [market],
+    }  # fmt: skip
+
+
+def test_what_one_more_participant_costs_is_told_from_two_sizes() -> None:
+    made = tables(results())
+    assert "takes 3.9 ms of client CPU a page and 0.10 MB (from 1 and 61 bots)" in made
+    assert "0.25 of botex's browser CPU, and a bot 0.25 of its memory" in made
+
+
+def test_what_was_not_finished_or_not_measured_is_not_shown_as_a_figure() -> None:
+    made = tables(results())
+    assert "| botex 0.2.0 (not finished) | 8 |" in made
+    assert "| http | 60 | 0.1 s | – | – | 2 | 100 MB |" in made
+
+
+def test_tables_stand_between_their_marks_and_nothing_else_changes(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    write_tables(results(), page)
+    text = page.read_text()
+    assert text.startswith(f"before\n{BEGIN}\n\nMeasured 2026-03-01 on 2 processors")
+    assert text.endswith(f"{END}\nafter\n")
+    assert "old" not in text
+    page.write_text("no place")
+    with pytest.raises(ValueError, match="no place for the tables"):
+        write_tables(results(), page)
+
+
+def test_the_page_has_a_place_for_the_tables_and_shows_the_results_that_are_kept() -> None:
+    text = (ROOT / "docs" / "browsers.md").read_text(encoding="utf-8")
+    between = text.partition(BEGIN)[2].partition(END)[0]
+    assert END in text
+    kept = tables(json.loads(RESULTS.read_text(encoding="utf-8"))) if RESULTS.exists() else ""
+    assert between.strip() == kept.strip()
