@@ -185,7 +185,7 @@ class RecordedSession:
             return None
         event = self._left.pop()
         assert isinstance(event, PageSeen)
-        if event.revision and self._page is not None and self._page.market is not None:
+        if event.is_news and self._page is not None:
             self._page = self._told(self._page, event)
             return self._page
         earlier = self._page.frames if self._page is not None and event.again else ()
@@ -212,7 +212,7 @@ class RecordedSession:
     def _hears_next(self) -> bool:
         """Whether the trader saw the present page again next, after frames."""
         following = self._left[-1] if self._left else None
-        return isinstance(following, PageSeen) and following.revision > 0
+        return isinstance(following, PageSeen) and following.is_news
 
     def _told(self, page: Page, event: PageSeen) -> Page:
         """Return the present page after the frames that it was told."""

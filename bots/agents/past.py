@@ -123,7 +123,7 @@ def _after(past: Past, event: Event) -> Past:
 
 
 def _seen(past: Past, event: PageSeen) -> Past:
-    if event.revision and past.view is not None:
+    if event.is_news and past.view is not None:
         return replace(past, view=reduce(follow, event.frames, past.view))
     if event.view is None:
         return past

@@ -91,6 +91,7 @@ class SeatLog:
                 live=page.live,
                 frames=tuple(dict(frame) for frame in page.frames[known:]),
                 revision=page.revision,
+                again=True,
             )
         )
 

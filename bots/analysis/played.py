@@ -196,7 +196,7 @@ def _follow(seat: PlayedSeat, events: Iterable[Event]) -> None:
     inputs: tuple[ForecastInput, ...] = ()
     for event in events:
         match event:
-            case PageSeen(revision=revision) if revision:
+            case PageSeen(is_news=True):
                 pass  # the same page, with what it has been told since
             case PageSeen():
                 seat.pages.append(event)

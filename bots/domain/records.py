@@ -204,6 +204,11 @@ class PageSeen(_SeatEvent):
     inputs: tuple[FormField, ...] = ()
     messages: tuple[LiveMessage, ...] = ()
 
+    @property
+    def is_news(self) -> bool:
+        """Whether it tells only what a market page, recorded before, has heard since: its `frames`."""
+        return self.again and self.kind == "market"
+
 
 class ModelAsked(_SeatEvent):
     """One request to a model, written before it is sent."""

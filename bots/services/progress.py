@@ -75,7 +75,7 @@ class Progress:
 
     def _after(self, state: SeatState, event: Event) -> SeatState:
         match event:
-            case PageSeen(revision=0):
+            case PageSeen(is_news=False):
                 ends = None if event.seconds_left is None else self.clock.monotonic() + event.seconds_left
                 shown = _round(event.view.round) if event.view and event.view.round else state.round
                 page = "waiting" if event.kind == PageKind.WAIT else event.page
