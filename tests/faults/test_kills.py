@@ -190,9 +190,8 @@ async def test_a_budget_holds_over_a_kill(market_server: OTreeServer, tmp_path: 
     assert any(isinstance(event, DecisionNotMade) and event.kind == "over-budget" for event in events)
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGINT, *(pytest.param(one, marks=LONG) for one in (signal.SIGTERM, signal.SIGHUP))]
-)
+@LONG
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_a_second_signal_ends_the_run_at_once_and_it_goes_on(
     market_server: OTreeServer, tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -52,6 +52,7 @@ async def test_a_name_that_is_lost_during_a_run_is_a_server_that_is_away() -> No
     assert f"{NOWHERE} cannot be reached" in page.text
 
 
+@pytest.mark.long
 @pytest.mark.server
 async def test_a_provider_whose_name_is_not_known_leaves_decisions_to_the_fallback(
     market_server: OTreeServer, tmp_path: Path
