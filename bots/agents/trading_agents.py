@@ -19,7 +19,7 @@ from bots.agents.pauses import Pauses
 from bots.agents.period_trading import PeriodTrader, Rhythm, is_open
 from bots.agents.seat_log import SeatLog, overall_round
 from bots.agents.visitor import PageLeft, Visitor
-from bots.domain.errors import DecisionFailed, FailureKind, PageOverdue, SeatError, SessionLost
+from bots.domain.errors import DecisionFailed, FailureKind, PageOverdue, SeatError, SessionLost, WaitedTooLong
 from bots.domain.experiment import Seat
 from bots.domain.market import Decision, MarketView, OrderIntent
 from bots.domain.pages import Act, Answer, Page, PageKind, SendLive, SubmitForm, Trouble, check_flow
@@ -39,6 +39,7 @@ class Pace:
         untimed_seconds: longest decision on a page without a timer.
         margin_seconds: least time kept for acting before the page's timer ends.
         act_seconds: longest wait for the server's answer to one act.
+        wait_seconds: longest stay on one wait page; None: to the run's end.
         echo_seconds: longest wait for what an app pushes after a live message that it need not answer.
         period: how a period of a double auction is spent.
         broken_waits: seconds between looks at a server that is away or answers with errors. One that is
@@ -50,6 +51,7 @@ class Pace:
     margin_seconds: float = 1.0
     act_seconds: float = 30.0
     echo_seconds: float = 2.0
+    wait_seconds: float | None = None
     broken_waits: tuple[float, ...] = (1, 2, 4, 8, 15, 30, 60, 60)
     gone_looks: int = 4
     period: Rhythm = field(default_factory=Rhythm)
@@ -101,6 +103,7 @@ class TradingAgent:
         past = past or Past()
         self._seat = seat
         self._session = session
+        self._waiting = ("", 0.0)  # on which page, and since when
         self._maker = maker
         self._fallback = fallback
         self._table = table
@@ -245,11 +248,17 @@ class TradingAgent:
 
     async def _next(self, page: Page) -> Page:
         """Wait until the page goes on by itself."""
-        after = await self._session.wait(page, self._table.until)
+        location, since = self._waiting
+        if location != page.location:  # a wait page that loads itself again is the same wait
+            location, since = self._waiting = page.location, self._clock.monotonic()
+        limit = self._table.pace.wait_seconds
+        until = self._table.until if limit is None else min(self._table.until, since + limit)
+        after = await self._session.wait(page, until)
         if after is None:
             words = " ".join(page.text.split())[:200]
             told = f"; it says: {words}" if words else ""
-            raise PageOverdue(f"{page.name} did not go on before the run's time was over{told}")
+            reason = f"{page.name} did not go on for {self._clock.monotonic() - since:.0f} s{told}"
+            raise PageOverdue(reason) if until == self._table.until else WaitedTooLong(reason)
         return after
 
     async def _trade(self, page: Page, view: MarketView) -> Page:

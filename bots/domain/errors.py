@@ -7,6 +7,7 @@
     │   ├── UnexpectedPage    a page the page flow does not allow there
     │   ├── PageOverdue       a page that never came, or never went on
     │   ├── LedAway           a page that leads off the experiment's host
+    │   ├── WaitedTooLong     a wait page stayed longer than it may
     │   ├── NeedsBrowser      a page that cannot be used without a browser
     │   └── SessionLost       browser, driver or server went away for good
     └── DecisionFailed        one decision failed; the declared fallback acts
@@ -80,6 +81,10 @@ class LedAway(SeatError):
             f"{where} leads to another host ({host}), where nothing is done in the participant's name. "
             "Open the link by hand if it is meant"
         )
+
+
+class WaitedTooLong(SeatError):
+    """A wait page did not go on within the time that the user gave it."""
 
 
 class NeedsBrowser(SeatError):

@@ -62,6 +62,10 @@ def run(
     timeout_minutes: Annotated[
         float, typer.Option(help="End the run then, saved.")
     ] = DEFAULT_TIMEOUT_MINUTES,
+    wait_minutes: Annotated[
+        float | None,
+        typer.Option(help="Longest stay on one wait page; then the seat fails.  [default: to the end]"),
+    ] = None,
     seats: Annotated[
         str | None,
         typer.Option(metavar="SEATS", help="Only these become bots: numbers or labels, such as 2,4-6,A7."),
@@ -117,6 +121,7 @@ def run(
         timeout_minutes=timeout_minutes,
         num_bots=num_bots,
         seats=seats,
+        wait_minutes=wait_minutes,
         data=data_dir,
         fallback=fallback,
         form_fallback=form_fallback,

@@ -38,6 +38,7 @@ class RunPlan:
         notes: free text about the run.
         timeout_minutes: the run ends then, saved and marked as timed out.
         num_bots: only the last so many links become bots; None for all.
+        wait_minutes: longest stay on one wait page, after which the seat fails; None: to the run's end.
         seats: numbers, spans and labels of the links that become bots, such as `2,4-6,A7`; in its place.
         data: folder of all runs.
         fallback: strategy that acts where a decision fails.
@@ -57,6 +58,7 @@ class RunPlan:
     timeout_minutes: float = DEFAULT_TIMEOUT_MINUTES
     num_bots: int | None = None
     seats: str | None = None
+    wait_minutes: float | None = None
     data: Path = Path("bot-data")
     fallback: str = "hold"
     form_fallback: FormAnswers = FormAnswers.DEFAULT
@@ -66,6 +68,10 @@ class RunPlan:
     browser: BrowserOptions = field(default_factory=BrowserOptions)
     transport: Transport = Transport.BROWSER
     rhythm: Rhythm = field(default_factory=Rhythm)
+
+    @property
+    def wait_seconds(self) -> float | None:
+        return None if self.wait_minutes is None else 60 * self.wait_minutes
 
     def __post_init__(self) -> None:
         if self.production and not self.notes.strip():
@@ -85,6 +91,12 @@ class RunPlan:
                 "without a browser there is none to show, choose or photograph",
                 where="--transport http",
                 mend="Leave the options of browsers out, or play with --transport browser or auto.",
+            )
+        if self.wait_minutes is not None and not 0 < self.wait_minutes < 60 * 24 * 30:
+            raise UserMustMend(
+                f"{self.wait_minutes:g} minutes is no time to wait",
+                where="--wait-minutes",
+                mend="Give minutes above 0, such as 10, or leave it out.",
             )
         if self.num_bots is not None and self.seats is not None:
             raise UserMustMend(

@@ -39,10 +39,11 @@ from bots.agents.trading_agents import Pace, Table, TradingAgent
 from bots.analysis.model_use import ModelMeter
 from bots.analysis.run_data import read_journal
 from bots.analysis.run_manifest import has_ended, manifest_of
-from bots.domain.errors import RecordLost, UserMustMend
+from bots.domain.errors import RecordLost, UserMustMend, WaitedTooLong
 from bots.domain.experiment import RunEnd, Seat, run_experiment
 from bots.domain.ports import Clock, DecisionMaker, ParticipantSession
 from bots.domain.records import Event, RunDescribed, RunEnded, RunManifest, RunOutcome, SeatRecord
+from bots.services.awaited import who_is_awaited
 from bots.services.configuration import models_file
 from bots.services.live_view import shown
 from bots.services.local_model import with_local_model
@@ -236,7 +237,7 @@ async def _play(prepared: Prepared, manifest: RunManifest, folder: Path, clock: 
             clock,
             until,
             manifest.run_id,
-            pace=Pace(period=plan.rhythm),
+            pace=Pace(period=plan.rhythm, wait_seconds=plan.wait_seconds),
             forms=plan.form_fallback,
         )
         handed_over = recording_handovers(prepared.seats, table.store, clock)
@@ -251,9 +252,11 @@ async def _play(prepared: Prepared, manifest: RunManifest, folder: Path, clock: 
 
             camera = Camera(folder / "screenshots", plan.browser.screenshots, clock.now)
 
+            credentials = credentials_of(room.environment)
+
             async def play(seat: Seat) -> None:
                 session = camera.facing(seat.number, await entrance.open_session(seat.link))
-                await _play_seat(seat, prepared, session, table, traders)
+                await _play_seat(seat, prepared, session, table, traders, credentials)
 
             with room.interrupt.gently() as stop, steered(steering, room.console), camera.on_demand():
                 return await run_experiment(
@@ -262,13 +265,21 @@ async def _play(prepared: Prepared, manifest: RunManifest, folder: Path, clock: 
 
 
 async def _play_seat(
-    seat: Seat, prepared: Prepared, session: ParticipantSession, table: Table, traders: Traders
+    seat: Seat,
+    prepared: Prepared,
+    session: ParticipantSession,
+    table: Table,
+    traders: Traders,
+    credentials: Credentials,
 ) -> None:
     try:
         maker = prepared.makers.get(seat.number) or traders.build(prepared.specs[seat.number], seat.seed)
         fallback = make_fallback(prepared.plan.fallback, seat.seed)
         past = prepared.pasts.get(seat.number)
         await TradingAgent(seat, session, maker=maker, fallback=fallback, table=table, past=past).play()
+    except WaitedTooLong as waited:
+        awaited = await who_is_awaited(prepared.links, credentials, seat.participant)
+        raise WaitedTooLong(f"{waited}. {awaited}".rstrip(" ")) from waited
     finally:
         await session.close()
 

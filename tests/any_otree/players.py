@@ -84,7 +84,10 @@ class Reader:
 
     def _answers(self, page: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         lines = {found["key"]: found for line in page.splitlines() if (found := _FIELD.match(line))}
-        answers = {key: self._one(schema, lines[key]["limits"] or "") for key, schema in asked.items()}
+        answers = {
+            key: self._one(schema, (lines[key]["limits"] if key in lines else "") or "")
+            for key, schema in asked.items()
+        }
         if "must add up to exactly 100" in page and {"mine", "theirs"} <= answers.keys():
             answers["theirs"] = 100 - answers["mine"]
         if "born" in answers:

@@ -69,3 +69,12 @@ async def test_who_does_not_think_leaves_a_live_page_by_its_button_and_on_record
     made = [event for event in played.of(2) if isinstance(event, DecisionMade) and event.page == "Auction"]
     assert [(event.by, event.fallback) for event in made] == [("default answers", False)]
     assert not [event for event in played.of(2) if isinstance(event, DecisionNotMade)]
+
+
+@pytest.mark.parametrize("config", ["pairs", "arrivals"])
+async def test_waiting_timers_and_groups_by_arrival_are_gone_through(
+    http: Transport, neutral_server: NeutralServer, config: str
+) -> None:
+    _, links = neutral_server.session(config, 2)
+    played = await Lab(http).play(links, [model(1), model(2)])
+    assert played.end.outcome is RunOutcome.FINISHED, played.end.seats

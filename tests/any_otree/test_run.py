@@ -65,3 +65,16 @@ async def test_a_run_says_which_page_needed_a_browser(tmp_path: Path, neutral_se
     (went,) = [event for event in ended.events if isinstance(event, WentToBrowser)]
     assert (went.seat, went.location.split("/")[-2]) == (1, "Held")
     assert went.reason == "its script decides whether the form goes"
+
+
+async def test_a_wait_page_that_never_goes_on_is_told_with_who_was_waited_for(
+    tmp_path: Path, neutral_server: NeutralServer
+) -> None:
+    code, links = neutral_server.session("pairs", 2)
+    url = f"{neutral_server.url}/SessionStartLinks/{code}"
+    ended = await run(tmp_path, url, "hold", "--transport", "http", "--seats", "2", "--wait-minutes", "0.02")
+
+    assert (ended.code, ended.manifest.outcome) == (3, RunOutcome.SEATS_FAILED), ended.output
+    reason = ended.manifest.seats[0].reason
+    assert "Meet did not go on for 1 s; it says: Please wait" in reason
+    assert f"Waited for: participant 1 ({links[0].rsplit('/', 1)[1]}, not begun)." in reason

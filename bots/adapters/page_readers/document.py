@@ -126,6 +126,8 @@ class Document:
     @cached_property
     def reloads_after(self) -> float | None:
         """Seconds after which a page loads itself again, where it does; 5 where they are not plain."""
+        if self.waits:  # a wait page of oTree's own is woken by its socket
+            return None
         if (refresh := self.first("meta[http-equiv=refresh i]")) is not None:
             seconds = attribute(refresh, "content").partition(";")[0].strip()
             return float(seconds) if seconds.isdecimal() else _RELOAD_SECONDS
