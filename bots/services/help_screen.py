@@ -21,6 +21,7 @@ _ABOUT: Mapping[str, Mapping[str, str]] = {
         "resume": "go on with a run",
         "replay": "play a run again, compare",
         "study": "many markets, by a plan",
+        "try": "see a page as a bot does",
     },
     "Look": {
         "show": "a run in the terminal",
