@@ -42,7 +42,7 @@ test-faults: $(READY) ## Play the long fault suite: kill what can be killed at r
 
 .PHONY: docs
 docs: .stamps/venv ## Build the documentation as a site in build/docs, without a network
-	$(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs
+	$(BIN)/sphinx-build -E -W --keep-going -q -b html docs build/docs
 	@echo "Open build/docs/index.html"
 
 .PHONY: bench
