@@ -23,7 +23,7 @@ async def test_pages_are_photographed_and_so_is_everybody_at_a_signal(
     process = await start(tmp_path, url, "hold", "--num-bots", "1", "--screenshots", "page")
     await acts(tmp_path, 1)
     process.send_signal(signal.SIGUSR1)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not list(tmp_path.glob("bot-data/*/run-1/screenshots/seat-1/*-asked.png")):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     process.send_signal(signal.SIGINT)

@@ -17,6 +17,16 @@ from bots.domain.records import Event, RunManifest, parse_journal
 
 ROOT = Path(__file__).resolve().parents[2]
 
+AT_DEBUG_LEVEL = """
+import logging, sys
+from bots.services import terminal
+from bots.services.cli import run_main
+log_from = terminal._log_from
+terminal._log_from = lambda level: log_from(logging.DEBUG)
+sys.exit(run_main())
+"""
+"""`python -c` of this is the documented command with all that any library logs on its standard error."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:

@@ -12,20 +12,12 @@ import pytest
 
 from bots.adapters.otree_server import OTreeServer
 from tests.adapters.server.quiz_project import PASSWORD, REST_KEY
-from tests.end_to_end.command import ROOT
+from tests.end_to_end.command import AT_DEBUG_LEVEL, ROOT
 from tests.standins.model_server import ModelServer
 
 pytestmark = pytest.mark.server
 
 MODEL_KEY = "sk-model-key-nobody-may-see"
-AT_DEBUG_LEVEL = """
-import logging, sys
-from bots.services import terminal
-from bots.services.cli import run_main
-log_from = terminal._log_from
-terminal._log_from = lambda level: log_from(logging.DEBUG)
-sys.exit(run_main())
-"""
 
 
 @pytest.mark.parametrize(
