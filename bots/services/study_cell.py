@@ -150,7 +150,7 @@ async def play_in(
     stuck = asyncio.Event()
 
     async def play(seat: Seat) -> None:
-        session = await venue.open(seat)
+        session = await venue.open(seat, table.store, table.clock)
         agent = TradingAgent(
             seat,
             session,

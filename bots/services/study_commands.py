@@ -185,7 +185,7 @@ def run(
     ] = None,
     transport: Annotated[
         Transport, typer.Option(help="How bots reach that server's pages.")
-    ] = Transport.HTTP,
+    ] = Transport.AUTO,
 ) -> None:
     """Play every market of a plan that is not finished yet; stop it and start it again as you like.
 

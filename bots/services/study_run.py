@@ -71,7 +71,7 @@ class Spread:
     jobs: int | None = None
     dask: str | None = None
     server: str | None = None
-    transport: Transport = Transport.HTTP
+    transport: Transport = Transport.AUTO
     model: str | None = None
 
 

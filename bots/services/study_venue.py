@@ -7,19 +7,20 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+from bots.adapters.auto_session import HandedOver
 from bots.adapters.browser_settings import BrowserOptions
 from bots.adapters.in_process_auction import in_process_market
 from bots.adapters.links import read_links
 from bots.adapters.otree_server import OTreeRest, OTreeServer, ServerPlan
 from bots.domain.experiment import Seat
-from bots.domain.ports import ParticipantSession
+from bots.domain.ports import Clock, ParticipantSession, RunStore
 from bots.domain.study import Cell
 from bots.services.plan import Transport
 from bots.services.room import Room
 from bots.services.runner import credentials_of
 from bots.services.study_plan import seats_of
 from bots.services.traders import TraderSpec
-from bots.services.transports import Entrance, browser_for, open_entrance
+from bots.services.transports import Entrance, browser_for, open_entrance, recording_handovers
 
 IN_PROCESS = "in process"
 
@@ -35,8 +36,8 @@ class Venue(Protocol):
     def seats(self) -> Sequence[Seat]:
         """By number; a seat's link leads to it where there are links."""
 
-    async def open(self, seat: Seat) -> ParticipantSession:
-        """Return the session of a seat."""
+    async def open(self, seat: Seat, store: RunStore, clock: Clock) -> ParticipantSession:
+        """Return the session of a seat; where it goes on in a browser, `store` is told."""
 
 
 class InProcess:
@@ -51,7 +52,7 @@ class InProcess:
         )
         self.seats = seats_of(cell, specs)
 
-    async def open(self, seat: Seat) -> ParticipantSession:
+    async def open(self, seat: Seat, store: RunStore, clock: Clock) -> ParticipantSession:
         return self._market.session(seat.number)
 
 
@@ -62,8 +63,10 @@ class OnServer:
     url: str
     seats: Sequence[Seat]
     entrance: Entrance
+    handovers: dict[str, HandedOver]
 
-    async def open(self, seat: Seat) -> ParticipantSession:
+    async def open(self, seat: Seat, store: RunStore, clock: Clock) -> ParticipantSession:
+        self.handovers[seat.link] = recording_handovers([seat], store, clock)
         return await self.entrance.open_session(seat.link)
 
 
@@ -74,6 +77,7 @@ class Server:
     rest: OTreeRest
     entrance: Entrance
     room: Room
+    handovers: dict[str, HandedOver]  # by link: is told why its seat goes on in a browser
 
     async def venue(self, cell: Cell, specs: Sequence[TraderSpec]) -> OnServer:
         """Create the session of a cell.
@@ -90,7 +94,7 @@ class Server:
             Seat(seat.number, link.code, link.url, seat.trader, seat.seed)
             for seat, link in zip(seats_of(cell, specs), links, strict=True)
         )
-        return OnServer(url, seats, self.entrance)
+        return OnServer(url, seats, self.entrance, self.handovers)
 
 
 @asynccontextmanager
@@ -105,12 +109,13 @@ async def open_server(url: str | None, transport: Transport, room: Room) -> Asyn
     """
     credentials = credentials_of(room.environment)
     browser = browser_for(transport, BrowserOptions())
-    async with open_entrance(transport, browser, lambda *_: None) as entrance:
+    handovers: dict[str, HandedOver] = {}
+    async with open_entrance(transport, browser, lambda link, need: handovers[link](link, need)) as entrance:
         if url is not None:
-            yield Server(OTreeRest(url.rstrip("/"), credentials.rest_key), entrance, room)
+            yield Server(OTreeRest(url.rstrip("/"), credentials.rest_key), entrance, room, handovers)
             return
         from bots.services.demo import otree_python_of
 
         plan = ServerPlan(env={"OTREE_PRODUCTION": "1"}, python=otree_python_of(room.environment))
         async with OTreeServer.start(plan) as server:
-            yield Server(server.rest, entrance, room)
+            yield Server(server.rest, entrance, room, handovers)
