@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 
 from bots.adapters.otree_server import OTreeServer
 from bots.domain.records import ActAnswered, ActSent, PageMissed, PageSeen, RunOutcome, SeatOutcome
-from tests.end_to_end.command import end, line_with, run, start, start_verb
+from tests.end_to_end.command import acts, end, line_with, run, start, start_verb
 from tests.otree_project.otree_walker import Walker
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
@@ -70,8 +69,7 @@ async def test_a_run_that_is_killed_in_a_period_goes_on_and_sends_nothing_twice(
     code, url = await made(market_server, "auction_demo", 3, **config)
     options = ("--transport", "http", "--decisions", "8")
     process = await start(tmp_path, url, "zero-intelligence", *options)
-    await line_with(process, "Run 1")
-    await asyncio.sleep(2.0)
+    await acts(tmp_path, 25)
     process.kill()
     killed = await end(process, tmp_path)
     ended = await end(await start_verb(tmp_path, "resume", str(killed.run)), tmp_path)
