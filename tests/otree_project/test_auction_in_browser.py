@@ -113,7 +113,7 @@ async def test_a_person_plays_a_whole_session_by_keyboard_and_mouse(
     chromium.switch_to.active_element.send_keys(Keys.ENTER)
     message(chromium, "Order placed")
     assert [str(order.limit) for order in assert_period_is_drawn(chromium).open_orders] == ["14.21"]
-    assert [text for text in texts(chromium, ".ladder__own") if text] == ["yours: 1"]
+    assert [text for text in texts(chromium, ".ladder__own") if text] == ["your bid: 1"]
     await other.order("sell", 1, "14", "hit")
     assert message(chromium, "You traded") == "You traded Bought 1 share at 14.21."
     assert_period_is_drawn(chromium)

@@ -137,7 +137,7 @@
             (side === "buy" ? " bid" : " offered"));
           button.disabled = Boolean(units) && units.side === side;
           const count = mine.get(side + level.limit);
-          row.querySelector(".ladder__own").textContent = count ? "yours: " + count : "";
+          row.querySelector(".ladder__own").textContent = count ? (side === "buy" ? "your bid: " : "your offer: ") + count : "";
           return row;
         };
         const note = (name, words) => make("tr", { class: "ladder__" + name }, make("td", { colspan: 3 }, words));
