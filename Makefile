@@ -23,7 +23,7 @@ serve: .stamps/venv .stamps/venv-otree ## Serve the shipped oTree project on por
 
 .PHONY: test
 test: $(READY) check ## Check and test everything
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 .PHONY: check
 check: .stamps/venv audit ## Lint, types, import contracts and audit of the dependencies

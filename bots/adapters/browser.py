@@ -28,6 +28,7 @@ from bots.domain.errors import SessionLost
 
 __all__ = ["BrowserSettings", "RunningBrowser", "started_browser"]
 
+_DRIVER_STARTS: Final = 3
 _READY: Final = re.compile(r"started successfully on port (\d+)")
 # The first keep the browser to itself, the next let hidden tabs run at full speed, the last keeps no page
 # alive that was left.
@@ -82,26 +83,55 @@ async def started_browser(settings: BrowserSettings) -> AsyncIterator[RunningBro
 @contextlib.asynccontextmanager
 async def _with_driver(settings: BrowserSettings) -> AsyncIterator[RunningBrowser]:
     """Start driver and browser under a guard."""
-    folder = Path(tempfile.mkdtemp(prefix="bots-browser-"))
-    driver = _start_driver(settings, folder)
+    folder, driver, address = await _listening_driver(settings)
     options = _options(settings)
     options.binary_location = str(settings.browser)
     options.add_argument(f"--user-data-dir={folder / 'profile'}")
     try:
-        async with _owned(settings, driver, options) as running:
+        async with _owned(settings, address, options, driver) as running:
             yield running
     finally:
         await asyncio.shield(asyncio.to_thread(driver.stop))
 
 
+async def _listening_driver(settings: BrowserSettings) -> tuple[Path, Guarded, str]:
+    """Start the driver on a port it chooses; return its folder, its process and its address.
+
+    ChromeDriver wants one number that is free in IPv4 and in IPv6, and ends where it got only one of them,
+    which happens when several are started at once: it gets another try.
+
+    Raises:
+        SessionLost: it ended each time, or says nothing.
+    """
+    ended = SessionLost(f"{settings.driver} was not started")
+    for _ in range(_DRIVER_STARTS):
+        folder = Path(tempfile.mkdtemp(prefix="bots-browser-"))
+        driver = _start_driver(settings, folder)
+        try:
+            async with asyncio.timeout(settings.start_seconds):
+                port = await asyncio.to_thread(_port, driver)
+        except SessionLost as error:
+            ended = error
+        except TimeoutError as error:
+            await asyncio.shield(asyncio.to_thread(driver.stop))
+            told = f"{settings.name} did not start in {settings.start_seconds:g} s"
+            raise SessionLost(told) from error
+        except asyncio.CancelledError:
+            await asyncio.shield(asyncio.to_thread(driver.stop))
+            raise
+        else:
+            return folder, driver, f"http://127.0.0.1:{port}"
+    raise ended
+
+
 @contextlib.asynccontextmanager
 async def _owned(
-    settings: BrowserSettings, driver: str | Guarded, options: ArgOptions
+    settings: BrowserSettings, address: str, options: ArgOptions, driver: Guarded | None = None
 ) -> AsyncIterator[RunningBrowser]:
     """Have a browser through Selenium, from our driver or from the hub of a grid."""
     try:
         async with asyncio.timeout(settings.start_seconds):
-            selenium = await asyncio.to_thread(_start_browser, settings, driver, options)
+            selenium = await asyncio.to_thread(_start_browser, settings, address, options)
     except TimeoutError as error:
         raise SessionLost(f"{settings.name} did not start in {settings.start_seconds:g} s") from error
     try:
@@ -110,7 +140,7 @@ async def _owned(
             raise SessionLost(f"{settings.name} does not speak WebDriver BiDi")
         yield RunningBrowser(capabilities["webSocketUrl"], capabilities["browserVersion"])
     finally:
-        if isinstance(driver, str) or driver.alive:
+        if driver is None or driver.alive:
             await asyncio.shield(asyncio.to_thread(_quit, selenium))
 
 
@@ -127,14 +157,13 @@ def _start_driver(settings: BrowserSettings, folder: Path) -> Guarded:
     )
 
 
-def _start_browser(settings: BrowserSettings, driver: str | Guarded, options: ArgOptions) -> webdriver.Remote:
+def _start_browser(settings: BrowserSettings, address: str, options: ArgOptions) -> webdriver.Remote:
     """Ask the driver for a browser. Blocks.
 
     Raises:
         SessionLost: as for `started_browser`.
     """
     try:
-        address = driver if isinstance(driver, str) else f"http://127.0.0.1:{_port(driver)}"
         client = ClientConfig(address, timeout=int(settings.start_seconds) or 1)
         return webdriver.Remote(address, options=options, client_config=client)
     except (WebDriverException, HTTPError) as error:
@@ -143,10 +172,13 @@ def _start_browser(settings: BrowserSettings, driver: str | Guarded, options: Ar
 
 
 def _port(driver: Guarded) -> int:
+    said = []
     for line in driver.output:
+        said.append(line.strip())
         if ready := _READY.search(line):
             return int(ready[1])
-    raise SessionLost(f"the browser's driver ended at once with exit code {driver.exit_code}")
+    words = f": {said[-1]}" if said else ""
+    raise SessionLost(f"the browser's driver ended at once with exit code {driver.stop()}{words}")
 
 
 def _options(settings: BrowserSettings) -> webdriver.ChromeOptions | webdriver.FirefoxOptions:

@@ -37,8 +37,11 @@ def profiles() -> set[Path]:
 
 
 @pytest.fixture(autouse=True)
-def profiles_of_this_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def profiles_of_this_test(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
     """Others on this machine have browsers too. Chromium wants a short path."""
+    tmp_path_factory.getbasetemp()  # pytest's own folder stays where it is for all tests
     with tempfile.TemporaryDirectory() as folder:
         monkeypatch.setattr(tempfile, "tempdir", folder)
         monkeypatch.setenv("TMPDIR", folder)
@@ -97,9 +100,23 @@ async def test_browser_that_does_not_start_says_why(tmp_path: Path) -> None:
 
 
 async def test_driver_that_does_not_start_says_so(tmp_path: Path) -> None:
-    with pytest.raises(SessionLost, match="driver ended at once"):
+    with pytest.raises(SessionLost, match="driver ended at once with exit code 127"):
         async with open_browser(BrowserSettings(BrowserSettings.find().browser, tmp_path / "none")):
             pass
+
+
+async def test_driver_whose_port_was_taken_is_started_anew(tmp_path: Path) -> None:
+    found, marks = BrowserSettings.find(), tmp_path / "started"
+    moody = tmp_path / "chromedriver"
+    moody.write_text(
+        f"#!/bin/sh\necho x >> {marks}\n"
+        f'test "$(wc -l < {marks})" = 1 && echo "IPv4 port not available. Exiting..." && exit 1\n'
+        f'exec {found.driver} "$@"\n'
+    )
+    moody.chmod(0o755)
+    async with open_browser(BrowserSettings(found.browser, moody)):
+        assert marks.read_text() == "x\nx\n"
+    assert not profiles()
 
 
 async def test_browser_that_hangs_at_its_start_is_given_up(tmp_path: Path) -> None:
