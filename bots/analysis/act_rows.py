@@ -3,34 +3,49 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from bots.analysis.codebook import TABLES
 from bots.analysis.people import Person, people_of
+from bots.analysis.period_fills import PeriodOrder, own_numbers, period_fills
 from bots.analysis.played import PlayedRun, PlayedSeat, RoundKey, Sent
 from bots.analysis.rows import Row, number, of_person, of_round, of_seat
-from bots.domain.market import ForecastInput, MarketRules
+from bots.domain.market import ForecastInput, MarketRules, Period
+from markets.orders import Side
 
 
 def order_rows(run: PlayedRun) -> Iterator[Row]:
     """Yield the orders sent."""
     for seat in run.seats.values():
-        cancelled = {
-            one.act.content.get("order_id")
-            for one in seat.sent
-            if one.act.content.get("type") == "cancel" and one.answer and one.answer.accepted
-        }
-        rows = [
-            _order(run, seat, one, cancelled)
-            for one in seat.sent
-            if one.act.act == "live" and one.act.content.get("type") == "place"
-        ]
-        _fill(seat, rows)
+        cancelled, placed = _cancelled(seat), _placed(seat)
+        rows = [_order(run, seat, one, cancelled) for one in placed]
+        if _is_continuous(run):
+            _fill_of_periods(run, seat, rows, placed, cancelled)
+        else:
+            _fill(seat, rows)
         yield from rows
     for person in people_of(run):
         yield from _orders_of_person(run, person)
+
+
+def _cancelled(seat: PlayedSeat) -> dict[Any, Mapping[str, Any]]:
+    """Return the answer to each cancel that was accepted, by the order's number."""
+    return {
+        one.act.content.get("order_id"): one.answer.content or {}
+        for one in seat.sent
+        if one.act.content.get("type") == "cancel" and one.answer and one.answer.accepted
+    }
+
+
+def _placed(seat: PlayedSeat) -> list[Sent]:
+    return [one for one in seat.sent if one.act.act == "live" and one.act.content.get("type") == "place"]
+
+
+def _is_continuous(run: PlayedRun) -> bool:
+    return run.rules is not None and run.rules.institution == "double_auction"
 
 
 def _orders_of_person(run: PlayedRun, person: Person) -> Iterator[Row]:
@@ -64,9 +79,9 @@ def _utc(text: str) -> datetime:
     return told if told.tzinfo else told.replace(tzinfo=UTC)
 
 
-def _order(run: PlayedRun, seat: PlayedSeat, sent: Sent, cancelled: set[Any]) -> Row:
+def _order(run: PlayedRun, seat: PlayedSeat, sent: Sent, cancelled: Mapping[Any, Any]) -> Row:
     act, answer, key = sent.act, sent.answer, run.round_of(sent.act.round)
-    order_id = ((answer.content or {}).get("order") or {}).get("order_id") if answer else None
+    order_id = _number_of(answer.content) if answer and answer.content else None
     past = seat.history.get(key) if key else None
     status = status_of(sent)
     return {
@@ -84,6 +99,12 @@ def _order(run: PlayedRun, seat: PlayedSeat, sent: Sent, cancelled: set[Any]) ->
         "sent": act.at,
         "seconds": (answer.at - act.at).total_seconds() if answer else None,
     }
+
+
+def _number_of(frame: Mapping[str, Any]) -> int | None:
+    """Return the number of the order that an answer places: a call market's tells the whole order."""
+    number: int | None = (frame.get("order") or frame).get("order_id")
+    return number
 
 
 def status_of(sent: Sent) -> str:
@@ -107,15 +128,70 @@ def _fill(seat: PlayedSeat, rows: list[Row]) -> None:
                 row["filled"] = row["filled"] or 0
 
 
+def _fill_of_periods(
+    run: PlayedRun,
+    seat: PlayedSeat,
+    rows: Sequence[Row],
+    placed: Sequence[Sent],
+    cancelled: Mapping[Any, Mapping[str, Any]],
+) -> None:
+    """Fill the orders of a double auction as its periods told; unknown where a period's end was not seen."""
+    for key, period in seat.periods.items():
+        here = [
+            (row, sent) for row, sent in zip(rows, placed, strict=True) if (row["phase"], row["round"]) == key
+        ]
+        orders = [
+            _period_order(row, sent, cancelled.get(row["order_id"]))
+            for row, sent in here
+            if row["status"] != "refused"
+        ]
+        filled = period_fills(orders, period.own_trades, seat.steps.get(run.overall(key), {}))
+        for row, _ in here:
+            row["filled"] = filled.get(row["ref"], 0)
+
+
+def _period_order(row: Row, sent: Sent, cancel: Mapping[str, Any] | None) -> PeriodOrder:
+    told = (sent.answer.content if sent.answer else None) or {}
+    return PeriodOrder(
+        ref=row["ref"],
+        side=Side(row["side"]),
+        quantity=row["quantity"],
+        limit=Decimal(str(sent.act.content.get("limit"))),
+        step=told.get("seq"),
+        met=own_numbers(told),
+        cancelled=cancel.get("seq") if cancel else None,
+    )
+
+
 def trade_rows(run: PlayedRun, trader_rounds: Iterable[Row]) -> Iterator[Row]:
-    """Yield what `trader_rounds` tell of trades, one row a side."""
+    """Yield trades: each one of a double auction where its period told, else one row a round and side.
+
+    What a trader of a double auction paid on the whole in a round is no price of a trade: it is left empty.
+    """
     for row in trader_rounds:
-        for side, column in (("buy", "bought"), ("sell", "sold")):
-            if row[column]:
-                kept = {key: value for key, value in row.items() if key in TABLES["trades"].schema}
-                fundamental = run.fundamental((row["phase"], row["round"]))
-                numbers = {"quantity": row[column], "fundamental": number(fundamental)}
-                yield {**kept, "side": side, **numbers}
+        seat = run.seats.get(row.get("seat") or 0)
+        period = seat.periods.get((row["phase"], row["round"])) if seat else None
+        if period is not None:
+            yield from _trades_of_period(run, row, period)
+        else:
+            yield from _sides(run, {**row, "price": None} if _is_continuous(run) else row)
+
+
+def _trades_of_period(run: PlayedRun, row: Row, period: Period) -> Iterator[Row]:
+    kept = {key: value for key, value in row.items() if key in TABLES["trades"].schema}
+    fundamental = number(run.fundamental((row["phase"], row["round"])))
+    for trade in period.own_trades:
+        told = {"trade": trade.number, "side": trade.side.value, "quantity": trade.quantity}
+        yield {**kept, **told, "price": number(trade.price), "fundamental": fundamental}
+
+
+def _sides(run: PlayedRun, row: Row) -> Iterator[Row]:
+    for side, column in (("buy", "bought"), ("sell", "sold")):
+        if row[column]:
+            kept = {key: value for key, value in row.items() if key in TABLES["trades"].schema}
+            fundamental = run.fundamental((row["phase"], row["round"]))
+            numbers = {"quantity": row[column], "fundamental": number(fundamental)}
+            yield {**kept, "side": side, **numbers}
 
 
 def forecast_rows(run: PlayedRun) -> Iterator[Row]:

@@ -180,7 +180,12 @@ _ORDERS = TableSpec(
         Column("quantity", _WHOLE, "Shares ordered", "shares"),
         Column("limit", _NUMBER, "Limit price", _PRICE),
         Column("status", _TEXT, "placed, refused, cancelled or unanswered"),
-        Column("filled", _WHOLE, "Shares filled; of bots by price, then time, of what they traded", "shares"),
+        Column(
+            "filled",
+            _WHOLE,
+            "Shares filled; null where not known; of bots in a call market by price, then time",
+            "shares",
+        ),
         Column("price", _NUMBER, "Price of the round", _PRICE),
         Column("words", _TEXT, "The server's words"),
         Column("sent", _TIME, "When it was sent; of people, when the server had it"),
@@ -189,13 +194,14 @@ _ORDERS = TableSpec(
 )
 _TRADES = TableSpec(
     "trades",
-    "trader, round and side with a trade",
+    "trader's side of a trade; in a call market, all it traded on one side in a round",
     (
         *SEAT,
         *ROUND,
+        Column("trade", _WHOLE, "Number of the trade in its period of a double auction, from 1"),
         Column("side", _TEXT, "buy or sell"),
         Column("quantity", _WHOLE, "Shares traded", "shares"),
-        Column("price", _NUMBER, "Price paid or received", _PRICE),
+        Column("price", _NUMBER, "Price paid or received; null where not known", _PRICE),
         Column("fundamental", _NUMBER, "Fundamental value in the round; of paid rounds", _PRICE),
     ),
 )

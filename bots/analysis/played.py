@@ -7,10 +7,21 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from bots.analysis.otree_tables import OTreeTables
+from bots.analysis.period_fills import own_numbers
 from bots.analysis.run_data import fundamental_path, rounds_before
-from bots.domain.market import FinalResult, ForecastInput, MarketRules, MarketView, OwnRound, PastRound, Phase
+from bots.domain.market import (
+    FinalResult,
+    ForecastInput,
+    MarketRules,
+    MarketView,
+    OwnRound,
+    PastRound,
+    Period,
+    Phase,
+)
 from bots.domain.records import (
     ActAnswered,
     ActSent,
@@ -69,6 +80,8 @@ class PlayedSeat:
     rules: MarketRules | None = None
     history: dict[RoundKey, PastRound] = field(default_factory=dict)
     own: dict[RoundKey, OwnRound] = field(default_factory=dict)
+    periods: dict[RoundKey, Period] = field(default_factory=dict)  # of a double auction, once they are over
+    steps: dict[int, dict[int, int]] = field(default_factory=dict)  # overall round → trade's number → step
     final: FinalResult | None = None
     pages: list[PageSeen] = field(default_factory=list)
     missed: list[PageMissed] = field(default_factory=list)
@@ -194,17 +207,22 @@ def _follow(seat: PlayedSeat, events: Iterable[Event]) -> None:
     unanswered = {event.ref: event for event in events if isinstance(event, ActUnanswered)}
     replies = {(e.decision, e.attempt): e for e in events if isinstance(e, ModelReplied)}
     inputs: tuple[ForecastInput, ...] = ()
+    overall: int | None = None
     for event in events:
         match event:
-            case PageSeen(is_news=True):
-                pass  # the same page, with what it has been told since
+            case PageSeen(is_news=True):  # the same page, with what it has been told since
+                for frame in event.frames:
+                    _hear(seat, overall, frame)
             case PageSeen():
                 seat.pages.append(event)
                 if event.view is not None:
+                    overall = event.view.round.overall if event.view.round else None
                     inputs = event.view.forecast_inputs
                     _learn(seat, event.view)
             case PageMissed():
                 seat.missed.append(event)
+            case ActAnswered():
+                _hear(seat, overall, event.content)
             case ActSent():
                 seat.sent.append(Sent(event, answers.get(event.ref), unanswered.get(event.ref), inputs))
             case ModelAsked():
@@ -217,12 +235,21 @@ def _follow(seat: PlayedSeat, events: Iterable[Event]) -> None:
     seat.decisions.extend(_decided(events))
 
 
+def _hear(seat: PlayedSeat, overall: int | None, frame: Mapping[str, Any] | None) -> None:
+    """Note at which step of a double auction's period the trader's own trades were made."""
+    if overall is not None and frame and "seq" in frame:
+        steps = seat.steps.setdefault(overall, {})
+        steps.update((number, int(frame["seq"])) for number in own_numbers(frame))
+
+
 def _learn(seat: PlayedSeat, view: MarketView) -> None:
     seat.rules, before = view.market, rounds_before(view)
     for past in view.history:
         seat.history[past.phase, before + past.number] = past
     for own in view.own:
         seat.own[own.phase, before + own.number] = own
+    if view.page == "results" and view.round is not None and view.period is not None:
+        seat.periods[view.round.phase, before + view.round.number] = view.period
     if view.final is not None and view.final.phase == "paid":
         seat.final = view.final
 

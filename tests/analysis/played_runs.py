@@ -14,6 +14,7 @@ from typing import Any
 
 from bots.adapters.clock import SystemClock
 from bots.adapters.in_process import InProcessMarket
+from bots.adapters.in_process_auction import in_process_market
 from bots.adapters.run_folder import JournalWriter, write_manifest
 from bots.agents.llm import LlmTrader
 from bots.agents.strategies import STRATEGIES
@@ -71,7 +72,7 @@ def play_run(folder: Path, traders: Sequence[str] = MIXED, *, seed: int = 1, **c
     """Play one session in this process and keep it as a run folder; return the folder."""
     folder.mkdir(parents=True)
     rounds = {"practice_rounds": 1, "paid_rounds": 4, **config}
-    market = InProcessMarket(MarketParameters.from_config(rounds), len(traders), seed=str(seed))
+    market = in_process_market(MarketParameters.from_config(rounds), len(traders), seed=str(seed))
     seats = [
         Seat(number, f"code{number:04}", "", name, 100 * seed + number)
         for number, name in enumerate(traders, start=1)

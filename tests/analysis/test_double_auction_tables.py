@@ -1,0 +1,83 @@
+"""What tables say of a double auction is what its pages told, to the share and to the trade."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import polars as pl
+import pytest
+
+import bots
+from bots.analysis.period_fills import PeriodOrder, period_fills
+from bots.analysis.report import run_page
+from bots.analysis.runs import Run
+from bots.domain.market import OwnTrade
+from markets.orders import Side
+from markets.presets import PRESETS
+from tests.analysis.played_runs import play_run
+
+ASSET = {**PRESETS["auction-demo"], "paid_rounds": 2}
+UNITS = {**PRESETS["gode-sunder"], "paid_rounds": 2}
+CASES = {
+    "asset": (ASSET, ("zero-intelligence",) * 3 + ("market-maker", "fundamentalist", "momentum")),
+    "units": (UNITS, ("zero-intelligence",) * 12),
+}
+
+
+@pytest.fixture(scope="module", params=CASES)
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    config, traders = CASES[request.param]
+    return bots.open_run(play_run(tmp_path_factory.mktemp("auction") / "run-1", traders, seed=2, **config))
+
+
+def test_what_is_bought_is_sold_and_is_the_volume(run: Run) -> None:
+    assert run.prices["volume"].sum() > 0
+    for row in run.prices.to_dicts():
+        here = pl.col("overall") == row["overall"]
+        own, trades, orders = (table.filter(here) for table in (run.trader_rounds, run.trades, run.orders))
+        assert own["bought"].sum() == own["sold"].sum() == row["volume"]
+        for side in ("buy", "sell"):
+            assert trades.filter(side=side)["quantity"].sum() == row["volume"]
+            assert orders.filter(side=side)["filled"].sum() == row["volume"]
+
+
+def test_each_trade_has_two_sides_at_one_price(run: Run) -> None:
+    sides = run.trades.group_by("overall", "trade").agg(
+        pl.col("side").n_unique(), pl.col("price").n_unique(), pl.col("quantity").n_unique(), pl.len()
+    )
+    assert sides.drop("overall", "trade").unique().rows() == [(2, 1, 1, 2)]
+
+
+def test_orders_of_a_trader_filled_what_it_traded_and_never_more_than_their_quantity(run: Run) -> None:
+    who = ["seat", "overall", "side"]
+    filled = run.orders.group_by(who).agg(pl.col("filled").sum()).filter(pl.col("filled") > 0)
+    traded = run.trades.group_by(who).agg(pl.col("quantity").sum())
+    assert filled.sort(who).rows() == traded.sort(who).rows()
+    assert (run.orders["filled"] <= run.orders["quantity"]).all()
+    assert run.orders.filter(pl.col("status").is_in(["placed", "cancelled"]))["order_id"].null_count() == 0
+
+
+def test_a_report_names_the_rules_of_its_institution_alone(run: Run) -> None:
+    page, _ = run_page(run)
+    assert "at the limit of the order that waited" in page
+    assert "rationing by" not in page
+
+
+def _bid(ref: str, step: int, limit: str = "10", **more: object) -> PeriodOrder:
+    return PeriodOrder(ref, Side.BUY, 2, Decimal(limit), step, **more)  # type: ignore[arg-type]
+
+
+def _bought(number: int, price: str, quantity: int = 1) -> OwnTrade:
+    return OwnTrade(number=number, price=Decimal(price), quantity=quantity, second=0, side=Side.BUY)
+
+
+def test_a_trade_fills_the_earlier_order_at_its_price_unless_that_was_taken_back_before() -> None:
+    orders = [_bid("first", 1, cancelled=5), _bid("second", 2)]
+    trades = [_bought(1, "10"), _bought(2, "10")]
+    assert period_fills(orders, trades, {1: 4, 2: 6}) == {"first": 1, "second": 1}
+    assert period_fills(orders, trades, {}) == {"first": 0, "second": 2}
+
+
+def test_a_trade_at_an_orders_coming_fills_it_below_its_limit() -> None:
+    orders = [_bid("waits", 1, "9"), _bid("meets", 2, "10", met=(1,))]
+    assert period_fills(orders, [_bought(1, "9", 2)], {1: 2}) == {"waits": 0, "meets": 2}
