@@ -19,7 +19,7 @@ from bots.domain.errors import DecisionFailed, FailureKind, SeatError
 from bots.domain.market import Decision
 from bots.domain.pages import Act, Answer, Page, PageKind, SendLive, SubmitForm, UseControl
 from bots.domain.period import follow
-from bots.domain.ports import DecisionMaker, PageDecider, PageSituation, Record, Situation
+from bots.domain.ports import DecisionMaker, PageDecider, PageSituation, Record, Reflecting, Situation
 from bots.domain.records import (
     ActAnswered,
     ActSent,
@@ -311,6 +311,18 @@ class RecordedMaker:
         """
         return await self._on_recording(
             situation.decision, lambda told: self._maker.decide(situation, deadline, told), record
+        )
+
+    @property
+    def reflects(self) -> bool:
+        return isinstance(self._maker, Reflecting) and self._maker.reflects
+
+    async def reflect(self, situation: Situation, deadline: float, record: Record) -> Decision:
+        """Look back on the recorded replies; otherwise as `decide`."""
+        maker = self._maker
+        assert isinstance(maker, Reflecting)
+        return await self._on_recording(
+            situation.decision, lambda told: maker.reflect(situation, deadline, told), record
         )
 
     async def _on_recording(self, name: str, decide: _Deciding, record: Record) -> Decision:

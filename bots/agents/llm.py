@@ -14,9 +14,23 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bots.agents.page_replies import page_schema, read_page_reply
-from bots.agents.prompts import NumberForm, Wording, again, page_prompt, system_prompt
+from bots.agents.prompts import (
+    NumberForm,
+    Wording,
+    again,
+    page_prompt,
+    reflection_prompt,
+    system_prompt,
+)
 from bots.agents.prompts.pages import any_page_prompt, participant_prompt
-from bots.agents.replies import UnusableReply, read_reply, reply_schema, whole_text
+from bots.agents.replies import (
+    UnusableReply,
+    read_reflection,
+    read_reply,
+    reflection_schema,
+    reply_schema,
+    whole_text,
+)
 from bots.domain.chat import ChatModel, Finish, Message, ModelFailed, Reply
 from bots.domain.errors import DecisionFailed, FailureKind
 from bots.domain.market import Decision
@@ -40,6 +54,7 @@ class Manner:
             traders of a round ask at one moment.
         first_pause: seconds before the first repeated request; doubles, with jitter.
         wording: how it is told what is so.
+        reflects: it is asked on the last page of each phase what it has learnt and means to do.
     """
 
     numbers: NumberForm = "number"
@@ -47,6 +62,7 @@ class Manner:
     spread_seconds: float = 0.0
     first_pause: float = 0.25
     wording: Wording = field(default_factory=Wording)
+    reflects: bool = False
 
 
 @dataclass(slots=True)
@@ -99,6 +115,25 @@ class LlmTrader:
             reply_schema(situation.view, numbers, reasoning=wording.reasoning),
             [Message("system", rules), Message("user", page_prompt(situation, numbers, wording))],
             lambda text: read_reply(text, situation.view),
+        )
+        return await self._in_time(talk)
+
+    @property
+    def reflects(self) -> bool:
+        """Whether it is asked to look back at the end of each phase."""
+        return self._manner.reflects
+
+    async def reflect(self, situation: Situation, deadline: float, record: Record) -> Decision:
+        """Ask what was learnt in the phase that is over, and for a plan; otherwise as `decide`."""
+        wording = self._manner.wording
+        rules = system_prompt(situation.view.market, wording, notes_kept=situation.notes_kept)
+        talk = _Talk(
+            situation,
+            deadline,
+            record,
+            reflection_schema(self._manner.numbers),
+            [Message("system", rules), Message("user", reflection_prompt(situation, wording))],
+            read_reflection,
         )
         return await self._in_time(talk)
 

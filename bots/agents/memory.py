@@ -33,10 +33,16 @@ class Memory:
 
     @property
     def remembered(self) -> tuple[Remembered, ...]:
-        """What the next decision is given: the latest `window` rounds, oldest first."""
+        """What the next decision is given, oldest first: all reflections and the latest `window` rounds."""
         if self.window is None:
             return self.rounds
-        return self.rounds[-self.window :] if self.window > 0 else ()
+        if self.window <= 0:
+            return ()
+        if not any(one.reflection for one in self.rounds):
+            return self.rounds[-self.window :]
+        rounds = [number for number, one in enumerate(self.rounds) if not one.reflection]
+        recent = set(rounds[-self.window :])
+        return tuple(one for number, one in enumerate(self.rounds) if one.reflection or number in recent)
 
     @property
     def keeps(self) -> bool:
@@ -46,10 +52,13 @@ class Memory:
     def after_decision(self, view: MarketView, decision: Decision) -> Memory:
         """Return the memory with a decision's plan, insight, reasoning and forecasts.
 
-        A later page of the same round adds to it and overwrites only what it says anew.
+        A later page of the same round adds to it and overwrites only what it says anew. What is said on the
+        last page of a phase is a reflection, which is kept apart and never falls out of the window.
         """
         if view.round is None:
             return self
+        if view.page == "final":
+            return self._reflected(view.round, decision)
         return self._noted(view.round, lambda old: _with_words(old, view, decision))
 
     def after_answer(self, view: MarketView, order: OrderIntent, answer: Answer) -> Memory:
@@ -66,13 +75,26 @@ class Memory:
         """Rebuild the memory of one seat from its events, in the journal's order."""
         return _Rebuilding(cls(window=window)).after(events)
 
+    def _reflected(self, where: RoundRef, decision: Decision) -> Memory:
+        if not (decision.plan or decision.insight):
+            return self
+        one = Remembered(
+            phase=where.phase,
+            round=where.number,
+            plan=decision.plan,
+            insight=decision.insight,
+            market=where.market,
+            reflection=True,
+        )
+        return replace(self, rounds=(*self.rounds, one))
+
     def _with_order(self, where: RoundRef, line: str) -> Memory:
         return self._noted(where, lambda old: replace(old, orders=(*old.orders, line)))
 
     def _noted(self, where: RoundRef, change: Callable[[Remembered], Remembered]) -> Memory:
         blank = Remembered(phase=where.phase, round=where.number, market=where.market)
         latest = self.rounds[-1] if self.rounds else None
-        if latest is not None and _when(latest) == _when(blank):
+        if latest is not None and not latest.reflection and _when(latest) == _when(blank):
             return replace(self, rounds=(*self.rounds[:-1], change(latest)))
         return replace(self, rounds=(*self.rounds, change(blank)))
 

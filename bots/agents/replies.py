@@ -65,6 +65,12 @@ def reply_schema(view: MarketView, numbers: NumberForm = "number", *, reasoning:
     return object_schema({**words, "orders": {"type": "array", "items": order}, **cancel, **_then(view)})
 
 
+def reflection_schema(numbers: NumberForm = "number") -> Schema:
+    """Return the JSON schema of a reflection: two texts, and nothing that could be sent to a market."""
+    limit = {"maxLength": _SHORT_TEXT} if numbers == "integer" else {}
+    return object_schema({key: {"type": "string", **limit} for key in _words(reasoning=False)})
+
+
 def _then(view: MarketView) -> Schema:
     """Return the key that says whether the trader stays, on pages where it is asked again."""
     return {"then": {"type": "string", "enum": ["wait", "leave"]}} if view.period else {}
@@ -116,6 +122,19 @@ def read_reply(text: str, view: MarketView) -> Decision:
     return decision
 
 
+def read_reflection(text: str) -> Decision:
+    """Return the reflection a raw reply holds: a decision of plan and insight alone.
+
+    Raises:
+        UnusableReply: it holds none, or more than that.
+    """
+    try:
+        answer = _Reflection.model_validate(read_json(text))
+    except ValidationError as error:
+        raise UnusableReply(*schema_faults(error)) from None
+    return Decision(plan=answer.plan or None, insight=answer.insight or None)
+
+
 def exact(value: object) -> Decimal:
     """Return a number from JSON, or its text, as a `Decimal` of bounded size.
 
@@ -160,6 +179,13 @@ class _Answer(BaseModel):
             "insight": self.insight or None,
             "plan": self.plan or None,
         }
+
+
+class _Reflection(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    insight: str
+    plan: str
 
 
 class _OrderAnswer(BaseModel):

@@ -23,7 +23,15 @@ from bots.domain.errors import DecisionFailed, FailureKind, PageOverdue, SeatErr
 from bots.domain.experiment import Seat
 from bots.domain.market import Decision, MarketView, OrderIntent
 from bots.domain.pages import Act, Answer, Page, PageKind, SendLive, SubmitForm, Trouble, check_flow
-from bots.domain.ports import Clock, DecisionMaker, PageDecider, ParticipantSession, RunStore, Situation
+from bots.domain.ports import (
+    Clock,
+    DecisionMaker,
+    PageDecider,
+    ParticipantSession,
+    Reflecting,
+    RunStore,
+    Situation,
+)
 
 _log = logging.getLogger(__name__)
 _MOST_REFUSALS = 3  # of one form, before the seat gives up
@@ -67,6 +75,7 @@ class Table:
         run_id: makes the names of acts unique among all runs on one oTree session.
         forms: how forms outside markets are answered where nobody decides, or a decision fails.
         pauses: the seats whose fallback decides for now.
+        with_people: people sit in the session too, who wait for a bot on a page without a timer.
     """
 
     store: RunStore
@@ -76,6 +85,7 @@ class Table:
     pace: Pace = field(default_factory=Pace)
     forms: FormAnswers = FormAnswers.DEFAULT
     pauses: Pauses = field(default_factory=Pauses)
+    with_people: bool = False
 
 
 class TradingAgent:
@@ -127,6 +137,7 @@ class TradingAgent:
         self._steps: Mapping[str, Callable[[Page, MarketView], Awaitable[Page]]] = {
             "trade": self._trade,
             "forecast": self._forecast,
+            "final": self._end_phase,
         }
 
     async def play(self) -> None:
@@ -330,6 +341,45 @@ class TradingAgent:
         decision = begun.decision if begun else await self.decide(page, view)
         return await self._submit(page, {one.field: f"{one.value:f}" for one in decision.forecasts})
 
+    async def _end_phase(self, page: Page, view: MarketView) -> Page:
+        """Leave the last page of a phase, having looked back where the decision maker does."""
+        maker = self._maker
+        if (
+            isinstance(maker, Reflecting)
+            and maker.reflects
+            and self._has_time_to_reflect(page)
+            and self.begun(view) is None
+        ):
+            await self._reflect(page, view, maker)
+        return await self._submit(page, plain_answers(page.form) if page.form else {})
+
+    def _has_time_to_reflect(self, page: Page) -> bool:
+        """Tell whether no person waits for it, and the trader remembers anything at all."""
+        timed = page.expires_at is not None
+        return self._memory.keeps and (timed or not self._table.with_people)
+
+    async def _reflect(self, page: Page, view: MarketView, maker: Reflecting) -> None:
+        """Let the trader look back and remember it; where it fails nobody does in its place.
+
+        Raises:
+            PageLeft: the page went on meanwhile.
+        """
+        situation, started = self._situation(view), self._clock.monotonic()
+        deadline = self.decision_deadline(page)
+        record = self._table.store.append
+        try:
+            decision = await self.decided_here(page, maker.reflect(situation, deadline, record), deadline)
+        except DecisionFailed as error:
+            self._log.not_decided(situation, error, self._clock.monotonic() - started)
+            return
+        self._log.decided(situation, decision, self._maker.name, self._clock.monotonic() - started, False)
+        self._unfinished = Unfinished(view.page, overall_round(view), decision)
+        self._memory = self._memory.after_decision(view, decision)
+
+    def _situation(self, view: MarketView) -> Situation:
+        name = self.next_decision(view.page, overall_round(view))
+        return Situation(self._seat.number, name, view, self._memory.remembered, self._memory.keeps)
+
     def begun(self, view: MarketView) -> Unfinished | None:
         """Return what was decided for this very page before the run or the connection broke.
 
@@ -348,8 +398,7 @@ class TradingAgent:
         Raises:
             PageLeft: the page went on meanwhile.
         """
-        name = self.next_decision(view.page, overall_round(view))
-        situation = Situation(self._seat.number, name, view, self._memory.remembered, self._memory.keeps)
+        situation = self._situation(view)
         started = self._clock.monotonic()
         deadline = self.decision_deadline(page)
         record = self._table.store.append

@@ -63,12 +63,19 @@ class Moment:
         """Round and page, e.g. `Round 12 · trade`."""
         if self.round is None:
             return self.page
-        return f"{'Practice' if self.phase == 'practice' else 'Round'} {self.round} · {self.page}"
+        what = "reflection" if self._is_reflection else self.page
+        return f"{'Practice' if self.phase == 'practice' else 'Round'} {self.round} · {what}"
 
     @property
     def summary(self) -> str:
         """What was done in one line."""
-        return "; ".join(act.what for act in self.acts) or "nothing sent"
+        nothing = "looked back" if self._is_reflection and not self.failure else "nothing sent"
+        return "; ".join(act.what for act in self.acts) or nothing
+
+    @property
+    def _is_reflection(self) -> bool:
+        """The last page of a phase asks for nothing else."""
+        return self.page == "final"
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,7 @@ class Remembered:
     orders: tuple[str, ...] = ()  # one readable line an order, with the server's answer
     forecasts: tuple[str, ...] = ()
     market: int = 1  # of several in a row
+    reflection: bool = False  # plan and insight look back on the phase that ended with the round
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,22 @@ class DecisionMaker(Protocol):
 
         Raises:
             DecisionFailed: no valid decision; the caller's declared fallback acts.
+        """
+
+
+@runtime_checkable
+class Reflecting(Protocol):
+    """Looks back in words on the last page of each phase; nothing is sent by it."""
+
+    @property
+    def reflects(self) -> bool:
+        """Whether it wants to."""
+
+    async def reflect(self, situation: Situation, deadline: float, record: Record) -> Decision:
+        """Return a decision of `plan` and `insight` alone, by `deadline`; otherwise as `decide`.
+
+        Raises:
+            DecisionFailed: nothing usable; nobody reflects in its place.
         """
 
 

@@ -254,7 +254,7 @@ class DecisionMade(_SeatEvent):
 
 
 class DecisionNotMade(_SeatEvent):
-    """A decision that failed; a fallback's `decision_made` follows."""
+    """A decision that failed; a fallback's `decision_made` follows, except where a trader was to reflect."""
 
     event: Literal["decision_failed"] = "decision_failed"
     decision: str

@@ -77,6 +77,20 @@ class Rules(Value):
     exclude_fallback_share: Annotated[Decimal, BeforeValidator(_money), Field(ge=0, lt=1)] | None = None
 
 
+class ModelParameters(Value):
+    """Parameters sent with every request, where they differ from models.toml; None for as there."""
+
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    seed: Annotated[int, Field(strict=True)] | None = None
+    max_tokens: Annotated[int, Field(gt=0, strict=True)] | None = None
+    reasoning_effort: Literal["minimal", "low", "medium", "high", "xhigh", "max"] | None = None
+
+    def over(self, other: ModelParameters) -> Mapping[str, Any]:
+        """Return what differs from models.toml where these change `other`."""
+        return other.model_dump(exclude_none=True) | self.model_dump(exclude_none=True)
+
+
 class Treatment(Value):
     """What a treatment changes; None is as in the plan."""
 
@@ -88,6 +102,8 @@ class Treatment(Value):
     memory_window: Window | None = None
     prompt: Text | None = None
     reasoning_text: Flag | None = None
+    reflection: Flag | None = None
+    parameters: ModelParameters = ModelParameters()
     persona: Persona | None = None
     timed: Flag | None = None
     place: Place | None = None
@@ -104,7 +120,7 @@ class Settings:
         shuffle: draw who sits where; in a market in process an earlier seat orders earlier.
         fallback: who acts where a decision fails.
         memory_window: rounds a decision is given; `all` for every one.
-        wording: `prompt`, `reasoning_text` and `persona` of models, where they differ from models.toml.
+        wording: settings and parameters of models, where they differ from models.toml.
         timed: pages end as they would for people.
         place: in the study's own processes, or in a session of an oTree server.
     """
@@ -167,6 +183,8 @@ class StudyPlan(Value):
     memory_window: Window = 5
     prompt: Text | None = None
     reasoning_text: Flag | None = None
+    reflection: Flag | None = None
+    parameters: ModelParameters = ModelParameters()
     persona: Persona | None = None
     timed: Flag = False
     place: Place = "in-process"
@@ -233,6 +251,8 @@ class StudyPlan(Value):
             "reasoning_text": self.reasoning_text
             if changed.reasoning_text is None
             else changed.reasoning_text,
+            "reflection": self.reflection if changed.reflection is None else changed.reflection,
+            **changed.parameters.over(self.parameters),
         }
         told = {key: value for key, value in given.items() if value is not None}
         return told if persona is None else {**told, "persona": persona or None}

@@ -196,6 +196,7 @@ def maker_of(recording: SeatRecording, manifest: RunManifest) -> tuple[DecisionM
             bool(parameters.get("reasoning_text", True)),
             str(parameters.get("about", "")),
         ),
+        reflects=bool(parameters.get("reflection", False)),
     )
     return LlmTrader(model, SystemClock(), opened.seed, manner), model
 

@@ -239,6 +239,7 @@ async def _play(prepared: Prepared, manifest: RunManifest, folder: Path, clock: 
             manifest.run_id,
             pace=Pace(period=plan.rhythm, wait_seconds=plan.wait_seconds),
             forms=plan.form_fallback,
+            with_people=manifest.subjects > manifest.bots,
         )
         handed_over = recording_handovers(prepared.seats, table.store, clock)
         specs, log = prepared.specs.values(), folder / "local-model.log"

@@ -28,6 +28,7 @@ from bots.domain.study import (
     MOST_TRADERS,
     Cell,
     Limits,
+    ModelParameters,
     PlanFault,
     Rules,
     Seeds,
@@ -48,6 +49,7 @@ _TABLES: Mapping[str, type[BaseModel]] = {
     "rules": Rules,
     "treatments": Treatment,
 }
+_DEPTH = {"treatments": 2, "seeds": 1, "limits": 1, "rules": 1, "market": 1, "parameters": 1}
 _SEED = "a whole number of at least 0"
 _FLAG = "true or false"
 _ALLOWED: Mapping[str, str] = {
@@ -60,6 +62,10 @@ _ALLOWED: Mapping[str, str] = {
     "fallback": 'a text such as "hold"',
     "prompt": 'the name of a variant of the prompts, such as "standard"',
     "reasoning_text": _FLAG,
+    "reflection": _FLAG,
+    "temperature": "a number from 0 to 2",
+    "top_p": "a number above 0 and at most 1",
+    "reasoning_effort": '"minimal", "low", "medium", "high", "xhigh" or "max"',
     "persona": 'a name of models.toml in quotes, or ""',
     "place": '"in-process" or "server"',
     "memory_window": 'a whole number of rounds from 0 to 1000, or "all"',
@@ -260,10 +266,8 @@ def _unusable(error: ValidationError, path: Path) -> UserMustMend:
 def _place(location: tuple[int | str, ...]) -> tuple[str, str]:
     """Return table and key of a fault; parts that only validation knows are left out."""
     parts = [str(part) for part in location]
-    depth = (
-        {"treatments": 2, "seeds": 1, "limits": 1, "rules": 1, "market": 1}.get(parts[0], 0) if parts else 0
-    )
-    if depth == 2 and parts[2:3] == ["market"]:
+    depth = _DEPTH.get(parts[0], 0) if parts else 0
+    if depth == 2 and parts[2:3] in (["market"], ["parameters"]):
         depth = 3
     if len(parts) <= depth:
         return ".".join(parts[:-1]), parts[-1] if parts else ""
@@ -286,7 +290,8 @@ def _what(fault: Mapping[str, Any], key: str) -> str:
 
 def _mend(fault: Mapping[str, Any], table: str, key: str) -> str:
     if fault["type"] == "extra_forbidden":
-        model = _TABLES.get(table.partition(".")[0], StudyPlan)
+        head, last = table.partition(".")[0], table.rpartition(".")[2]
+        model = ModelParameters if last == "parameters" else _TABLES.get(head, StudyPlan)
         near = difflib.get_close_matches(key, model.model_fields, n=2, cutoff=0.5)
         return f"Did you mean {' or '.join(near)}?" if near else f"Known are {', '.join(model.model_fields)}."
     if fault["type"] == "missing":

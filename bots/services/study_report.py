@@ -155,7 +155,9 @@ def _fallback_share(folder: Path) -> Fraction:
     """Return the share of a market's decisions that the declared fallback made."""
     with (folder / "journal.jsonl").open(encoding="utf-8") as lines:
         made = [EVENTS.validate_json(line) for line in lines if _DECIDED in line]
-    by_fallback = [event.fallback for event in made if isinstance(event, DecisionMade)]
+    by_fallback = [
+        event.fallback for event in made if isinstance(event, DecisionMade) and event.page != "final"
+    ]
     return Fraction(sum(by_fallback), len(by_fallback)) if by_fallback else Fraction(0)
 
 

@@ -109,7 +109,7 @@ def resolve(name: str, catalogue: Catalogue) -> TraderSpec:
 
 
 def styled(spec: TraderSpec, changes: Mapping[str, Any], catalogue: Catalogue) -> TraderSpec:
-    """Return a trader told in another manner: `prompt`, `reasoning_text` and `persona` of its entry changed.
+    """Return a trader told in another manner: settings of its entry changed.
 
     Raises:
         UserMustMend: there is no such variant of the prompts, or no such persona.
@@ -298,7 +298,7 @@ def manner_of(spec: TraderSpec, entry: ModelEntry, seed: int) -> Manner:
     """Return how the model of one seat is asked; its requests are not held back."""
     about = "" if spec.persona is None else spec.persona.words(seed)
     wording = Wording(entry.prompt, entry.reasoning_text, about)
-    return Manner(entry.numbers, entry.reasks, wording=wording)
+    return Manner(entry.numbers, entry.reasks, wording=wording, reflects=entry.reflection)
 
 
 class Traders:

@@ -14,12 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.agents.prompts import again, page_prompt, system_prompt, texts_hash
+from bots.agents.prompts import again, page_prompt, reflection_prompt, system_prompt, texts_hash
 from bots.domain.market import MarketView
 from bots.domain.ports import Remembered
 from markets.orders import Side
 from tests.agents.periods import asset_page, units_page, units_page_later
-from tests.agents.sights import sight, situation, with_orders, with_own_past
+from tests.agents.sights import prices, sight, situation, with_orders, with_own_past
+from tests.market_pages import view
 
 GOLDEN = Path(__file__).parent / "golden"
 PAST = Remembered(
@@ -44,7 +45,18 @@ def rich_forecast_page() -> MarketView:
     return seen.model_copy(update={"forecasts": (earlier,)})
 
 
+REFLECTION = Remembered(
+    phase="practice", round=1, plan="Buy below 14.", insight="Prices stay near 14.", reflection=True
+)
+
+
+def the_end(overall: int, *known: str) -> MarketView:
+    return with_own_past(view("final", overall, prices(*known), paid_rounds=2))
+
+
 TEXTS = {
+    "reflection_practice": lambda: reflection_prompt(situation(the_end(1))),
+    "reflection_end": lambda: reflection_prompt(situation(the_end(3, "14.25", "15"), REFLECTION, PAST)),
     "system_reference": lambda: system_prompt(sight().market),
     "system_other_rules": lambda: system_prompt(
         sight(

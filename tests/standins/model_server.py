@@ -90,12 +90,14 @@ Step = Fault | str  # a fault, or the reply's text
 
 
 def trading_answer(asked: Asked) -> str:
-    """Return a valid decision for the page in a request: one order at the last price, or all forecasts."""
+    """Return a valid decision for the page in a request: an order at the last price, forecasts, words."""
     words = {
         "reasoning": "The price looks fair.",
         "insight": "It moves little.",
         "plan": "Trade a share a round.",
     }
+    if "END OF THE P" in asked.text:
+        return json.dumps({key: words[key] for key in ("insight", "plan")})
     price = _last_price(asked.text)
     if asked.forecast:
         fields = re.findall(r'- "(f\d+)": the price', asked.text)

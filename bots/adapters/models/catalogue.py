@@ -77,6 +77,7 @@ class ModelEntry(_Entry):
         reasks: how often an unusable answer goes back to the model.
         prompt: the variant of the prompts it is told in.
         reasoning_text: it is asked for its reasons in words with each decision.
+        reflection: it is asked at the end of each phase what it has learnt, and told so later.
         persona: a table [personas.…] of the file.
     """
 
@@ -92,6 +93,7 @@ class ModelEntry(_Entry):
     reasks: int = Field(default=2, ge=0, le=10)
     prompt: str = Field(default=STANDARD_PROMPT, min_length=1)
     reasoning_text: bool = True
+    reflection: bool = False
     persona: str | None = None
     price: PriceEntry | None = None
 
@@ -111,6 +113,7 @@ class ModelEntry(_Entry):
         told = {
             **({} if self.prompt == STANDARD_PROMPT else {"prompt": self.prompt}),
             **({} if self.reasoning_text else {"reasoning_text": False}),
+            **({"reflection": True} if self.reflection else {}),
             **({} if self.persona is None else {"persona": self.persona}),
         }
         return {name: value for name in names if (value := getattr(self, name)) is not None} | told

@@ -4,7 +4,14 @@ A changed text is a changed treatment: `texts_hash` goes into a run's manifest. 
 a text: every number comes from the page's `MarketView`.
 """
 
-from bots.agents.prompts.render import NumberForm, again, page_prompt, system_prompt, texts_hash
+from bots.agents.prompts.render import (
+    NumberForm,
+    again,
+    page_prompt,
+    reflection_prompt,
+    system_prompt,
+    texts_hash,
+)
 from bots.agents.prompts.texts import STANDARD, Wording, variants
 
 __all__ = [
@@ -13,6 +20,7 @@ __all__ = [
     "Wording",
     "again",
     "page_prompt",
+    "reflection_prompt",
     "system_prompt",
     "texts_hash",
     "variants",

@@ -23,6 +23,7 @@ _FILES = (
     "system_forecast.txt",
     "trade.txt",
     "period.txt",
+    "reflection.txt",
     "forecast.txt",
     "again.txt",
     "sentences.toml",
@@ -149,6 +150,30 @@ def page_prompt(situation: Situation, numbers: NumberForm = "number", wording: W
         wanted="\n".join(_wanted(view)),
         fields=", ".join(f'"{one.field}"' for one in view.forecast_inputs),
     )
+
+
+def reflection_prompt(situation: Situation, wording: Wording = _AS_USUAL) -> str:
+    """Return what the last page of a phase says, and the question what was learnt in it."""
+    view = situation.view
+    phase = view.round.phase if view.round else "paid"
+    return fill(
+        text("reflection.txt", wording.variant),
+        phase=_say("reflection", f"phase_{phase}"),
+        round=_round(view),
+        history=_history(view),
+        account=_account(view),
+        memory=_memory(situation.memory, several=view.market.paid_markets > 1),
+        plan=_say("reflection", _what_comes(view)),
+    )
+
+
+def _what_comes(view: MarketView) -> str:
+    """Return for what a reflection's plan is: the paid rounds, the next paid market, or nothing."""
+    if view.round is None:
+        return "end"
+    if view.round.phase == "practice":
+        return "practice"
+    return "market" if view.round.market < view.market.paid_markets else "end"
 
 
 def _period_prompt(situation: Situation, numbers: NumberForm, wording: Wording) -> str:
@@ -432,6 +457,8 @@ def _remembered(past: Remembered, several: bool) -> str:
     lines = [_say("memory", key, text=as_data(_clipped(text))) for key, text in notes.items() if text]
     when = "round_of_market" if several and past.phase == "paid" else "round"
     told = _say("memory", when, phase=past.phase, number=past.round, market=past.market)
+    if past.reflection:
+        told = _say("memory", "reflection", round=told)
     return "\n".join([told, *lines])
 
 
