@@ -12,6 +12,7 @@ from bots.analysis.benchmark import HUMAN_MEAN_PATH
 from bots.analysis.panel import Floats, Panel, fitted
 from bots.analysis.played import PlayedRun
 from bots.analysis.run_data import expected_dividends, interest_rates
+from bots.analysis.surplus import gains_of
 from bots.domain.market import MarketRules
 from markets.fundamental import expected_final_wealth
 
@@ -94,6 +95,7 @@ def panel_of(runs: Sequence[PlayedRun]) -> Panel:
         shares=np.array([_or_nan(shares_outstanding(run, market)) for run, market, _ in markets]),
         dividends=np.array([_mean_dividend(run) for run, _, _ in markets]),
         reference=_reference(runs, periods),
+        gains=gains_of(markets) if any(run.rules and run.rules.induced for run in runs) else None,
     )
 
 

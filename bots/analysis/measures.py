@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bots.analysis.panel import Flags, Floats, Measured, Panel, measured
+from bots.analysis.panel import Flags, Floats, Gains, Measured, Panel, measured
 
 _FLAT = 1e-12  # of the price level: below, a path does not move
 
@@ -33,6 +33,7 @@ FLAT_PRICE = "the price does not move"
 FLAT_FUNDAMENTAL = "the fundamental value does not move"
 FLAT_REFERENCE = "the reference does not move in these periods"
 MOVING_FUNDAMENTAL = "there is no single equilibrium price: the fundamental value moves"
+NO_UNITS = "units have no induced values and costs, or not everybody's are known"
 ONE_PERIOD = "fewer than two periods have a price"
 
 # Deviation from the fundamental value.
@@ -270,6 +271,31 @@ def smith_alpha(markets: Panel) -> Measured:
     return measured(np.where(np.isinf(values), np.nan, values), undefined)
 
 
+# Gains from trade.
+
+
+def efficiency(markets: Panel) -> Measured:
+    """Allocative efficiency, Σ realised surplus / Σ possible surplus; a share of the possible one, <= 1.
+
+    Source: Smith (1962), as used by Gode, Sunder (1993).
+    """
+    gains = _gains(markets)
+    return measured(gains.realised / gains.possible, {NO_UNITS: np.isnan(gains.possible)})
+
+
+def smith_alpha_trades(markets: Panel) -> Measured:
+    """Smith's α of trades, 100 · sqrt[mean (p - P*)²] / P*; percent of the equilibrium price P*, >= 0.
+
+    The mean is over units traded; P* is the middle where there are several equilibrium prices.
+
+    Source: Smith (1962).
+    """
+    gains = _gains(markets)
+    with _quiet():
+        values = 100 * np.sqrt(gains.spread) / gains.equilibrium
+    return measured(values, {NO_UNITS: np.isnan(gains.possible), NO_TRADE: np.isnan(gains.spread)})
+
+
 # Against a reference path.
 
 
@@ -340,6 +366,10 @@ MEASURES: Mapping[str, Described] = {
     "mse_reference": Described("MSE against reference", "(1/N) Σ (P − R)²", "cash²", mse_reference),
     "pearson_reference": Described("Pearson r with reference", "corr(P, R)", "", pearson_reference),
     "smith_alpha": Described("Smith's α (P* = F)", "100 · rms D / P*", "%", smith_alpha),
+    "smith_alpha_trades": Described(
+        "Smith's α of trades (P* = equilibrium)", "100 · rms (p − P*) / P*", "%", smith_alpha_trades
+    ),
+    "efficiency": Described("Allocative efficiency", "Σ realised / Σ possible surplus", "share", efficiency),
     "mean_price": Described("Mean price", "(1/N) Σ P", _CASH, mean_price),
     "mean_price_volume_weighted": Described(
         "Mean price, by volume", "Σ V P / ΣV", _CASH, mean_price_volume_weighted
@@ -448,6 +478,11 @@ def _pearson(markets: Panel, other: Floats, missing: str, flat: str) -> Measured
         flat: _flat(ys),
     }
     return measured(values, undefined)
+
+
+def _gains(markets: Panel) -> Gains:
+    unknown = np.full(len(markets), np.nan)
+    return markets.gains or Gains(unknown, unknown, unknown, unknown)
 
 
 def _reference(markets: Panel) -> Floats:

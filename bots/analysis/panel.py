@@ -62,6 +62,22 @@ def measured(values: Floats, undefined: Mapping[str, Flags]) -> Measured:
 
 
 @dataclass(frozen=True)
+class Gains:
+    """What each of m markets earned where units have induced values and costs; NaN where that is not known.
+
+    Attributes:
+        realised, possible: surplus of all traders together, over all periods, cash, shape (m,).
+        equilibrium: competitive price, cash a unit, shape (m,).
+        spread: mean of (trade price - equilibrium)² over units traded, cash², shape (m,); NaN without trade.
+    """
+
+    realised: Floats
+    possible: Floats
+    equilibrium: Floats
+    spread: Floats
+
+
+@dataclass(frozen=True)
 class Panel:
     """Markets × periods. A period that a market does not have, or has no price in, is NaN.
 
@@ -73,6 +89,7 @@ class Panel:
         shares: S, shares outstanding, shape (m,); NaN where not known.
         dividends: E[d], expected dividend, cash per share and period, shape (m,); NaN where not known.
         reference: R, a price path to compare with, shape (n,); NaN where it has no period.
+        gains: of trade, where units have values and costs; None where no market has them.
     """
 
     names: tuple[str, ...]
@@ -83,6 +100,7 @@ class Panel:
     dividends: Floats
     reference: Floats
     first_period: int = 1
+    gains: Gains | None = None
     deviations: Floats = field(init=False)  # D = P - F
 
     def __post_init__(self) -> None:

@@ -21,6 +21,7 @@ from bots.domain.market import (
     PastRound,
     Period,
     Phase,
+    Units,
 )
 from bots.domain.records import (
     ActAnswered,
@@ -82,6 +83,7 @@ class PlayedSeat:
     own: dict[RoundKey, OwnRound] = field(default_factory=dict)
     periods: dict[RoundKey, Period] = field(default_factory=dict)  # of a double auction, once they are over
     steps: dict[int, dict[int, int]] = field(default_factory=dict)  # overall round → trade's number → step
+    units: Units | None = None  # with induced values and costs
     final: FinalResult | None = None
     pages: list[PageSeen] = field(default_factory=list)
     missed: list[PageMissed] = field(default_factory=list)
@@ -244,6 +246,7 @@ def _hear(seat: PlayedSeat, overall: int | None, frame: Mapping[str, Any] | None
 
 def _learn(seat: PlayedSeat, view: MarketView) -> None:
     seat.rules, before = view.market, rounds_before(view)
+    seat.units = view.units or seat.units
     for past in view.history:
         seat.history[past.phase, before + past.number] = past
     for own in view.own:

@@ -208,7 +208,7 @@ def _headline(run: Run, parts: Sequence[MarketPart]) -> list[tuple[str, str]]:
     numbers: list[tuple[str, str]] = []
     if parts:
         by_name = {row["measure"]: row["value"] for row in parts[0].measures}
-        numbers += [(MEASURES[name].label, written(by_name[name])) for name in ("rad", "rd", "turnover")]
+        numbers += [(MEASURES[name].label, written(by_name[name])) for name in _first(run)]
     traders = run.traders.filter(pl.col("is_bot"))
     cost = traders["cost_usd"].drop_nulls()
     finished = (traders["outcome"] == "finished").sum()
@@ -218,6 +218,12 @@ def _headline(run: Run, parts: Sequence[MarketPart]) -> list[tuple[str, str]]:
         ("Fallback decisions", str(traders["fallbacks"].sum())),
     ]
     return [*numbers, ("Cost", f"${cost.sum():.4f}")] if len(cost) else numbers
+
+
+def _first(run: Run) -> tuple[str, ...]:
+    """Return the measures that say most of a run's market."""
+    induced = run.rules is not None and run.rules.induced
+    return ("efficiency", "smith_alpha_trades", "total_volume") if induced else ("rad", "rd", "turnover")
 
 
 def _grid(told: Sequence[Reading]) -> dict[str, Any]:

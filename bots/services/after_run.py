@@ -13,9 +13,10 @@ from bots.adapters.guard import environment_without_secrets
 from bots.adapters.run_folder import read_manifest
 from bots.analysis.figures import price_and_volume
 from bots.analysis.model_use import ModelMeter
+from bots.analysis.played import played
 from bots.analysis.run_data import market_rounds, read_journal, trader_results
 from bots.services.runner import RunReport
-from bots.services.summary import print_market, print_models, print_traders
+from bots.services.summary import print_gains, print_market, print_models, print_traders
 
 _WRITE_REPORT = """
 import sys
@@ -37,8 +38,10 @@ def show_and_draw(console: Console, report: RunReport) -> None:
         console.print()
         print_market(console, rounds)
     console.print()
+    manifest = read_manifest(report.folder)
+    print_gains(console, played(report.folder, manifest, events))
     print_traders(console, trader_results(events))
-    print_models(console, ModelMeter(events), read_manifest(report.folder))
+    print_models(console, ModelMeter(events), manifest)
     console.print()
     reason = f": {report.end.reason}" if report.end.reason else ""
     console.print(f"Run {report.end.outcome.value}{reason}", highlight=False, markup=False)

@@ -11,7 +11,7 @@ from bots.analysis.runs import Run
 from bots.analysis.timeline import Exchange, Moment, Reading, readings
 from bots.domain.errors import UserMustMend
 from bots.domain.records import RunOutcome
-from bots.services.summary import print_market, print_traders
+from bots.services.summary import print_gains, print_market, print_traders
 
 
 def show_run(console: Console, run: Run) -> None:
@@ -23,6 +23,7 @@ def show_run(console: Console, run: Run) -> None:
     events = read_journal(run.folder).events
     print_market(console, market_rounds(events))
     console.print()
+    print_gains(console, run.played)
     print_traders(console, trader_results(events))
     console.print()
     line(console, f"One decision: bots show {run.folder} --seat 1 --round 1", style="dim")

@@ -39,10 +39,12 @@ from bots.services.measure_tables import interval, written
 from bots.services.study_folder import CellRun, cell_runs, study_folder
 from bots.services.study_plan import Study
 
-# A phase's last page holds every round of it; the other pages are most of a journal and need not be read.
+# A phase's last page holds every round of it, and a period's last one its trades; the other pages are
+# most of a journal and need not be read.
 _PAGE = '"event":"page_seen"'
 _DECIDED = '"event":"decision_made"'
 _LAST_PAGE = '"page":"final"'
+_PERIOD_OVER = ('"page":"results"', '"period":{')  # of a double auction: its trades
 _SEATS = ('"event":"seat_opened"', '"event":"seat_ended"')
 
 
@@ -183,7 +185,7 @@ def read_market(folder: Path, manifest: RunManifest, *, acts: bool = False) -> P
 
 def _tells(line: str, acts: bool) -> bool:
     if _PAGE in line:
-        return _LAST_PAGE in line
+        return _LAST_PAGE in line or all(mark in line for mark in _PERIOD_OVER)
     return acts or any(mark in line for mark in _SEATS)
 
 

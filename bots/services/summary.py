@@ -10,7 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from bots.analysis.model_use import ModelMeter, cost_text
+from bots.analysis.played import PlayedRun
 from bots.analysis.run_data import MarketRound, TraderResult
+from bots.analysis.surplus import period_gains
 from bots.domain.records import RunManifest
 
 
@@ -23,6 +25,32 @@ def print_market(console: Console, rounds: Sequence[MarketRound]) -> None:
         name = f"practice {one.round}" if one.phase == "practice" else str(one.round)
         table.add_row(name, _cash(one.price), str(one.volume), _cash(one.fundamental), _cash(one.dividend))
     console.print(table)
+
+
+def print_gains(console: Console, run: PlayedRun) -> None:
+    """Print what each period earned its traders; nothing where units have no values and costs."""
+    gains = [(market, one) for market in run.markets for one in period_gains(run, market)]
+    if not gains:
+        return
+    table = Table(title="Gains from trade", title_justify="left", box=None, pad_edge=False)
+    several = len(run.markets) > 1
+    names = ("Round", "Units", "Surplus", "Possible", "Efficiency", "Smith's α")
+    for name in ("Market", *names) if several else names:
+        table.add_column(name, justify="right")
+    for market, one in gains:
+        phase, number = one.key
+        alpha = "–" if one.alpha is None else f"{one.alpha:.1f} %"
+        cells = (
+            f"practice {number}" if phase == "practice" else str(number),
+            str(one.units),
+            f"{float(one.realised):.2f}",
+            f"{float(one.possible):.2f}",
+            f"{one.efficiency:.1%}",
+            alpha,
+        )
+        table.add_row(*((str(market), *cells) if several else cells))
+    console.print(table)
+    console.print()
 
 
 def print_traders(console: Console, results: Sequence[TraderResult]) -> None:

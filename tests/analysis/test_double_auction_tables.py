@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import io
 from decimal import Decimal
+from fractions import Fraction
 
 import polars as pl
 import pytest
+from rich.console import Console
 
 import bots
+from bots.analysis.measures import NO_UNITS
 from bots.analysis.period_fills import PeriodOrder, period_fills
 from bots.analysis.report import run_page
 from bots.analysis.runs import Run
+from bots.analysis.surplus import period_gains
 from bots.domain.market import OwnTrade
+from bots.services.study_report import read_market
+from bots.services.summary import print_gains
 from markets.orders import Side
 from markets.presets import PRESETS
 from tests.analysis.played_runs import play_run
@@ -81,3 +88,33 @@ def test_a_trade_fills_the_earlier_order_at_its_price_unless_that_was_taken_back
 def test_a_trade_at_an_orders_coming_fills_it_below_its_limit() -> None:
     orders = [_bid("waits", 1, "9"), _bid("meets", 2, "10", met=(1,))]
     assert period_fills(orders, [_bought(1, "9", 2)], {1: 2}) == {"waits": 0, "meets": 2}
+
+
+def test_what_periods_earned_is_the_traders_earnings_as_the_pages_told(run: Run) -> None:
+    gains = period_gains(run.played, 1)
+    measured = {row["measure"]: row for row in run.measures.to_dicts()}
+    if run.rules is None or not run.rules.induced:
+        assert gains == ()
+        assert measured["efficiency"]["reason"] == measured["smith_alpha_trades"]["reason"] == NO_UNITS
+        return
+    for one in gains:
+        told = [seat.own[one.key].earnings for seat in run.played.seats.values()]
+        assert one.realised == sum(map(Fraction, filter(None, told)))
+    assert [one.key for one in gains] == [("paid", 1), ("paid", 2)]
+    assert measured["efficiency"]["value"] == pytest.approx(sum(one.efficiency for one in gains) / 2)
+    trades = run.trades.filter(side="buy")
+    spread = float((trades["quantity"] * (trades["price"] - float(gains[0].price)) ** 2).sum())
+    alpha = 100 * (spread / float(trades["quantity"].sum())) ** 0.5 / float(gains[0].price)
+    assert measured["smith_alpha_trades"]["value"] == pytest.approx(alpha)
+
+
+def test_the_end_of_a_run_tells_what_was_earned(run: Run) -> None:
+    out = io.StringIO()
+    print_gains(Console(file=out, width=100), run.played)
+    told = [f"{one.efficiency:.1%}" for one in period_gains(run.played, 1)]
+    assert all(text in out.getvalue() for text in told)
+    assert bool(out.getvalue()) == bool(told)
+
+
+def test_the_pages_that_a_study_reads_tell_what_was_earned(run: Run) -> None:
+    assert period_gains(read_market(run.folder, run.manifest), 1) == period_gains(run.played, 1)

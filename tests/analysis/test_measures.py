@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,12 +12,14 @@ from hypothesis import strategies as st
 
 from bots.analysis import measures as m
 from bots.analysis.benchmark import HUMAN_FUNDAMENTAL, HUMAN_MEAN_PATH, HUMAN_PRICE_SUMS
-from bots.analysis.panel import Panel
+from bots.analysis.panel import Gains, Panel
 
 # Four periods, F = 10, prices 12, 9, 15, 10: D = 2, -1, 5, 0. Volumes 1, 3, 0, 4. S = 16, E[d] = 0.5.
 HAND = Panel.of(
     [12, 9, 15, 10], 10, volumes=[1, 3, 0, 4], shares=16, dividends=0.5, reference=[11, 11, 13, 13]
 )
+# Units of induced worth: 45 of 50 were earned; trades were 1, 1 and 2 units at 12, 10, 14 about P* = 10.
+HAND = replace(HAND, gains=Gains(*map(np.array, ([45.0], [50.0], [10.0], [(4 + 0 + 2 * 16) / 4]))))
 # Σ|D| = 8, ΣD = 6, ΣD² = 4 + 1 + 25 + 0 = 30. By volume: Σ V|D| = 2 + 3 = 5, Σ VD = 2 - 3 = -1, ΣV = 8.
 BY_HAND = {
     "rad": 8 / 4 / 10,
@@ -45,6 +48,8 @@ BY_HAND = {
     # dP = 0.5, -2.5, 3.5, -1.5; dR = -1, -1, 1, 1: Σ = 4, scale = sqrt(21 · 4)
     "pearson_reference": 4 / math.sqrt(84),
     "smith_alpha": 100 * math.sqrt(30 / 4) / 10,
+    "smith_alpha_trades": 30.0,  # 100 · sqrt(9) / 10
+    "efficiency": 0.9,
     "mean_price": 11.5,
     "mean_price_volume_weighted": (12 + 27 + 40) / 8,
     "total_volume": 8.0,
@@ -112,6 +117,8 @@ UNDEFINED: dict[str, tuple[Panel, str]] = {
     "turnover": (Panel.of([14, 15], 14, volumes=2), m.NO_SHARES),
     "total_volume": (Panel.of([14, 15], 14), m.NO_VOLUME),
     "price_amplitude_dividend": (Panel.of([14, 15], 14), m.NO_DIVIDEND),
+    "efficiency": (Panel.of([14, 15], 14), m.NO_UNITS),
+    "smith_alpha_trades": (Panel.of([14, 15], 14), m.NO_UNITS),
     "smith_alpha": (Panel.of([14, 15], [14, 15]), m.MOVING_FUNDAMENTAL),
 }
 
