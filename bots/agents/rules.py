@@ -25,20 +25,26 @@ def fundamental_values(market: MarketRules, rounds: int) -> tuple[Decimal, ...]:
 
     It does not need the values to be disclosed on the page.
     """
-    numbers = range(1, rounds + 1)
     return _fundamental_values(
-        tuple(market.dividends_in(number) for number in numbers),
-        tuple(market.interest_in(number) for number in numbers),
+        market.dividends,
+        market.dividends_by_round,
+        market.interest_by_round or (market.interest_rate,) * rounds,
         market.buy_back,
+        rounds,
     )
 
 
 @lru_cache(maxsize=256)  # every trader of a market asks for the same values on every page
 def _fundamental_values(
-    dividends: tuple[tuple[DividendOutcome, ...], ...], rates: tuple[Decimal, ...], buy_back: Decimal
+    dividends: tuple[DividendOutcome, ...],
+    by_round: tuple[tuple[DividendOutcome, ...], ...] | None,
+    rates: tuple[Decimal, ...],
+    buy_back: Decimal,
+    rounds: int,
 ) -> tuple[Decimal, ...]:
-    expected = [_expected_dividend(one) for one in dividends]
-    values = fundamental.fundamental_values(expected, list(map(Fraction, rates)), Fraction(buy_back))
+    schedule = by_round[:rounds] if by_round else (dividends,) * rounds
+    expected = [_expected_dividend(one) for one in schedule]
+    values = fundamental.fundamental_values(expected, list(map(Fraction, rates[:rounds])), Fraction(buy_back))
     return tuple(_decimal(value) for value in values)
 
 
