@@ -114,7 +114,9 @@ async def test_of_two_runs_of_one_study_the_second_is_told(tmp_path: Path) -> No
     plan, data = plan_file(tmp_path, PLAN), tmp_path / "data"
     first = await start(plan, data, 1)
     await begun(data, 1)
+    first.send_signal(signal.SIGSTOP)  # it must not be through before the second begins
     code, said = await end(await start(plan, data, 1))
+    first.send_signal(signal.SIGCONT)
 
     assert (code, "another process" in said) == (2, True), said
     assert (await end(first))[0] == 0
