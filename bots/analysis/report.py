@@ -131,7 +131,8 @@ def _market(run: Run, market: int) -> tuple[MarketPart | None, list[Chart]]:
     paid = prices.filter(pl.col("phase") == "paid").sort("round")
     price, book = price_chart(prices, human=human), book_chart(prices)
     scored = forecast_chart(forecasts, prices) if paid.height and _has_paid(forecasts) else None
-    wealth = wealth_chart(rounds, _expected_path(rounds, paid.height, run)) if _has_paid(rounds) else None
+    valued = _has_paid(rounds) and not run.rules.induced
+    wealth = wealth_chart(rounds, _expected_path(rounds, paid.height, run)) if valued else None
     holdings = holdings_chart(rounds) if _has_paid(rounds) else None
     drawn = schedules(prices, orders)
     known_charts = (price, book, schedules_chart(drawn), scored, wealth, holdings)

@@ -150,7 +150,7 @@ def _wealth(seat: PlayedSeat) -> Row:
     return {
         "endowment_cash": number(rules.endowment_cash),
         "endowment_shares": rules.endowment_shares,
-        "expected_wealth": expected_wealth(rules),
+        "expected_wealth": None if rules.induced else expected_wealth(rules),
         "final_cash": number(final.cash) if final else None,
         "final_shares": final.shares if final else None,
         "final_wealth": number(final.final_wealth) if final else None,

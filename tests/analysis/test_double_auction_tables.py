@@ -68,6 +68,7 @@ def test_a_report_names_the_rules_of_its_institution_alone(run: Run) -> None:
     page, _ = run_page(run)
     assert "at the limit of the order that waited" in page
     assert "rationing by" not in page
+    assert "at clearing" not in page
 
 
 def _bid(ref: str, step: int, limit: str = "10", **more: object) -> PeriodOrder:
@@ -100,6 +101,7 @@ def test_what_periods_earned_is_the_traders_earnings_as_the_pages_told(run: Run)
     for one in gains:
         told = [seat.own[one.key].earnings for seat in run.played.seats.values()]
         assert one.realised == sum(map(Fraction, filter(None, told)))
+    assert run.traders["expected_wealth"].null_count() == run.traders.height  # no trade, no earnings
     assert [one.key for one in gains] == [("paid", 1), ("paid", 2)]
     assert measured["efficiency"]["value"] == pytest.approx(sum(one.efficiency for one in gains) / 2)
     trades = run.trades.filter(side="buy")
