@@ -21,6 +21,8 @@ from bots.domain.ports import ParticipantSession
 
 _log = logging.getLogger(__name__)
 _SECONDS: Final = 5.0  # longest wait for one picture
+_TRIES: Final = 4
+_NEXT_PAGE_SECONDS: Final = 0.5
 _NO_NAME: Final = re.compile(r"[^\w-]+")
 
 
@@ -57,13 +59,19 @@ class Camera:
         """Take one picture; what prevents it is logged and prevents nothing else."""
         if not isinstance(session, Pictured):
             return
-        try:
-            async with asyncio.timeout(_SECONDS):
-                image = await session.screenshot()
-            if image is not None:
-                await asyncio.to_thread(_keep, self._path(seat, name), image)
-        except (TabLost, BidiError, SeatError, OSError, TimeoutError) as error:
-            _log.warning("seat %d could not be photographed at %s: %r", seat, name, error)
+        for left in reversed(range(_TRIES)):
+            try:
+                async with asyncio.timeout(_SECONDS):
+                    image = await session.screenshot()
+                if image is not None:
+                    await asyncio.to_thread(_keep, self._path(seat, name), image)
+            except (TabLost, BidiError, SeatError, OSError, TimeoutError) as error:
+                # A page that is just being left cannot be photographed, the next one can.
+                if left and isinstance(error, BidiError | TimeoutError):
+                    await asyncio.sleep(_NEXT_PAGE_SECONDS)
+                    continue
+                _log.warning("seat %d could not be photographed at %s: %r", seat, name, error)
+            return
 
     async def take_all(self) -> None:
         """Take a picture of each seat as it is now."""

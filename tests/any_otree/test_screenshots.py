@@ -22,10 +22,10 @@ async def test_pages_are_photographed_and_so_is_everybody_at_a_signal(
     url = f"{neutral_server.url}/SessionStartLinks/{code}"
     process = await start(tmp_path, url, "hold", "--num-bots", "1", "--screenshots", "page")
     await acts(tmp_path, 1)
-    process.send_signal(signal.SIGUSR1)
     async with asyncio.timeout(60):
-        while not list(tmp_path.glob("bot-data/*/run-1/screenshots/seat-1/*-asked.png")):  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+        while not list(tmp_path.glob("bot-data/*/run-1/screenshots/seat-1/*-asked.png")):
+            process.send_signal(signal.SIGUSR1)  # a person would ask again, too
+            await asyncio.sleep(3)
     process.send_signal(signal.SIGINT)
     ended = await end(process, tmp_path)
     assert ended.code == 130, ended.output
