@@ -22,8 +22,9 @@ serve: .stamps/venv .stamps/venv-otree ## Serve the shipped oTree project on por
 	@exec $(BIN)/bots serve
 
 .PHONY: test
-test: $(READY) check ## Check and test everything
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+test: $(READY) check ## Check and test everything; what fails beside other tests is told and played once more alone
+	$(BIN)/python -m pytest -n 2 --dist worksteal || \
+		{ [ $$? -eq 1 ] && echo "Once more, alone: what failed above" && $(BIN)/python -m pytest --last-failed; }
 
 .PHONY: check
 check: .stamps/venv audit ## Lint, types, import contracts and audit of the dependencies

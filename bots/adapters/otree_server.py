@@ -282,7 +282,13 @@ def _scratch_folder() -> Path:
 
 def _when_ready(plan: ServerPlan, guarded: Guarded, log: Path) -> OTreeServer:
     """Wait for the line in which the server says that it answers, or why it does not."""
-    overdue = threading.Timer(plan.start_seconds, guarded.stop)
+    late = threading.Event()
+
+    def end_late_server() -> None:
+        late.set()
+        guarded.stop()
+
+    overdue = threading.Timer(plan.start_seconds, end_late_server)
     overdue.daemon = True
     overdue.start()
     try:
@@ -291,6 +297,8 @@ def _when_ready(plan: ServerPlan, guarded: Guarded, log: Path) -> OTreeServer:
         line = ""
     finally:
         overdue.cancel()
+    if late.is_set():  # what it says while it is being ended is no start
+        raise _did_not_start(plan, log)
     try:
         said: JsonObject = json.loads(line)
     except ValueError:
