@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 import aiohttp
 from pydantic import SecretStr
@@ -129,7 +129,7 @@ def write_links_file(path: Path, links: SessionLinks) -> None:
 
 def _parse_line(line: str, where: str, before: Mapping[int, ParticipantLink]) -> ParticipantLink:
     match = _LINE.fullmatch(line)
-    code = _entry_code(match["url"]) if match else None
+    code = entry_code(match["url"]) if match else None
     if match is None or code is None:
         raise UserMustMend(
             f"this is no number and link of a participant: {line.strip()[:200]!r}",
@@ -146,7 +146,7 @@ def _parse_line(line: str, where: str, before: Mapping[int, ParticipantLink]) ->
     return link
 
 
-def _entry_code(url: str) -> str | None:
+def entry_code(url: str) -> str | None:
     """Return the participant's code of an entry link over http or https; None: it is no such link."""
     with suppress(ValueError):  # a host in brackets that is no address
         parts = urlsplit(url)
@@ -154,6 +154,26 @@ def _entry_code(url: str) -> str | None:
         if match and parts.scheme in ("http", "https") and parts.hostname:
             return match["code"]
     return None
+
+
+def web_address(given: str) -> SplitResult:
+    """Return the parts of an address that can be opened and may be recorded.
+
+    Raises:
+        UserMustMend: it is none.
+    """
+    try:
+        parts = urlsplit(given)
+        usable = bool(parts.scheme in ("http", "https") and parts.hostname and parts.port != 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise _no_session_page("this is no web address", given)
+    if parts.username or parts.password:
+        raise _no_session_page(
+            "an address with a password in it would end up in the records", given="the URL"
+        )
+    return parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,17 +192,7 @@ class _Place:
         Raises:
             UserMustMend: it is not the page of a session or room.
         """
-        try:
-            parts = urlsplit(given)
-            usable = bool(parts.scheme in ("http", "https") and parts.hostname and parts.port != 0)
-        except ValueError:
-            usable = False
-        if not usable:
-            raise _no_session_page("this is no web address", given)
-        if parts.username or parts.password:
-            raise _no_session_page(
-                "an address with a password in it would end up in the records", given="the URL"
-            )
+        parts = web_address(given)
         origin = f"{parts.scheme}://{parts.netloc}"
         if match := _SESSION.fullmatch(parts.path):
             return cls(given, origin + match["base"], match["name"], None)
@@ -345,7 +355,7 @@ def _links_on(shown: _Shown, place: _Place) -> SessionLinks:
     """
     hrefs = [anchor.attributes.get("href") or "" for anchor in shown.html.css("a[href]")]
     links = _absolute(hrefs, shown.url)
-    codes = {code: link for link in links if (code := _entry_code(link))}
+    codes = {code: link for link in links if (code := entry_code(link))}
     host = urlsplit(shown.url).hostname
     if strange := [link for link in codes.values() if urlsplit(link).hostname != host]:
         raise UserMustMend(

@@ -32,6 +32,7 @@ from bots.adapters.run_folder import (
     written_in,
 )
 from bots.adapters.screenshots import Camera
+from bots.adapters.shared_links import is_way_in, take_places
 from bots.adapters.web_driver import BrowserSettings
 from bots.agents.past import Past
 from bots.agents.prompts import texts_hash
@@ -50,7 +51,7 @@ from bots.services.local_model import with_local_model
 from bots.services.plan import RunPlan
 from bots.services.progress import Progress
 from bots.services.room import Room
-from bots.services.seats import links_of_bots
+from bots.services.seats import links_of_bots, places_wanted
 from bots.services.steering import Steering, steered
 from bots.services.surroundings import git_state, machine, package_versions, server_state
 from bots.services.traders import (
@@ -105,14 +106,15 @@ async def prepare(plan: RunPlan, environment: Mapping[str, str]) -> Prepared:
     """
     catalogue = load_catalogue(models_file())
     credentials = credentials_of(environment)
-    links = await read_links(plan.url, credentials)
-    chosen = await links_of_bots(plan, links, credentials)
-    specs = assign(plan.model, len(chosen), plan.seed, catalogue)
-    make_fallback(plan.fallback, plan.seed)
-    check_ready(specs, catalogue, environment)
-    await check_parameters(specs, catalogue)
-    if plan.max_cost_usd is not None:
-        check_priced(specs, catalogue)
+    browser = browser_for(plan.transport, plan.browser)
+    if is_way_in(plan.url):  # opened last: who opens it takes a place
+        specs = await _checked_specs(plan, places_wanted(plan), catalogue, environment)
+        links = await take_places(plan.url, len(specs))
+        chosen = links.links
+    else:
+        links = await read_links(plan.url, credentials)
+        chosen = await links_of_bots(plan, links, credentials)
+        specs = await _checked_specs(plan, len(chosen), catalogue, environment)
     draw = random.Random(f"seats of {plan.seed}")
     seats = tuple(
         Seat(number, link.code, link.url, spec.name, draw.getrandbits(32))
@@ -124,10 +126,27 @@ async def prepare(plan: RunPlan, environment: Mapping[str, str]) -> Prepared:
         seats,
         {seat.number: spec for seat, spec in zip(seats, specs, strict=True)},
         catalogue,
-        browser_for(plan.transport, plan.browser),
+        browser,
         configuration=configuration_of(plan, specs, catalogue, environment),
         server=await server_state(links, credentials),
     )
+
+
+async def _checked_specs(
+    plan: RunPlan, bots: int, catalogue: Catalogue, environment: Mapping[str, str]
+) -> tuple[TraderSpec, ...]:
+    """Return who trades at so many seats, all of whom can be asked.
+
+    Raises:
+        UserMustMend: says what, where and how.
+    """
+    specs = assign(plan.model, bots, plan.seed, catalogue)
+    make_fallback(plan.fallback, plan.seed)
+    check_ready(specs, catalogue, environment)
+    await check_parameters(specs, catalogue)
+    if plan.max_cost_usd is not None:
+        check_priced(specs, catalogue)
+    return specs
 
 
 async def run(plan: RunPlan, room: Room) -> RunReport:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from bots.adapters.links import Credentials, ParticipantLink, SessionLinks
 from bots.adapters.otree_server import OTreeRest
+from bots.adapters.shared_links import names_one
 from bots.domain.errors import UserMustMend
 from bots.services.plan import RunPlan, links_for_bots
 
@@ -33,6 +34,35 @@ async def links_of_bots(
     if not chosen:
         raise UserMustMend("no seat is named", where=_OPTION, mend="Name seats such as 2,4-6 or labels.")
     return tuple(link for link in links.links if link.number in chosen)
+
+
+def places_wanted(plan: RunPlan) -> int:
+    """Return how many bots come in by a link for many.
+
+    Raises:
+        UserMustMend: the plan does not tell, or asks for what such a link cannot give.
+    """
+    if plan.seats is not None:
+        raise UserMustMend(
+            "whoever opens a link for many gets the next free seat",
+            where=_OPTION,
+            mend="Say with --num-bots how many bots come, or give the address of the session's start links.",
+        )
+    if names_one(plan.url):
+        if plan.num_bots not in {None, 1}:
+            raise UserMustMend(
+                "a link with a label is one participant, and so one bot",
+                where="--num-bots",
+                mend="Leave it out, or leave the label out of the link.",
+            )
+        return 1
+    if plan.num_bots is None:
+        raise UserMustMend(
+            "a link for many does not tell how many bots are to come",
+            where=plan.url,
+            mend="Add --num-bots N, or give the address of the session's start links.",
+        )
+    return plan.num_bots
 
 
 def _numbers(wanted: str, links: Sequence[ParticipantLink], labels: Mapping[str, str]) -> Iterator[int]:

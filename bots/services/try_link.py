@@ -17,7 +17,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from bots.adapters.bidi import BidiError
 from bots.adapters.browser_settings import BrowserOptions, BrowserSettings
 from bots.adapters.clock import SystemClock
+from bots.adapters.entry import is_shared
 from bots.adapters.models.catalogue import load_catalogue
+from bots.adapters.shared_links import take_places
 from bots.adapters.tabs import TabLost
 from bots.adapters.web_driver import BrowserSession, open_browser
 from bots.agents.forms import UnthinkingAnswers
@@ -139,15 +141,16 @@ async def try_link(trial: Trial, room: Room) -> int:
     if trial.decide is not None:
         (spec,) = assign(trial.decide, 1, trial.seed, catalogue)
         check_ready([spec], catalogue, room.environment)
+    link = (await take_places(trial.url, 1)).links[0].url if is_shared(trial.url) else trial.url
     clock = SystemClock()
     async with open_browser(settings) as browser, Traders(catalogue, room.environment, clock) as traders:
-        watched = _Watched(await browser.open_session(trial.url), trial, room)
+        watched = _Watched(await browser.open_session(link), trial, room)
         try:
             if spec is None:
                 await watched.look()
             else:
                 table = Table(watched, clock, clock.monotonic() + 60 * trial.minutes, _RUN)
-                seat = Seat(1, trial.url.rstrip("/").rpartition("/")[2], trial.url, spec.name, trial.seed)
+                seat = Seat(1, link.rstrip("/").rpartition("/")[2], link, spec.name, trial.seed)
                 maker = traders.build(spec, trial.seed)
                 fallback = make_fallback("hold", trial.seed)
                 await TradingAgent(seat, watched, maker=maker, fallback=fallback, table=table).play()

@@ -35,6 +35,11 @@ class NeutralServer:
         path = urllib.parse.urlsplit(self._post(f"/api/get_session/{code}", {})["session_wide_url"]).path
         return code, self.url + path
 
+    def in_room(self, room: str, config: str, participants: int) -> str:
+        """Create a session in a room and return its code; the room's address leads to it from then on."""
+        body = {"session_config_name": config, "num_participants": participants, "room_name": room}
+        return str(self._post("/api/sessions", body)["code"])
+
     def stored(self, session: str) -> list[dict[str, str]]:
         """Return oTree's own export of a session, one row a participant."""
         with urllib.request.urlopen(f"{self.url}/api/export_wide?session_code={session}") as answer:

@@ -12,6 +12,11 @@ SESSION_CONFIGS = [
     {"name": "anything", "app_sequence": ["anything"], "num_demo_participants": 1},
     {"name": "arrivals", "app_sequence": ["arrivals"], "num_demo_participants": 2},
 ]
+ROOMS = [
+    {"name": "open", "display_name": "Who comes gets the next seat"},
+    {"name": "listed", "display_name": "Labels", "participant_label_file": "_rooms/seats.txt"},
+    {"name": "empty", "display_name": "Without a session"},
+]
 SESSION_CONFIG_DEFAULTS = {
     "real_world_currency_per_point": 1,
     "participation_fee": 0,
