@@ -37,6 +37,10 @@ _EXAMPLE: Final = "http://localhost:8000/SessionStartLinks/abc123"
 _LINE_EXAMPLE: Final = "1=http://localhost:8000/InitializeParticipant/abc123"
 
 
+class LoginWanted(UserMustMend):
+    """The server shows a session's page only after a login, and nothing was given to log in with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """What opens the pages of a server whose OTREE_AUTH_LEVEL is set; either the key or the password will do.
@@ -85,12 +89,22 @@ async def read_links(url_or_path: str, credentials: Credentials | None = None) -
     """Return the links of a session, named by its SessionStartLinks page, its room's page, or a links file.
 
     Raises:
-        UserMustMend: the server, the page or the file gives no links; it says why and what to do.
+        UserMustMend: the server, the page or the file gives no links; it says why and what to do. Where the
+            page is behind a login that nothing was given for, LoginWanted.
     """
     given = url_or_path.strip()
     if "://" not in given:
         return read_links_file(Path(given))
     return await _from_server(_Place.of(given), credentials or Credentials())
+
+
+async def session_in_room(address: str, credentials: Credentials) -> str | None:
+    """Return the code of the session in a room, by any of the room's addresses; None where it is not told."""
+    place = _Place.of(address.strip())
+    try:
+        return await _session_in_room(OTreeRest(place.base, credentials.rest_key), place)
+    except UserMustMend:  # no key, no room's session, or an oTree without this interface
+        return None
 
 
 def read_links_file(path: Path) -> SessionLinks:
@@ -258,7 +272,7 @@ async def _from_server(place: _Place, credentials: Credentials) -> SessionLinks:
         if credentials.rest_key:
             return await _by_rest(OTreeRest(shown.base, credentials.rest_key), place)
         if credentials.password is None:
-            raise UserMustMend(
+            raise LoginWanted(
                 "the server shows this page only after a login (its OTREE_AUTH_LEVEL is set)",
                 where=place.page,
                 mend="Set OTREE_REST_KEY, or OTREE_ADMIN_USERNAME and OTREE_ADMIN_PASSWORD, in "

@@ -1,6 +1,7 @@
 """Links for many: session-wide ones (`/join/…`) and those of rooms. Whoever opens one takes the next place.
 
-    links = await take_places("http://localhost:8000/join/funabita", 3)
+    link = "http://localhost:8000/join/funabita"
+    links = await take_places(link, [link] * 3)
 
 Each place is taken once, as somebody new without cookies, and is entered from then on by the participant's
 own link: one identity a bot, however it reaches its pages, and whenever it comes back.
@@ -8,6 +9,7 @@ own link: one identity a bot, however it reaches its pages, and whenever it come
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -25,6 +27,14 @@ _WELCOMED: Final = "welcome_page_ok"  # oTree 6 shows a room's welcome page to w
 _SECONDS: Final = 30.0
 _MOST_REDIRECTS: Final = 10
 _MOST_WORDS: Final = 200  # characters
+
+
+def is_room(url: str) -> bool:
+    """Tell whether an address is a room's, as participants have it or bare."""
+    try:
+        return is_shared(url.strip()) and "/room/" in urlsplit(url.strip()).path
+    except ValueError:  # a host in brackets that is no address
+        return False
 
 
 def is_way_in(url: str) -> bool:
@@ -47,29 +57,35 @@ def names_one(url: str) -> bool:
     return _LABEL in parse_qs(urlsplit(url.strip()).query)
 
 
-async def take_places(url: str, count: int) -> SessionLinks:
-    """Open a link so often, each time as somebody new, and return whose places were taken.
+def with_label(url: str, label: str) -> str:
+    """Return a room's link as the participant of this label has it."""
+    return str(URL(url.strip()).update_query({_LABEL: label}))
+
+
+async def take_places(given: str, ways: Sequence[str]) -> SessionLinks:
+    """Open links in turn, each as somebody new, and return whose places were taken.
 
     Args:
-        url: session-wide, or of a room; a room's welcome page is passed.
+        given: the address as it was given.
+        ways: a link a place; session-wide, or of a room. A room's welcome page is passed.
 
     Raises:
-        UserMustMend: the link does not lead to so many places; those that were taken stay taken.
+        UserMustMend: a link does not lead to a place of its own; those that were taken stay taken.
     """
-    web_address(url.strip())
-    address = URL(url.strip())
-    if "/room/" in address.path:
-        address = address.update_query({_WELCOMED: "1"})
+    web_address(given.strip())
     timeout = aiohttp.ClientTimeout(total=_SECONDS)
     taken: dict[str, ParticipantLink] = {}
     async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as http:
-        for number in range(1, count + 1):
+        for number, way in enumerate(ways, start=1):
+            address = URL(way.strip())
+            if "/room/" in address.path:
+                address = address.update_query({_WELCOMED: "1"})
             own = await _take(http, address, number)
             code = entry_code(own) or ""
             if code in taken:
                 raise _no_place(address, number, f"it leads to participant {code} again")
             taken[code] = ParticipantLink(number, code, own)
-    return SessionLinks(url, None, tuple(taken.values()))
+    return SessionLinks(given, None, tuple(taken.values()))
 
 
 async def _take(http: aiohttp.ClientSession, address: URL, number: int) -> str:

@@ -120,7 +120,9 @@ def _prepare(
     specs = {record.seat: _same_trader(record, catalogue) for record in left}
     make_fallback(manifest.fallback, manifest.seed)
     check_ready(specs.values(), catalogue, environment)
-    links = read_links_file(folder / "bot-links.cfg")
+    links = replace(
+        read_links_file(folder / "bot-links.cfg"), session_code=manifest.server.get("session")
+    )  # that the file does not tell
     by_code = {link.code: link for link in links.links}
     return Prepared(
         plan=_plan(manifest, timeout_minutes, headed),

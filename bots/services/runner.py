@@ -11,14 +11,15 @@ import shutil
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
 
 from bots.adapters.clock import SystemClock
-from bots.adapters.links import Credentials, SessionLinks, read_links, write_links_file
+from bots.adapters.entry import is_shared
+from bots.adapters.links import Credentials, SessionLinks, session_in_room, write_links_file
 from bots.adapters.models.catalogue import Catalogue, load_catalogue
 from bots.adapters.models.prices import price_table_version
 from bots.adapters.run_folder import (
@@ -32,7 +33,7 @@ from bots.adapters.run_folder import (
     written_in,
 )
 from bots.adapters.screenshots import Camera
-from bots.adapters.shared_links import is_way_in, take_places
+from bots.adapters.shared_links import is_room, take_places
 from bots.adapters.web_driver import BrowserSettings
 from bots.agents.past import Past
 from bots.agents.prompts import texts_hash
@@ -51,7 +52,7 @@ from bots.services.local_model import with_local_model
 from bots.services.plan import RunPlan
 from bots.services.progress import Progress
 from bots.services.room import Room
-from bots.services.seats import links_of_bots, places_wanted
+from bots.services.seats import links_of_bots, read_session, ways_in
 from bots.services.steering import Steering, steered
 from bots.services.surroundings import git_state, machine, package_versions, server_state
 from bots.services.traders import (
@@ -107,12 +108,15 @@ async def prepare(plan: RunPlan, environment: Mapping[str, str]) -> Prepared:
     catalogue = load_catalogue(models_file())
     credentials = credentials_of(environment)
     browser = browser_for(plan.transport, plan.browser)
-    if is_way_in(plan.url):  # opened last: who opens it takes a place
-        specs = await _checked_specs(plan, places_wanted(plan), catalogue, environment)
-        links = await take_places(plan.url, len(specs))
+    links = await read_session(plan, credentials)
+    if links is None:  # opened last: who opens a participant's link takes a place
+        ways = ways_in(plan)
+        specs = await _checked_specs(plan, len(ways), catalogue, environment)
+        links = await take_places(plan.url, ways)
+        if is_room(plan.url):
+            links = replace(links, session_code=await session_in_room(plan.url, credentials))
         chosen = links.links
     else:
-        links = await read_links(plan.url, credentials)
         chosen = await links_of_bots(plan, links, credentials)
         specs = await _checked_specs(plan, len(chosen), catalogue, environment)
     draw = random.Random(f"seats of {plan.seed}")
@@ -258,7 +262,8 @@ async def _play(prepared: Prepared, manifest: RunManifest, folder: Path, clock: 
             manifest.run_id,
             pace=Pace(period=plan.rhythm, wait_seconds=plan.wait_seconds),
             forms=plan.form_fallback,
-            with_people=manifest.subjects > manifest.bots,
+            # Who comes in by a link for many does not learn who else does.
+            with_people=manifest.subjects > manifest.bots or is_shared(plan.url),
         )
         handed_over = recording_handovers(prepared.seats, table.store, clock)
         specs, log = prepared.specs.values(), folder / "local-model.log"

@@ -141,7 +141,7 @@ async def try_link(trial: Trial, room: Room) -> int:
     if trial.decide is not None:
         (spec,) = assign(trial.decide, 1, trial.seed, catalogue)
         check_ready([spec], catalogue, room.environment)
-    link = (await take_places(trial.url, 1)).links[0].url if is_shared(trial.url) else trial.url
+    link = (await take_places(trial.url, [trial.url])).links[0].url if is_shared(trial.url) else trial.url
     clock = SystemClock()
     async with open_browser(settings) as browser, Traders(catalogue, room.environment, clock) as traders:
         watched = _Watched(await browser.open_session(link), trial, room)

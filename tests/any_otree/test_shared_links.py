@@ -10,7 +10,7 @@ from bots.adapters.shared_links import is_way_in, take_places
 from bots.domain.errors import UserMustMend
 from bots.domain.records import RunOutcome
 from tests.adapters.neutral_server import NeutralServer
-from tests.end_to_end.command import end, run, start_verb
+from tests.end_to_end.command import acts, end, run, start, start_verb
 
 pytestmark = pytest.mark.server
 
@@ -65,13 +65,13 @@ async def test_a_label_in_a_rooms_link_seats_that_participant_alone(
 async def test_bots_pass_a_rooms_welcome_page_each_as_somebody_else(neutral_server: NeutralServer) -> None:
     code = neutral_server.in_room("open", "questions", 2)
     room = f"{neutral_server.url}/room/open"
-    taken = await take_places(room, 2)
+    taken = await take_places(room, [room] * 2)
 
     assert [link.code for link in taken.links] == [
         row["participant.code"] for row in neutral_server.stored(code)
     ]
     with pytest.raises(UserMustMend, match=r"no place to bot 1: .* status 404: Session is full"):
-        await take_places(room, 1)
+        await take_places(room, [room])
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,9 @@ async def test_bots_pass_a_rooms_welcome_page_each_as_somebody_else(neutral_serv
 async def test_a_room_that_lets_nobody_in_says_why(
     neutral_server: NeutralServer, room: str, words: str
 ) -> None:
+    address = f"{neutral_server.url}/room/{room}"
     with pytest.raises(UserMustMend, match=words):
-        await take_places(f"{neutral_server.url}/room/{room}", 1)
+        await take_places(address, [address])
 
 
 @pytest.mark.parametrize(
@@ -96,6 +97,8 @@ async def test_a_room_that_lets_nobody_in_says_why(
         ("/join/abc", ("--seats", "2"), "gets the next free seat"),
         ("/join/abc", ("--num-bots", "2", "--fallback", "nobody"), "nobody"),
         ("/room/open?participant_label=A", ("--num-bots", "2"), "one participant"),
+        ("/room/open?participant_label=A", ("--seats", "A7"), "gets the next free seat"),
+        ("/room/open", ("--seats", "A7,A7"), "named once"),
     ],
 )
 def test_what_a_link_for_many_cannot_give_is_told_before_it_is_opened(
@@ -118,3 +121,33 @@ async def test_a_rooms_link_is_tried_behind_its_welcome_page(
 
     assert ended.code == 0, ended.output
     assert "Start (form)" in ended.output
+
+
+async def test_labels_named_at_a_rooms_bare_address_seat_those_participants_alone(
+    tmp_path: Path, neutral_server: NeutralServer
+) -> None:
+    code = neutral_server.in_room("listed", "questions", 3)
+    ended = await run(tmp_path, f"{neutral_server.url}/room/listed", "hold", "--seats", "A3,A1", *HTTP)
+
+    assert ended.code == 0, ended.output
+    rows = {row["participant.label"]: row["questions.1.player.age"] for row in neutral_server.stored(code)}
+    assert rows == {"A1": "18", "A3": "18", "": ""}
+
+
+async def test_a_run_by_a_link_for_many_that_was_killed_goes_on_at_the_places_it_had(
+    tmp_path: Path, neutral_server: NeutralServer
+) -> None:
+    code, link = neutral_server.wide_link("pairs", 2)
+    (tmp_path / "first").mkdir()
+    (tmp_path / "other").mkdir()
+    killed = await start(tmp_path / "first", link, "hold", "--num-bots", "1", *HTTP)
+    await acts(tmp_path / "first", 1)
+    killed.kill()
+    folder = (await end(killed, tmp_path / "first")).run
+    resumed = await start_verb(tmp_path / "first", "resume", str(folder))
+    other = await run(tmp_path / "other", link, "hold", "--num-bots", "1", *HTTP)
+    ended = await end(resumed, tmp_path / "first")
+
+    assert (ended.code, other.code) == (0, 0), ended.output + other.output
+    seated = [seat.participant for one in (ended, other) for seat in one.manifest.seats]
+    assert seated == [row["participant.code"] for row in neutral_server.stored(code)]

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -17,14 +18,19 @@ from pydantic import SecretStr
 
 from bots.adapters.links import (
     Credentials,
+    LoginWanted,
     ParticipantLink,
     SessionLinks,
     read_links,
     read_links_file,
+    session_in_room,
     write_links_file,
 )
 from bots.adapters.otree_server import OTreeServer
+from bots.adapters.shared_links import take_places
 from bots.domain.errors import UserMustMend
+from bots.services.plan import RunPlan
+from bots.services.seats import read_session, ways_in
 from tests.adapters.server.quiz_project import PASSWORD, REST_KEY
 
 server = pytest.mark.server
@@ -138,6 +144,21 @@ async def test_session_in_a_room_behind_the_login_gives_its_links(
         found = await read_links(page, credentials)
         assert [link.code for link in found.links] == await codes_of(closed_server, session["code"])
         assert found.session_code == session["code"]
+
+
+@server
+async def test_a_room_whose_session_only_the_admin_may_see_lets_bots_in_as_participants(
+    closed_server: OTreeServer,
+) -> None:
+    session = await closed_server.rest.create_session("quiz", 4, room="lab")
+    plan = RunPlan(f"{closed_server.url}/room/lab", "hold", num_bots=2)
+    assert await read_session(plan, Credentials()) is None
+    taken = await take_places(plan.url, ways_in(plan))
+
+    assert [link.code for link in taken.links] == (await codes_of(closed_server, session["code"]))[:2]
+    with pytest.raises(LoginWanted, match="OTREE_REST_KEY"):
+        await read_session(replace(plan, num_bots=None), Credentials())
+    assert await session_in_room(plan.url, Credentials(rest_key=SecretStr(REST_KEY))) == session["code"]
 
 
 @server
