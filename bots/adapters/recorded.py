@@ -34,6 +34,7 @@ from bots.domain.records import (
     SeatOpened,
     SeatPaused,
     SeatUnpaused,
+    Usage,
 )
 
 _ACTS: Mapping[type[Act], str] = {SubmitForm: "form", SendLive: "live", UseControl: "use"}
@@ -97,9 +98,9 @@ class SeatRecording:
         """Return what came back on a request; None where nothing did."""
         return self._replied.get((decision, attempt))
 
-    def was_asked(self, decision: str, attempt: int) -> bool:
-        """Tell whether a request was made."""
-        return (decision, attempt) in self._asked
+    def asked(self, decision: str, attempt: int) -> ModelAsked | None:
+        """Return a request; None where it was not made."""
+        return self._asked.get((decision, attempt))
 
     def asked_again(self, decision: str, attempt: int) -> bool:
         """Tell whether another request of the decision follows this one."""
@@ -254,6 +255,12 @@ class RecordedModel:
     def parameters(self) -> Mapping[str, Any]:
         return self._first.parameters if self._first else {}
 
+    def most(self, messages: Sequence[Message], schema: Mapping[str, Any]) -> Usage:
+        """Return what was recorded of the request that comes next."""
+        del messages, schema
+        asked = self._recording.asked(self._decision, self._attempt + 1)
+        return Usage() if asked is None else asked.most
+
     async def complete(
         self, messages: Sequence[Message], schema: Mapping[str, Any], deadline: float
     ) -> Reply:
@@ -354,7 +361,7 @@ class RecordedMaker:
         return (
             isinstance(recorded, DecisionNotMade)
             and recorded.kind is FailureKind.PAUSED
-            and not self._recording.was_asked(recorded.decision, 1)
+            and self._recording.asked(recorded.decision, 1) is None
         )
 
     def _while_there_was_time(
@@ -366,7 +373,7 @@ class RecordedMaker:
             return record
 
         def until_then(event: Event) -> None:
-            if isinstance(event, ModelAsked) and not self._recording.was_asked(event.decision, event.attempt):
+            if isinstance(event, ModelAsked) and self._recording.asked(event.decision, event.attempt) is None:
                 raise _NoTimeLeft
             record(event)
 

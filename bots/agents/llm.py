@@ -241,6 +241,7 @@ class LlmTrader:
                 parameters=dict(self._model.parameters),
                 prompt=_as_text(talk.messages[talk.recorded :]),
                 prompt_hash=hashlib.sha256(_as_text(talk.messages).encode()).hexdigest(),
+                most=self._model.most(tuple(talk.messages), talk.schema),
             )
         )
         talk.recorded = len(talk.messages)

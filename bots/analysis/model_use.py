@@ -7,10 +7,19 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from bots.domain.errors import FailureKind
-from bots.domain.records import DecisionNotMade, Event, ModelAsked, ModelReplied, ModelUse
+from bots.domain.records import (
+    DecisionNotMade,
+    Event,
+    ModelAsked,
+    ModelReplied,
+    ModelUse,
+    RunEnded,
+    RunResumed,
+    Usage,
+)
 
 # Failures of requests that their providers may have billed all the same: what they cost is not known.
-_MAYBE_BILLED = (None, FailureKind.TIMEOUT, FailureKind.BAD_REPLY)
+_MAYBE_BILLED = (None, FailureKind.TIMEOUT, FailureKind.BAD_REPLY, FailureKind.REFUSAL)
 
 
 @dataclass(slots=True)
@@ -26,16 +35,32 @@ class _Tally:
     priced: int = 0
     unpriced: int = 0
     given_up: int = 0
+    most_tokens: int = 0
+    most_cost_usd: Decimal = Decimal(0)
     seconds: float = 0.0
     served: set[str] = field(default_factory=set)
 
-    def add(self, event: ModelReplied) -> None:
+    def lose(self, most: Usage, *, maybe_billed: bool = True) -> None:
+        """Take in a request that brought no reply, of which `most` was set aside."""
+        self.unanswered += 1
+        if maybe_billed:
+            self.uncounted += 1
+            self.given_up += 1
+            self.set_aside(most, Usage())
+
+    def set_aside(self, most: Usage, known: Usage) -> None:
+        """Count what may have been used at most for what is not known."""
+        if known.input_tokens is None or known.output_tokens is None:
+            self.most_tokens += (most.input_tokens or 0) + (most.output_tokens or 0)
+        if known.cost_usd is None:
+            self.most_cost_usd += most.cost_usd or 0
+
+    def add(self, event: ModelReplied, most: Usage) -> None:
         if event.reply is None:
-            self.unanswered += 1
-            self.uncounted += event.failure in _MAYBE_BILLED
-            self.given_up += event.failure in _MAYBE_BILLED
+            self.lose(most, maybe_billed=event.failure in _MAYBE_BILLED)
             return
         usage = event.usage
+        self.set_aside(most, usage)
         self.input_tokens += usage.input_tokens or 0
         self.output_tokens += usage.output_tokens or 0
         self.cached_tokens += usage.cached_tokens or 0
@@ -63,12 +88,16 @@ class _Tally:
             uncounted=self.uncounted,
             cost_usd=None if unpriced and not self.priced else self.cost_usd,
             unpriced=unpriced,
+            most_tokens=self.most_tokens,
+            most_cost_usd=self.most_cost_usd,
             seconds=round(self.seconds, 3),
         )
 
 
 class ModelMeter:
     """Counts what models use as a run's events come.
+
+    A request that stands open when the run ends, or goes on after it was cut short, is one without a reply.
 
     Attributes:
         over_budget: decisions that the run's limit of money or tokens left to the fallback.
@@ -77,7 +106,7 @@ class ModelMeter:
     def __init__(self, events: Iterable[Event] = ()) -> None:
         self.over_budget = 0
         self._tallies: dict[str, _Tally] = {}
-        self._open: dict[int, str] = {}  # by seat, the model asked last
+        self._open: dict[int, ModelAsked] = {}  # by seat, what has no reply yet
         for event in events:
             self.listen(event)
 
@@ -85,14 +114,23 @@ class ModelMeter:
         """Take in one event of the run."""
         match event:
             case ModelAsked():
-                self._open[event.seat] = event.model
+                self._open[event.seat] = event
                 self._tallies.setdefault(event.model, _Tally()).requests += 1
             case ModelReplied() if event.seat in self._open:
-                self._tallies[self._open[event.seat]].add(event)
+                asked = self._open.pop(event.seat)
+                self._tallies[asked.model].add(event, asked.most)
+            case RunResumed() | RunEnded():
+                self.cut_short()
             case DecisionNotMade(kind=FailureKind.OVER_BUDGET):
                 self.over_budget += 1
             case _:
                 pass
+
+    def cut_short(self) -> None:
+        """Take in that the requests without a reply will have none."""
+        for asked in self._open.values():
+            self._tallies[asked.model].lose(asked.most)
+        self._open.clear()
 
     @property
     def uses(self) -> tuple[ModelUse, ...]:

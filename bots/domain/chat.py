@@ -69,6 +69,9 @@ class ChatModel(Protocol):
     def parameters(self) -> Mapping[str, Any]:
         """What is sent with each request; never a key."""
 
+    def most(self, messages: Sequence[Message], schema: Mapping[str, Any]) -> Usage:
+        """Return the most that such a request may use; None in it for what is not known."""
+
     async def complete(
         self, messages: Sequence[Message], schema: Mapping[str, Any], deadline: float
     ) -> Reply:

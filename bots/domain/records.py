@@ -78,6 +78,8 @@ class ModelUse(Value):
         uncounted: requests that were or may have been billed, whose tokens are not known and not in the sums.
         cost_usd: of the replies whose price is known; None where none is.
         unpriced: requests that were or may have been billed, whose cost is not known.
+        most_tokens, most_cost_usd: the most that requests of unknown tokens and unknown cost may have used,
+            as the run's limits count them; in no other sum.
         seconds: from request to reply, summed over replies.
     """
 
@@ -92,6 +94,8 @@ class ModelUse(Value):
     uncounted: int = 0
     cost_usd: Decimal | None = None
     unpriced: int = 0
+    most_tokens: int = 0
+    most_cost_usd: Decimal = Decimal(0)
     seconds: float = 0.0
 
 
@@ -220,6 +224,7 @@ class ModelAsked(_SeatEvent):
     parameters: dict[str, Any] = Field(default_factory=dict)
     prompt: str  # all messages of this request that no earlier attempt of the decision holds
     prompt_hash: str
+    most: Usage = Usage()  # the most it may use, as the run's limits set it aside
 
 
 class ModelReplied(_SeatEvent):

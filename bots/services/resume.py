@@ -60,8 +60,9 @@ async def resume(
         with written_in(folder):
             torn = mend_journal(folder / "journal.jsonl")
             with JournalWriter(folder / "journal.jsonl") as journal:
-                journal.append(RunResumed(at=resumed, torn=torn))
+                journal.append(goes_on := RunResumed(at=resumed, torn=torn))
             write_manifest(folder, manifest)
+        prepared = replace(prepared, earlier=(*prepared.earlier, goes_on))
         left = f"{len(prepared.seats)} of {len(manifest.seats)} seats"
         room.console.print(f"Run {manifest.run} goes on in {folder}: {left}", highlight=False, markup=False)
         if not prepared.seats:  # killed between its last seat's end and its own

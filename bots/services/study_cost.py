@@ -89,6 +89,10 @@ class StandIn:
     def parameters(self) -> Mapping[str, Any]:
         return {}
 
+    def most(self, messages: Sequence[Message], schema: Mapping[str, Any]) -> Usage:
+        del messages, schema
+        return Usage()
+
     async def complete(
         self, messages: Sequence[Message], schema: Mapping[str, Any], deadline: float
     ) -> Reply:

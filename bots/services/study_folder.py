@@ -15,18 +15,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 
-from bots.adapters.models.limits import Spent, tokens_of
+from bots.adapters.models.limits import Spent
 from bots.adapters.run_folder import read_manifest, replace_file
+from bots.analysis.model_use import ModelMeter
 from bots.domain.errors import UserMustMend
-from bots.domain.records import EVENTS, ModelReplied, RunManifest, RunOutcome
+from bots.domain.records import EVENTS, Event, RunManifest, RunOutcome
 from bots.services.study_plan import Study
+from bots.services.traders import spent_on
 
 CellKey = tuple[str, int]  # treatment, repetition
 
-_REPLIED = '"event":"model_replied"'
+_EXCHANGES = ('"event":"model_asked"', '"event":"model_replied"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +93,18 @@ def _runs(folder: Path) -> Iterator[CellRun]:
 
 
 def spent_so_far(folder: Path) -> Spent:
-    """Return what all runs of a study have used of models, failed ones included, as their journals tell."""
-    spent = Spent()
-    for journal in folder.glob("run-*/journal.jsonl"):
-        for replied in _replies(journal):
-            spent.tokens += tokens_of(replied.usage)
-            spent.cost_usd += replied.usage.cost_usd or Decimal(0)
-            spent.unpriced += replied.usage.cost_usd is None and replied.reply is not None
-    return spent
+    """Return what all runs of a study have used of models, as their journals tell and its budget counts it.
+
+    Runs that failed or were cut short count too: a request without a reply as the most it may have used.
+    """
+    meters = [ModelMeter(_exchanges(journal)) for journal in folder.glob("run-*/journal.jsonl")]
+    for meter in meters:
+        meter.cut_short()
+    return spent_on(use for meter in meters for use in meter.uses)
 
 
-def _replies(journal: Path) -> Iterator[ModelReplied]:
+def _exchanges(journal: Path) -> Iterator[Event]:
     with journal.open(encoding="utf-8") as lines:
         for line in lines:
-            if _REPLIED in line and line.endswith("\n"):
-                event = EVENTS.validate_json(line)
-                if isinstance(event, ModelReplied):
-                    yield event
+            if any(sign in line for sign in _EXCHANGES) and line.endswith("\n"):
+                yield EVENTS.validate_json(line)

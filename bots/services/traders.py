@@ -270,11 +270,11 @@ def without_user(address: str) -> str:
 
 
 def spent_on(uses: Iterable[ModelUse]) -> Spent:
-    """Return what earlier parts of a run used, as its budget counts it."""
+    """Return what earlier parts of a run used, as its budget counts it: the unknown at its most."""
     spent = Spent()
     for use in uses:
-        spent.tokens += use.input_tokens + use.output_tokens
-        spent.cost_usd += use.cost_usd or 0
+        spent.tokens += use.input_tokens + use.output_tokens + use.most_tokens
+        spent.cost_usd += (use.cost_usd or 0) + use.most_cost_usd
         spent.unpriced += use.unpriced
     return spent
 

@@ -21,6 +21,7 @@ from tests.agents.sights import sight, situation
 HOLD = json.dumps({"reasoning": "r", "insight": "", "plan": "p", "orders": []})
 SHORT = json.dumps({"orders": [{"side": "sell", "quantity": 9, "price": 14}]})
 USAGE = Usage(input_tokens=900, output_tokens=60, cost_usd=Decimal("0.01"))
+MOST = Usage(input_tokens=4000, output_tokens=400, cost_usd=Decimal("0.05"))
 
 Step = str | Reply | Exception | Callable[[], Awaitable[Reply]]
 
@@ -34,6 +35,9 @@ class FakeModel:
         self.steps = list(steps)
         self.asked: list[tuple[Message, ...]] = []
         self.parameters: Mapping[str, Any] = {"temperature": 0.5}
+
+    def most(self, messages: Sequence[Message], schema: Mapping[str, Any]) -> Usage:
+        return MOST
 
     async def complete(
         self, messages: Sequence[Message], schema: Mapping[str, Any], deadline: float

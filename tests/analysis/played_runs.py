@@ -40,6 +40,9 @@ class Parrot:
     def __init__(self, seed: int) -> None:
         self._draw = random.Random(seed)
 
+    def most(self, messages: Sequence[Message], schema: Mapping[str, Any]) -> Usage:
+        return Usage()
+
     async def complete(
         self, messages: Sequence[Message], schema: Mapping[str, Any], deadline: float
     ) -> Reply:

@@ -129,6 +129,9 @@ class Echo:
     def __init__(self, seed: int) -> None:
         self._next = seed % len(TEXTS)
 
+    def most(self, messages: Sequence[Message], schema: Mapping[str, Any]) -> Usage:
+        return Usage()
+
     async def complete(
         self, messages: Sequence[Message], schema: Mapping[str, Any], deadline: float
     ) -> Reply:

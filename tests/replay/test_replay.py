@@ -75,6 +75,9 @@ class Steps:
         self._steps = steps
         self._asked = -1
 
+    def most(self, messages: Sequence[Message], schema: Mapping[str, Any]) -> Usage:
+        return Usage(input_tokens=len(messages[-1].text), output_tokens=100)
+
     async def complete(
         self, messages: Sequence[Message], schema: Mapping[str, Any], deadline: float
     ) -> Reply:

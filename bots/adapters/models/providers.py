@@ -99,6 +99,13 @@ class ProviderModel:
         """What is sent with each request, and how the reply's form is asked for."""
         return {**self._entry.parameters, "output": self._output}
 
+    def most(self, messages: Sequence[Message], schema: Mapping[str, Any]) -> Usage:
+        """Return the most a request can use: no tokenizer makes more tokens of a text than it has bytes."""
+        texts = (*(message.text for message in messages), json.dumps(schema))
+        size = sum(len(text.encode("utf-8", "replace")) for text in texts)
+        usage = Usage(input_tokens=size, output_tokens=self._entry.max_tokens)
+        return usage.model_copy(update={"cost_usd": self._cost(usage)})
+
     async def complete(
         self, messages: Sequence[Message], schema: Mapping[str, Any], deadline: float
     ) -> Reply:
@@ -107,9 +114,9 @@ class ProviderModel:
         Raises:
             ModelFailed: no reply.
         """
-        most, expected = self._most_usage(messages, schema), _expected_tokens(messages)
+        most, expected = self.most(messages, schema), _expected_tokens(messages)
         async with self._line.pace.place(expected, deadline) as taken:
-            reservation = await self._budget.reserve(tokens_of(most), self._cost(most), deadline)
+            reservation = await self._budget.reserve(tokens_of(most), most.cost_usd, deadline)
             usage: Usage | None = Usage()  # a request given up may have been billed: all set aside counts
             try:
                 reply = await self._request(messages, schema, deadline)
@@ -204,12 +211,6 @@ class ProviderModel:
         key = self._line.key.get_secret_value() if self._line.key else ""
         whole = text.encode("utf-8", "replace").decode()
         return whole.replace(key, "[key]") if key else whole
-
-    def _most_usage(self, messages: Sequence[Message], schema: Mapping[str, Any]) -> Usage:
-        """The most a request can use: no tokenizer makes more tokens of a text than it has bytes."""
-        texts = (*(message.text for message in messages), json.dumps(schema))
-        size = sum(len(text.encode("utf-8", "replace")) for text in texts)
-        return Usage(input_tokens=size, output_tokens=self._entry.max_tokens)
 
     def _cost(self, usage: Usage, served: str | None = None) -> Any:
         provider = self._line.entry.prices

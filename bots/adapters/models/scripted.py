@@ -41,6 +41,10 @@ class ScriptedModel:
     def parameters(self) -> Mapping[str, Any]:
         return {}
 
+    def most(self, messages: Sequence[Message], schema: Mapping[str, Any]) -> Usage:
+        del messages, schema
+        return Usage(input_tokens=0, output_tokens=0)
+
     async def complete(
         self, messages: Sequence[Message], schema: Mapping[str, Any], deadline: float
     ) -> Reply:

@@ -162,6 +162,9 @@ class Replies:
         self._replies = list(replies)
         self.prompts: list[str] = []
 
+    def most(self, messages: Sequence[Message], schema: Mapping[str, Any]) -> Usage:
+        return Usage()
+
     async def complete(
         self, messages: Sequence[Message], schema: Mapping[str, Any], deadline: float
     ) -> Reply:
