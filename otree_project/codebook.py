@@ -64,6 +64,8 @@ COLUMNS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "sold": ("Shares sold", "shares"),
         "interest": ("Interest received", "cash"),
         "dividends": ("Dividends received", "cash"),
+        "unit_side": ("buy or sell: which way a trader's units trade, with induced values and costs", ""),
+        "units": ("Values or costs of a trader's units, in the sequence in which they trade", "cash each"),
         "earnings": ("With induced values and costs: what the units traded earned", "cash"),
         "forecast_reward": ("Reward for forecasts of this round's price", "cash"),
         "trade_timed_out": ("1: the trade page was left by its timer", ""),

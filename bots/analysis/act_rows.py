@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from bots.analysis.codebook import TABLES
+from bots.analysis.otree_tables import OTreeTables
 from bots.analysis.people import Person, people_of
 from bots.analysis.period_fills import PeriodOrder, own_numbers, period_fills
 from bots.analysis.played import PlayedRun, PlayedSeat, RoundKey, Sent
@@ -19,16 +20,37 @@ from markets.orders import Side
 
 def order_rows(run: PlayedRun) -> Iterator[Row]:
     """Yield the orders sent."""
+    every: list[Row] = []
     for seat in run.seats.values():
         cancelled, placed = _cancelled(seat), _placed(seat)
         rows = [_order(run, seat, one, cancelled) for one in placed]
-        if _is_continuous(run):
+        if is_continuous(run):
             _fill_of_periods(run, seat, rows, placed, cancelled)
         else:
             _fill(seat, rows)
-        yield from rows
+        every += rows
     for person in people_of(run):
-        yield from _orders_of_person(run, person)
+        every += _orders_of_person(run, person)
+    _let_stand(run, every)
+    yield from every
+
+
+def _let_stand(run: PlayedRun, rows: Sequence[Row]) -> None:
+    """Tell the shares of each order that were in the book when it cleared, or when its period closed."""
+    emptied = run.rules is not None and run.rules.clears_after_trade
+    last: dict[tuple[Any, ...], int] = {}  # market and period → number of the latest order that traded
+    for row in rows if emptied else ():
+        if row["filled"] and row["order_id"] is not None:
+            where = (row["market"], row["overall"])
+            last[where] = max(last.get(where, 0), row["order_id"])
+    for row in rows:
+        if row["status"] != "placed":
+            row["standing"] = None if row["status"] == "unanswered" else 0
+        elif not is_continuous(run):
+            row["standing"] = row["quantity"]
+        elif row["filled"] is not None:
+            traded_after = last.get((row["market"], row["overall"]), 0) >= (row["order_id"] or 0)
+            row["standing"] = 0 if emptied and traded_after else row["quantity"] - row["filled"]
 
 
 def _cancelled(seat: PlayedSeat) -> dict[Any, Mapping[str, Any]]:
@@ -44,7 +66,8 @@ def _placed(seat: PlayedSeat) -> list[Sent]:
     return [one for one in seat.sent if one.act.act == "live" and one.act.content.get("type") == "place"]
 
 
-def _is_continuous(run: PlayedRun) -> bool:
+def is_continuous(run: PlayedRun) -> bool:
+    """Tell whether orders trade as they come."""
     return run.rules is not None and run.rules.institution == "double_auction"
 
 
@@ -55,7 +78,7 @@ def _orders_of_person(run: PlayedRun, person: Person) -> Iterator[Row]:
         if row["kind"] == "place":
             key = run.round_of(int(row["overall"]))
             past = history.get(key) if key else None
-            cancelled = row["cancelled"] in ("1", "True")
+            cancelled = row["cancelled"] not in ("", "0", "False")  # a double auction tells when
             yield {
                 **of_person(run, person),
                 **of_round(run, key),
@@ -66,6 +89,7 @@ def _orders_of_person(run: PlayedRun, person: Person) -> Iterator[Row]:
                 "limit": number(row["limit"]),
                 "status": "cancelled" if cancelled else row["outcome"],
                 "filled": int(row["filled"] or 0),
+                "standing": None,
                 "price": number(past.price) if past else None,
                 "words": row["codes"],
                 "sent": _utc(row["received"]),
@@ -94,6 +118,7 @@ def _order(run: PlayedRun, seat: PlayedSeat, sent: Sent, cancelled: Mapping[Any,
         "limit": number(act.content.get("limit")),
         "status": "cancelled" if status == "placed" and order_id in cancelled else status,
         "filled": None,
+        "standing": None,
         "price": number(past.price) if past else None,
         "words": " ".join(answer.words) if answer else (sent.unanswered.reason if sent.unanswered else ""),
         "sent": act.at,
@@ -164,7 +189,7 @@ def _period_order(row: Row, sent: Sent, cancel: Mapping[str, Any] | None) -> Per
 
 
 def trade_rows(run: PlayedRun, trader_rounds: Iterable[Row]) -> Iterator[Row]:
-    """Yield trades: each one of a double auction where its period told, else one row a round and side.
+    """Yield trades: each one of a double auction as its period or oTree told, else one row a round and side.
 
     What a trader of a double auction paid on the whole in a round is no price of a trade: it is left empty.
     """
@@ -173,25 +198,38 @@ def trade_rows(run: PlayedRun, trader_rounds: Iterable[Row]) -> Iterator[Row]:
         period = seat.periods.get((row["phase"], row["round"])) if seat else None
         if period is not None:
             yield from _trades_of_period(run, row, period)
+        elif run.otree is not None and run.otree.trades:
+            yield from _trades_on_the_server(run, row, run.otree)
         else:
-            yield from _sides(run, {**row, "price": None} if _is_continuous(run) else row)
+            yield from _sides(run, {**row, "price": None} if is_continuous(run) else row)
+
+
+def _trades_on_the_server(run: PlayedRun, row: Row, otree: OTreeTables) -> Iterator[Row]:
+    """Yield a trader's sides of the trades of one period, as oTree's table has them."""
+    for trade in otree.trades_in(row["market"], row["overall"]):
+        for side, column in (("buy", "buyer"), ("sell", "seller")):
+            if trade[column] == row["participant"]:
+                yield _trade(
+                    run, row, int(trade["trade"]), side, int(trade["quantity"]), number(trade["price"])
+                )
+
+
+def _trade(run: PlayedRun, row: Row, named: int | None, side: str, quantity: int, price: float | None) -> Row:
+    kept = {key: value for key, value in row.items() if key in TABLES["trades"].schema}
+    fundamental = number(run.fundamental((row["phase"], row["round"])))
+    told = {"trade": named, "side": side, "quantity": quantity, "price": price, "fundamental": fundamental}
+    return {**kept, **told}
 
 
 def _trades_of_period(run: PlayedRun, row: Row, period: Period) -> Iterator[Row]:
-    kept = {key: value for key, value in row.items() if key in TABLES["trades"].schema}
-    fundamental = number(run.fundamental((row["phase"], row["round"])))
-    for trade in period.own_trades:
-        told = {"trade": trade.number, "side": trade.side.value, "quantity": trade.quantity}
-        yield {**kept, **told, "price": number(trade.price), "fundamental": fundamental}
+    for one in period.own_trades:
+        yield _trade(run, row, one.number, one.side.value, one.quantity, number(one.price))
 
 
 def _sides(run: PlayedRun, row: Row) -> Iterator[Row]:
     for side, column in (("buy", "bought"), ("sell", "sold")):
         if row[column]:
-            kept = {key: value for key, value in row.items() if key in TABLES["trades"].schema}
-            fundamental = run.fundamental((row["phase"], row["round"]))
-            numbers = {"quantity": row[column], "fundamental": number(fundamental)}
-            yield {**kept, "side": side, **numbers}
+            yield _trade(run, row, None, side, row[column], row["price"])
 
 
 def forecast_rows(run: PlayedRun) -> Iterator[Row]:

@@ -157,8 +157,13 @@ def price_chart(prices: pl.DataFrame, *, human: bool) -> Chart:
     return Chart("price-and-volume", "Price, fundamental value and volume by round", draw, 1.75)
 
 
-def book_chart(prices: pl.DataFrame) -> Chart:
-    """Best bid and offer of the bots with the price above; bids less offers below."""
+def book_chart(prices: pl.DataFrame, *, continuous: bool = False) -> Chart:
+    """Price with the best bid and offer at clearing, or at the close of a period, above; excess bids below.
+
+    Args:
+        prices: `market_rounds` of one market, in order.
+        continuous: of a double auction: the excess counts the orders submitted, else shares in the book.
+    """
     rows = prices.sort("overall")
     places = rows["overall"].to_numpy()
 
@@ -172,14 +177,22 @@ def book_chart(prices: pl.DataFrame) -> Chart:
         upper.set_ylabel("Cash per share")
         _limit_to(upper, rows)
         legend(upper)
-        excess = rows["bids"].to_numpy() - rows["offers"].to_numpy()
-        lower.bar(places, excess, color=np.where(excess >= 0, BID, OFFER).tolist(), width=0.62)
+        excess = excess_bids(rows, continuous=continuous)
+        colours = np.where(excess >= 0, BID, OFFER).tolist()
+        lower.bar(places, np.nan_to_num(excess), color=colours, width=0.62)
         lower.axhline(0, color=MUTED, lw=0.7)
         lower.set_ylabel("Bids − offers")
         whole_numbers(lower)
         figure.align_ylabels()
 
     return Chart("book", "Best bid, best offer and imbalance by round", draw)
+
+
+def excess_bids(prices: pl.DataFrame, *, continuous: bool) -> Floats:
+    """Return bids less offers by round, NaN where not known: shares in the book of a call market, orders
+    submitted in a period of a double auction, as Smith, Suchanek, Williams (1988) count them."""
+    bids, offers = ("bids_submitted", "offers_submitted") if continuous else ("bids", "offers")
+    return _floats(prices, bids) - _floats(prices, offers)
 
 
 def forecast_chart(forecasts: pl.DataFrame, prices: pl.DataFrame) -> Chart:

@@ -51,6 +51,9 @@ class TableSpec:
 
 _TEXT, _WHOLE, _NUMBER, _FLAG, _TIME = Kind.TEXT, Kind.WHOLE, Kind.NUMBER, Kind.FLAG, Kind.TIME
 _PRICE = "cash per share"
+_UNIT = "cash per unit"
+_IN_BOOK = "in the book at clearing; in a double auction, at the close of the period"
+_ALL_SENT = "those taken back or traded included"
 
 RUN = (
     Column("run", _TEXT, "Name of the run folder, e.g. run-3"),
@@ -113,12 +116,24 @@ _MARKET_ROUNDS = TableSpec(
             "shares",
         ),
         Column("bots", _WHOLE, "Traders of the market that are bots of this run", "traders"),
-        Column("bids", _WHOLE, "Shares bid in the book at clearing", "shares"),
-        Column("offers", _WHOLE, "Shares offered in the book at clearing", "shares"),
-        Column("bid_orders", _WHOLE, "Bids in the book at clearing", "orders"),
-        Column("offer_orders", _WHOLE, "Offers in the book at clearing", "orders"),
-        Column("best_bid", _NUMBER, "Highest bid in the book at clearing", _PRICE),
-        Column("best_offer", _NUMBER, "Lowest offer in the book at clearing", _PRICE),
+        Column("bids", _WHOLE, f"Shares bid {_IN_BOOK}", "shares"),
+        Column("offers", _WHOLE, f"Shares offered {_IN_BOOK}", "shares"),
+        Column("bid_orders", _WHOLE, f"Bids {_IN_BOOK}", "orders"),
+        Column("offer_orders", _WHOLE, f"Offers {_IN_BOOK}", "orders"),
+        Column("best_bid", _NUMBER, f"Highest bid {_IN_BOOK}; null: none", _PRICE),
+        Column("best_offer", _NUMBER, f"Lowest offer {_IN_BOOK}; null: none", _PRICE),
+        Column("bids_submitted", _WHOLE, f"Bids accepted in the round, {_ALL_SENT}", "orders"),
+        Column("offers_submitted", _WHOLE, f"Offers accepted in the round, {_ALL_SENT}", "orders"),
+        Column(
+            "equilibrium",
+            _NUMBER,
+            "Competitive price (the middle of several), of units with values and costs",
+            _UNIT,
+        ),
+        Column("surplus", _NUMBER, "What the units traded earned all traders together", "cash"),
+        Column("surplus_possible", _NUMBER, "The most that they could have earned", "cash"),
+        Column("efficiency", _NUMBER, "Allocative efficiency, surplus / possible surplus", "share"),
+        Column("smith_alpha", _NUMBER, "Smith's α of the round's trades about the equilibrium", "%"),
     ),
 )
 _TRADER_ROUNDS = TableSpec(
@@ -186,6 +201,7 @@ _ORDERS = TableSpec(
             "Shares filled; null where not known; of bots in a call market by price, then time",
             "shares",
         ),
+        Column("standing", _WHOLE, f"Shares of it {_IN_BOOK}; null where not known", "shares"),
         Column("price", _NUMBER, "Price of the round", _PRICE),
         Column("words", _TEXT, "The server's words"),
         Column("sent", _TIME, "When it was sent; of people, when the server had it"),

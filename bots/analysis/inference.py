@@ -261,20 +261,21 @@ class Regression:
     reason: str = ""
 
 
-def imbalance_regression(prices: Floats, bids: Floats, offers: Floats) -> Regression:
+def imbalance_regression(prices: Floats, excess: Floats) -> Regression:
     """Regress the change of price on the excess bids of the round before.
 
     ΔP_t = α + β (B_{t-1} - O_{t-1}) + ε; β in cash per share for each excess bid.
 
     Args:
-        prices, bids, offers: by round, as many; NaN where not known. Bids and offers as counted by the
-            caller: numbers of orders in the source, or shares.
+        prices: by round; NaN where not known.
+        excess: bids less offers by round, as many; as counted by the caller: numbers of orders in the
+            source, or shares.
 
     Source: Smith, Suchanek, Williams (1988).
     """
-    change, excess = np.diff(prices), (bids - offers)[:-1]
-    known = ~np.isnan(change) & ~np.isnan(excess)
-    xs, ys = excess[known], change[known]
+    change, before = np.diff(prices), excess[:-1]
+    known = ~np.isnan(change) & ~np.isnan(before)
+    xs, ys = before[known], change[known]
     if len(xs) < 3:
         return _no_regression(len(xs), "fewer than three changes of price")
     if np.ptp(xs) == 0:

@@ -1,8 +1,9 @@
 """oTree's own tables of a session, kept in a run folder where people took part: the other half of the record.
 
 run-7/otree/orders.csv      every message of every trade page
-run-7/otree/forecasts.csv   every forecast
 run-7/otree/traders.csv     trader × round
+run-7/otree/forecasts.csv   every forecast; of a call market
+run-7/otree/trades.csv      every trade; of a double auction
 
 They are the custom exports of the shipped market's app, in which participants stand by code and never by
 label. `bots people RUN` brings them.
@@ -19,12 +20,19 @@ from pathlib import Path
 from bots.domain.errors import UserMustMend
 
 FOLDER = "otree"
+TABLES_OF: Mapping[str, tuple[str, ...]] = {
+    "call_market": ("orders", "forecasts", "traders"),
+    "double_auction": ("orders", "trades", "traders"),
+}
+"""Tables of each institution's app whose traders are told one by one."""
+
 NEEDED: Mapping[str, tuple[str, ...]] = {
     "orders": (
         *("market", "overall", "participant", "received", "ref", "kind", "side"),
         *("quantity", "limit", "outcome", "codes", "order_id", "cancelled", "filled"),
     ),
     "forecasts": (*("market", "overall", "participant", "horizon", "forecast"),),
+    "trades": (*("market", "overall", "trade", "price", "quantity", "buyer", "seller"),),
     "traders": (
         *("market", "overall", "participant", "cash_before", "shares_before", "bought"),
         *("sold", "interest", "dividends", "cash_after", "shares_after"),
@@ -32,16 +40,20 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
 }
 """Columns of each table that ours are made of."""
 
+UNITS = ("unit_side", "units")
+"""Columns of a double auction's table of traders that tell induced values and costs."""
+
 OTreeRow = Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class OTreeTables:
-    """Rows of one session, as text, in the order oTree gave them."""
+    """Rows of one session, as text, in the order oTree gave them; of tables it does not have, none."""
 
     orders: tuple[OTreeRow, ...]
-    forecasts: tuple[OTreeRow, ...]
     traders: tuple[OTreeRow, ...]
+    forecasts: tuple[OTreeRow, ...] = ()
+    trades: tuple[OTreeRow, ...] = ()
 
     @cached_property
     def market_of(self) -> Mapping[str, int]:
@@ -55,6 +67,11 @@ class OTreeTables:
         first = [row for row in rows if row["overall"] == rows[0]["overall"]]
         return sum(int(row["shares_before"]) for row in first) if first else None
 
+    def trades_in(self, market: int, overall: int) -> tuple[OTreeRow, ...]:
+        """Return the trades of one period of a double auction, earliest first."""
+        where = (str(market), str(overall))
+        return tuple(row for row in self.trades if (row["market"], row["overall"]) == where)
+
 
 def read_otree_tables(folder: Path) -> OTreeTables | None:
     """Return the tables kept in a run folder; None where there are none.
@@ -63,9 +80,10 @@ def read_otree_tables(folder: Path) -> OTreeTables | None:
         UserMustMend: one is missing, cannot be read or lacks a column.
     """
     kept = folder / FOLDER
-    return (
-        OTreeTables(**{name: _rows(kept / f"{name}.csv", name) for name in NEEDED}) if kept.is_dir() else None
-    )
+    if not kept.is_dir():
+        return None
+    names = TABLES_OF["double_auction" if (kept / "trades.csv").exists() else "call_market"]
+    return OTreeTables(**{name: _rows(kept / f"{name}.csv", name) for name in names})
 
 
 def _rows(path: Path, name: str) -> tuple[OTreeRow, ...]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
-from bots.analysis.otree_tables import OTreeRow, OTreeTables
+from bots.analysis.otree_tables import UNITS, OTreeRow, OTreeTables
 from bots.analysis.played import PlayedRun, RoundKey
+from bots.domain.market import Units
+from markets.orders import Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,7 @@ class LivedRound:
     dividends: float
     cash: float
     shares: int
+    earnings: float | None = None  # with induced values and costs
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,8 @@ class Person:
     Attributes:
         rounds: finished ones, in order.
         orders: rows of the server's table of orders, in the order they came.
-        forecasts: rows of its table of forecasts.
+        forecasts: rows of its table of forecasts; none in a double auction.
+        units: with induced values and costs.
     """
 
     participant: str
@@ -38,6 +43,7 @@ class Person:
     rounds: tuple[LivedRound, ...]
     orders: tuple[OTreeRow, ...]
     forecasts: tuple[OTreeRow, ...]
+    units: Units | None = None
 
 
 def people_of(run: PlayedRun) -> tuple[Person, ...]:
@@ -59,7 +65,13 @@ def _person(run: PlayedRun, otree: OTreeTables, code: str, market: int) -> Perso
 
     rounds = sorted(own(otree.traders), key=lambda row: int(row["overall"]))
     lived = tuple(_lived(row, key) for row in rounds if (key := run.round_of(int(row["overall"]))))
-    return Person(code, market, lived, own(otree.orders), own(otree.forecasts))
+    units = _units(rounds[0]) if rounds else None
+    return Person(code, market, lived, own(otree.orders), own(otree.forecasts), units)
+
+
+def _units(row: OTreeRow) -> Units | None:
+    side, worth = (row.get(column) or "" for column in UNITS)
+    return Units(side=Side(side), worth=tuple(map(Decimal, worth.split()))) if side else None
 
 
 def _lived(row: OTreeRow, key: RoundKey) -> LivedRound:
@@ -73,4 +85,5 @@ def _lived(row: OTreeRow, key: RoundKey) -> LivedRound:
         dividends=float(row["dividends"]),
         cash=float(row["cash_after"]),
         shares=int(row["shares_after"]),
+        earnings=float(earned) if (earned := row.get("earnings")) else None,
     )

@@ -17,6 +17,7 @@ from bots.analysis.behaviour import Behaviour, behaviour, forecast_accuracy, gin
 from bots.analysis.charts import (
     Chart,
     book_chart,
+    excess_bids,
     forecast_chart,
     inline_svg,
     price_chart,
@@ -129,7 +130,8 @@ def _market(run: Run, market: int) -> tuple[MarketPart | None, list[Chart]]:
     suffix = f"-market-{market}" if len(run.played.markets) > 1 else ""
     human = is_reference_design(run.rules)
     paid = prices.filter(pl.col("phase") == "paid").sort("round")
-    price, book = price_chart(prices, human=human), book_chart(prices)
+    continuous = run.rules.institution == "double_auction"
+    price, book = price_chart(prices, human=human), book_chart(prices, continuous=continuous)
     scored = forecast_chart(forecasts, prices) if paid.height and _has_paid(forecasts) else None
     valued = _has_paid(rounds) and not run.rules.induced
     wealth = wealth_chart(rounds, _expected_path(rounds, paid.height, run)) if valued else None
@@ -149,7 +151,7 @@ def _market(run: Run, market: int) -> tuple[MarketPart | None, list[Chart]]:
         holdings=picture(holdings) if holdings else None,
         schedules=drawn,
         accuracy=forecast_accuracy(forecasts),
-        regression=imbalance_regression(*(_numbers(paid, name) for name in ("price", "bids", "offers"))),
+        regression=imbalance_regression(_numbers(paid, "price"), excess_bids(paid, continuous=continuous)),
         measures=run.measures.filter(here).to_dicts(),
         traders=_traders(traders, rounds, orders, forecasts, prices),
         expected_wealth=float(expected.to_numpy().mean()) if len(expected) else None,

@@ -65,7 +65,7 @@ class Run:
 
     @cached_property
     def prices(self) -> pl.DataFrame:
-        """Market × round: price, volume, fundamental value, dividend, and the bots' book."""
+        """Market × round: price, volume, fundamental value or equilibrium, dividend, book, efficiency."""
         return self.table("market_rounds")
 
     @cached_property
@@ -85,7 +85,7 @@ class Run:
 
     @cached_property
     def trades(self) -> pl.DataFrame:
-        """One row a trader, round and side with a trade."""
+        """One row a trader's side of a trade; in a call market, of all it traded on one side in a round."""
         return self.table("trades")
 
     @cached_property

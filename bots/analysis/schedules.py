@@ -16,9 +16,10 @@ BOX = (_WIDTH, _HEIGHT)
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """One round's book as it stood at clearing.
+    """One round's book as it stood at clearing; of a double auction, all orders that were not taken back.
 
     Attributes:
+        bids, offers: shares drawn.
         demand, supply, clearing: SVG path data in a box of 150 × 104; empty where there is nothing to draw.
     """
 
@@ -38,7 +39,7 @@ def schedules(prices: pl.DataFrame, orders: pl.DataFrame) -> list[Schedule]:
 
     Args:
         prices: `market_rounds` of the market.
-        orders: `orders` of the market; those in the book at clearing are drawn.
+        orders: `orders` of the market; those with status placed are drawn.
     """
     books: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
     for order in orders.filter(pl.col("status") == "placed").to_dicts():
@@ -99,8 +100,8 @@ def _schedule(row: Mapping[str, Any], book: Sequence[Mapping[str, Any]], low: fl
         round=row["round"],
         price=price,
         volume=row["volume"],
-        bids=row["bids"],
-        offers=row["offers"],
+        bids=bid,
+        offers=offered,
         demand=steps(bids, _HEIGHT - _FOOT),
         supply=steps(offers, _FOOT),
         clearing=clearing,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
 from bots.analysis.panel import Gains
-from bots.analysis.played import PlayedRun, PlayedSeat, RoundKey
+from bots.analysis.people import LivedRound, people_of
+from bots.analysis.played import PlayedRun, RoundKey
+from bots.domain.market import OwnRound, Units
 from markets.induced import InducedSchedule, earnings, equilibrium, maximum_surplus
 from markets.orders import Side
 
@@ -43,47 +45,89 @@ class PeriodGains:
         return None if self.spread is None else 100 * float(self.spread) ** 0.5 / float(self.price)
 
 
-def schedule_of(run: PlayedRun, market: int) -> InducedSchedule | None:
-    """Return a market's values and costs by seat; None where there are none, or somebody's are not known."""
-    seats = run.seats_of(market)
-    units = {seat.record.seat: seat.units for seat in seats if seat.units}
-    if run.rules is None or not len(units) == len(seats) == run.rules.traders:
-        return None
+@dataclass(frozen=True, slots=True)
+class _Dealer:
+    """Somebody with units: what they are worth to it, and how many it traded in each finished period."""
 
+    units: Units
+    traded: Mapping[RoundKey, int]
+
+
+def _dealers(run: PlayedRun, market: int) -> tuple[_Dealer, ...]:
+    """Return everybody in a market, people as oTree's tables tell; none where somebody is not known."""
+    known = [
+        *(_dealer(seat.units, seat.own) for seat in run.seats_of(market) if seat.units),
+        *(
+            _dealer(one.units, {lived.key: lived for lived in one.rounds})
+            for one in people_of(run)
+            if one.market == market and one.units
+        ),
+    ]
+    return tuple(known) if run.rules is not None and len(known) == run.rules.traders else ()
+
+
+def _dealer(units: Units, rounds: Mapping[RoundKey, OwnRound | LivedRound]) -> _Dealer:
+    buys = units.side is Side.BUY
+    return _Dealer(units, {key: own.bought if buys else own.sold for key, own in rounds.items()})
+
+
+def _schedule(dealers: Sequence[_Dealer]) -> InducedSchedule:
     def of(side: Side) -> dict[int, tuple[Fraction, ...]]:
-        return {seat: tuple(map(Fraction, one.worth)) for seat, one in units.items() if one.side is side}
+        return {
+            number: tuple(map(Fraction, one.units.worth))
+            for number, one in enumerate(dealers)
+            if one.units.side is side
+        }
 
     return InducedSchedule(of(Side.BUY), of(Side.SELL))
 
 
+def equilibrium_price(run: PlayedRun, market: int) -> float | None:
+    """Return the price of the competitive equilibrium, the middle where there are several, cash a unit.
+
+    None where units have no values and costs, somebody's are not known, or nothing can trade.
+    """
+    dealers = _dealers(run, market)
+    balance = equilibrium(_schedule(dealers)) if dealers else None
+    return float((balance.lowest + balance.highest) / 2) if balance else None
+
+
 def period_gains(run: PlayedRun, market: int) -> tuple[PeriodGains, ...]:
     """Return a market's finished periods in order; none where nothing is known or can be earned."""
-    schedule = schedule_of(run, market)
+    dealers = _dealers(run, market)
+    schedule = _schedule(dealers) if dealers else None
     balance = equilibrium(schedule) if schedule else None
     if schedule is None or balance is None or not (possible := maximum_surplus(schedule)):
         return ()
     price = (balance.lowest + balance.highest) / 2
-    seats, found = run.seats_of(market), []
+    found = []
     for key in run.history(market):
-        period = next((seat.periods[key] for seat in seats if key in seat.periods), None)
-        if period is not None and all(key in seat.own for seat in seats):
-            units = sum(trade.quantity for trade in period.trades)
-            squares = sum(
-                (trade.quantity * (Fraction(trade.price) - price) ** 2 for trade in period.trades),
+        trades = _trades(run, market, key)
+        if trades is not None and all(key in one.traded for one in dealers):
+            units = sum(quantity for _, quantity in trades)
+            squares = sum((quantity * (at - price) ** 2 for at, quantity in trades), Fraction(0))
+            realised = sum(
+                (
+                    earnings(schedule, number, one.traded[key], Fraction(0))
+                    for number, one in enumerate(dealers)
+                ),
                 Fraction(0),
-            )
-            realised = sum((_earned(schedule, seat, key) for seat in seats), Fraction(0))
+            )  # the worth of the units traded: what they cost goes from trader to trader
             found.append(
                 PeriodGains(key, units, realised, possible, price, squares / units if units else None)
             )
     return tuple(found)
 
 
-def _earned(schedule: InducedSchedule, seat: PlayedSeat, key: RoundKey) -> Fraction:
-    """Return the worth of the units a trader traded; what they cost goes from trader to trader."""
-    number, own = seat.record.seat, seat.own[key]
-    units = own.bought if schedule.side(number) is Side.BUY else own.sold
-    return earnings(schedule, number, units, Fraction(0))
+def _trades(run: PlayedRun, market: int, key: RoundKey) -> list[tuple[Fraction, int]] | None:
+    """Return price and quantity of each trade of a period; None where nobody told them."""
+    told = next((seat.periods[key] for seat in run.seats_of(market) if key in seat.periods), None)
+    if told is not None:
+        return [(Fraction(trade.price), trade.quantity) for trade in told.trades]
+    if run.otree is None:
+        return None
+    rows = run.otree.trades_in(market, run.overall(key))
+    return [(Fraction(row["price"]), int(row["quantity"])) for row in rows]
 
 
 def gains_of(markets: Sequence[tuple[PlayedRun, int, int]]) -> Gains:

@@ -13,9 +13,11 @@ from bots.analysis.act_rows import forecast_rows, order_rows, status_of, trade_r
 from bots.analysis.codebook import TABLES
 from bots.analysis.endowments import expected_wealth, panel_of, shares_outstanding
 from bots.analysis.measures import MEASURES, measure_all
-from bots.analysis.people import Person, people_of
+from bots.analysis.people import LivedRound, Person, people_of
 from bots.analysis.played import Call, Decided, PlayedRun, PlayedSeat
 from bots.analysis.rows import Row, by_round, number, of_person, of_round, of_run, of_seat
+from bots.analysis.surplus import PeriodGains, equilibrium_price, period_gains
+from bots.domain.market import MarketRules
 
 
 def table(run: PlayedRun, name: str) -> pl.DataFrame:
@@ -53,6 +55,8 @@ def _market_rounds(run: PlayedRun) -> Iterator[Row]:
     orders = by_round(order_rows(run))
     for market in run.markets:
         seats, shares = run.seats_of(market), shares_outstanding(run, market)
+        balance = equilibrium_price(run, market)
+        gains = {one.key: one for one in period_gains(run, market)}
         for key, past in run.history(market).items():
             yield {
                 **of_run(run),
@@ -66,22 +70,34 @@ def _market_rounds(run: PlayedRun) -> Iterator[Row]:
                 "shares": shares,
                 "bots": len(seats),
                 **_book(orders.get((market, *key), [])),
+                "equilibrium": balance,
+                **_gains(gains.get(key)),
             }
 
 
 def _book(orders: Iterable[Row]) -> Row:
-    """Sum up the bots' orders that were in the book at clearing."""
-    standing = [order for order in orders if order["status"] == "placed"]
-    bids = [order for order in standing if order["side"] == "buy"]
-    offers = [order for order in standing if order["side"] == "sell"]
-    return {
-        "bids": sum(order["quantity"] for order in bids),
-        "offers": sum(order["quantity"] for order in offers),
+    """Sum up the orders of a round that are known: those in the book at clearing or at the close, and all."""
+    placed = [order for order in orders if order["status"] in ("placed", "cancelled")]
+    sides = {side: [order for order in placed if order["side"] == side] for side in ("buy", "sell")}
+    known = all(order["standing"] is not None for order in placed)
+    bids, offers = ([order for order in own if order["standing"]] for own in sides.values())
+    standing = {
+        "bids": sum(order["standing"] for order in bids),
+        "offers": sum(order["standing"] for order in offers),
         "bid_orders": len(bids),
         "offer_orders": len(offers),
         "best_bid": max((order["limit"] for order in bids), default=None),
         "best_offer": min((order["limit"] for order in offers), default=None),
     }
+    submitted = {"bids_submitted": len(sides["buy"]), "offers_submitted": len(sides["sell"])}
+    return {**(standing if known else {}), **submitted}
+
+
+def _gains(one: PeriodGains | None) -> Row:
+    if one is None:
+        return {}
+    surplus = {"surplus": float(one.realised), "surplus_possible": float(one.possible)}
+    return {**surplus, "efficiency": one.efficiency, "smith_alpha": one.alpha}
 
 
 def _trader_rounds(run: PlayedRun) -> Iterator[Row]:
@@ -165,15 +181,23 @@ def _wealthof_person(run: PlayedRun, person: Person) -> Row:
         return {}
     first, last = paid[0], paid[-1]
     through = last.key[1] == rules.paid_markets * rules.paid_rounds
-    wealth = last.cash + last.shares * float(rules.buy_back)
+    wealth = (
+        sum(lived.earnings or 0 for lived in paid)
+        if rules.induced
+        else last.cash + last.shares * float(rules.buy_back)
+    )
     return {
         "endowment_cash": first.cash_before,
         "endowment_shares": first.shares_before,
-        "expected_wealth": expected_wealth(rules, Decimal(str(first.cash_before)), first.shares_before),
+        "expected_wealth": None if rules.induced else _expected(rules, first),
         "final_cash": last.cash if through else None,
         "final_shares": last.shares if through else None,
         "final_wealth": wealth if through else None,
     }
+
+
+def _expected(rules: MarketRules, first: LivedRound) -> float:
+    return expected_wealth(rules, Decimal(str(first.cash_before)), first.shares_before)
 
 
 def _decisions(run: PlayedRun) -> Iterator[Row]:

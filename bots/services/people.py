@@ -11,7 +11,7 @@ from pathlib import Path
 from bots.adapters.links import read_links_file
 from bots.adapters.otree_server import OTreeRest, Table
 from bots.adapters.run_folder import read_manifest, replace_file
-from bots.analysis.otree_tables import FOLDER, NEEDED, check_columns
+from bots.analysis.otree_tables import FOLDER, NEEDED, TABLES_OF, check_columns
 from bots.analysis.reading import read_run
 from bots.domain.errors import UserMustMend
 from bots.domain.records import RunManifest
@@ -33,8 +33,8 @@ async def bring_people(run: Path, room: Room, *, source: Path | None = None) -> 
     Raises:
         UserMustMend: the run played no market, the server or the folder does not have its tables.
     """
-    manifest = read_manifest(run)
-    tables = _saved(source) if source else await _from_server(run, room)
+    manifest, institution = read_manifest(run), _institution(run)
+    tables = _saved(source, institution) if source else await _from_server(run, room, institution)
     kept = _of_the_run(tables, manifest, str(source or manifest.url))
     (run / FOLDER).mkdir(exist_ok=True)
     for name, rows in kept.items():
@@ -46,8 +46,8 @@ async def bring_people(run: Path, room: Room, *, source: Path | None = None) -> 
 
 async def keep_people(run: Path, room: Room) -> None:
     """Bring the tables at the end of a run in which people took part; where that fails, say what to do."""
-    manifest = read_manifest(run)
-    if manifest.subjects <= manifest.bots or read_run(run).rules is None:
+    manifest, rules = read_manifest(run), read_run(run).rules
+    if manifest.subjects <= manifest.bots or rules is None or rules.institution not in TABLES_OF:
         return
     try:
         await bring_people(run, room)
@@ -57,27 +57,36 @@ async def keep_people(run: Path, room: Room) -> None:
         _say(room, f"Then: bots people {run}; bots report {run}")
 
 
-async def _from_server(run: Path, room: Room) -> Tables:
-    links = read_links_file(run / "bot-links.cfg")
+def _institution(run: Path) -> str:
+    """Return the institution of the run's market.
+
+    Raises:
+        UserMustMend: there is none, or its app has no tables of traders.
+    """
     rules = read_run(run).rules
-    if rules is None:
+    if rules is None or rules.institution not in TABLES_OF:
         raise UserMustMend(
-            "no bot of this run saw a page of the shipped market",
+            "no bot of this run saw a page of the shipped call market or double auction",
             where=str(run),
-            mend="Bring people's tables for runs of the shipped market only.",
+            mend="Bring people's tables for runs of these markets only.",
         )
+    return rules.institution
+
+
+async def _from_server(run: Path, room: Room, institution: str) -> Tables:
+    links = read_links_file(run / "bot-links.cfg")
     server = links.links[0].url.partition(_ENTRY)[0]
     rest = OTreeRest(server, credentials_of(room.environment).rest_key)
     named = _SESSION.search(read_manifest(run).url)
     session = named[1] if named else None  # a links file does not name it
     return {
-        name: await rest.export_app_custom(rules.institution, session, function=f"custom_export_{name}")
-        for name in NEEDED
+        name: await rest.export_app_custom(institution, session, function=f"custom_export_{name}")
+        for name in TABLES_OF[institution]
     }
 
 
-def _saved(folder: Path) -> Tables:
-    return {name: _read(folder / f"{name}.csv") for name in NEEDED}
+def _saved(folder: Path, institution: str) -> Tables:
+    return {name: _read(folder / f"{name}.csv") for name in TABLES_OF[institution]}
 
 
 def _read(path: Path) -> Table:

@@ -164,11 +164,12 @@ def group_has_earnings(traders: Sequence[Player]) -> bool:
 
 
 def custom_export_traders(players: Sequence[Player]) -> Iterator[Row]:
-    """Trader by round."""
+    """Trader by round; `units` are a trader's induced values or costs, `unit_side` which way they trade."""
     yield [
         *ROUND_COLUMNS,
         *("participant", "seat", "trader", "cash_before", "shares_before", "bought", "sold", "interest"),
-        *("dividends", "earnings", "cash_after", "shares_after", "trade_timed_out", "payoff"),
+        *("dividends", "unit_side", "units", "earnings", "cash_after", "shares_after", "trade_timed_out"),
+        "payoff",
     ]
     for player, _, begin in played(players):
         if player.group.cleared:
@@ -176,6 +177,15 @@ def custom_export_traders(players: Sequence[Player]) -> Iterator[Row]:
                 *begin,
                 *(player.participant.code, player.participant.id_in_session, player.id_in_group),
                 *(player.cash, player.shares, player.bought, player.sold, player.interest, player.dividends),
-                *(player.earnings, player.cash_after, player.shares_after),
+                *(*_units(player), player.earnings, player.cash_after, player.shares_after),
                 *(int(player.trade_timed_out), player.payoff),
             ]
+
+
+def _units(player: Player) -> tuple[str, str]:
+    """Return which way a trader's units trade, and their values or costs; empty where they have none."""
+    units = market_of(player.participant).parameters.units_of(player.id_in_group)
+    if units is None:
+        return "", ""
+    side, worth = units
+    return side.value, " ".join(map(exact_text, worth))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import polars as pl
 import pytest
@@ -19,7 +20,9 @@ from bots.analysis.surplus import period_gains
 from bots.domain.market import OwnTrade
 from bots.services.study_report import read_market
 from bots.services.summary import print_gains
-from markets.orders import Side
+from markets.accounts import Account
+from markets.double_auction import DoubleAuction, DoubleAuctionRules
+from markets.orders import OrderRules, Side
 from markets.presets import PRESETS
 from tests.analysis.played_runs import play_run
 
@@ -62,6 +65,49 @@ def test_orders_of_a_trader_filled_what_it_traded_and_never_more_than_their_quan
     assert filled.sort(who).rows() == traded.sort(who).rows()
     assert (run.orders["filled"] <= run.orders["quantity"]).all()
     assert run.orders.filter(pl.col("status").is_in(["placed", "cancelled"]))["order_id"].null_count() == 0
+
+
+def test_the_book_that_a_period_closed_with_is_what_was_neither_traded_nor_taken_back(run: Run) -> None:
+    """Played once more by the market's own rules, from orders and cancels in the sequence of the answers."""
+    assert run.rules is not None
+    rules = DoubleAuctionRules(
+        OrderRules(Fraction(run.rules.tick), Fraction(run.rules.max_price), run.rules.max_quantity, 500),
+        run.rules.must_improve,
+        run.rules.clears_after_trade,
+    )
+    for row in run.prices.to_dicts():
+        market = DoubleAuction({seat: Account(Fraction(10**6), 10**6) for seat in run.played.seats}, rules)
+        numbers: dict[int, int] = {}
+        for seat, message, answer in told_in(run, row["overall"]):
+            if message["type"] == "place":
+                event = market.place(seat, message["side"], message["quantity"], message["limit"])[0]
+                numbers[answer["order_id"]] = event.order.order_id  # type: ignore[union-attr]
+            else:
+                market.cancel(seat, numbers[message["order_id"]])
+        bids, offers = market.depth(Side.BUY), market.depth(Side.SELL)
+        assert row["bids"] == sum(level.quantity for level in bids)
+        assert row["offers"] == sum(level.quantity for level in offers)
+        best = [
+            float(levels[0].limit * Fraction(run.rules.tick)) if levels else None for levels in (bids, offers)
+        ]
+        assert [row["best_bid"], row["best_offer"]] == best
+        placed = run.orders.filter(pl.col("overall") == row["overall"], pl.col("order_id").is_not_null())
+        assert row["bids_submitted"] + row["offers_submitted"] == placed.height
+        assert row["bids_submitted"] > row["bid_orders"]
+
+
+def told_in(run: Run, overall: int) -> list[tuple[int, dict[str, Any], dict[str, Any]]]:
+    """Orders and cancels that were accepted, in the sequence of the period's steps."""
+    told = [
+        (number, dict(sent.act.content), dict(sent.answer.content or {}))
+        for number, seat in run.played.seats.items()
+        for sent in seat.sent
+        if sent.act.round == overall
+        and sent.answer is not None
+        and sent.answer.accepted
+        and sent.act.content.get("type") in ("place", "cancel")
+    ]
+    return sorted(told, key=lambda one: one[2]["seq"])
 
 
 def test_a_report_names_the_rules_of_its_institution_alone(run: Run) -> None:

@@ -7,9 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import polars as pl
 import pytest
+from selectolax.lexbor import LexborHTMLParser
 
+import bots
 from bots.adapters.otree_server import OTreeServer
+from bots.analysis.report import run_page
+from bots.analysis.runs import Run
 from bots.domain.records import ActAnswered, ActSent, PageMissed, PageSeen, RunOutcome, SeatOutcome
 from tests.end_to_end.command import acts, end, line_with, run, start, start_verb
 from tests.otree_project.otree_walker import Walker
@@ -115,11 +120,77 @@ async def test_bots_stay_while_a_person_trades_and_answer_what_the_person_does(
     assert bought["price"] == "14.01", "the fundamentalist offers just over the value of 14"
     assert person.page.view.result is not None
     assert person.page.view.result.bought == 1
+    run = bots.open_run(ended.run)
+    assert_both_sides_of_each_trade_are_told(run)
+    (theirs,) = run.orders.filter(~pl.col("is_bot")).to_dicts()
+    told = [theirs[name] for name in ("side", "quantity", "limit", "status", "filled", "standing")]
+    assert told == ["buy", 1, 14.01, "placed", 1, 0]
+    (trade,) = run.trades.filter(~pl.col("is_bot")).to_dicts()
+    assert [trade[name] for name in ("participant", "side", "quantity", "price")] == [
+        *(first["code"], "buy", 1, float(bought["price"])),
+    ]
 
 
-async def until_traded(person: Walker) -> dict[str, Any]:
+async def test_what_a_person_with_units_trades_counts_in_prices_and_efficiency(
+    market_server: OTreeServer, tmp_path: Path
+) -> None:
+    code, url = await made(market_server, "gode_sunder", 4, **UNITS, trade_seconds=0)
+    participants = (await market_server.rest.get_session(code))["participants"]
+    first = min(participants, key=lambda one: int(one["id_in_session"]))
+    connector = aiohttp.TCPConnector(keepalive_timeout=3)
+    async with aiohttp.ClientSession(connector=connector) as http:
+        person = Walker(http, market_server.url, first["code"])
+        await person.open()
+        options = ("--num-bots", "3", "--transport", "http", "--decisions", "60", "--pause", "0.05")
+        process = await start(tmp_path, url, "zero-intelligence", *options)
+        await line_with(process, "Run 1")
+        await person.reach("trade")
+        bought = await until_traded(
+            person, limit="190"
+        )  # nobody can bid more: the next offer is the person's
+        await person.submit()
+        await person.reach("results")
+        await person.reach("final")
+        ended = await end(process, tmp_path)
+
+    assert ended.code == 0, ended.output
+    brought = await end(await start_verb(tmp_path, "people", str(ended.run)), tmp_path)
+    assert "1 people beside 3 bots" in brought.output
+    run = bots.open_run(ended.run)
+    assert_both_sides_of_each_trade_are_told(run)
+    trades = await exported(market_server, code, "trades")
+    bought_at = run.trades.filter(side="buy").sort("trade")["price"].to_list()
+    assert bought_at == [float(row["price"]) for row in trades]
+    assert run.trades.filter(~pl.col("is_bot"))["price"].to_list() == [float(bought["price"])]
+    earned = sum(float(row["earnings"]) for row in await exported(market_server, code, "traders"))
+    (period,) = run.prices.to_dicts()
+    assert period["surplus"] == pytest.approx(earned)
+    assert period["surplus_possible"] == 190 + 180 + 150 + 120 - 20 - 30 - 60 - 90  # all units gain
+    assert period["equilibrium"] == (90 + 120) / 2
+    (efficiency,) = run.measures.filter(measure="efficiency")["value"]
+    assert efficiency == pytest.approx(earned / 440)
+    (wealth,) = run.traders.filter(~pl.col("is_bot"))["final_wealth"]
+    assert person.page.view.final is not None
+    assert wealth == float(person.page.view.final.final_wealth) == 190 - float(bought["price"])
+    page = LexborHTMLParser(run_page(run)[0])
+    rows = [row for row in page.css("#traders ~ .scroll tr") if row.css(".pill.person")]
+    assert [row.css("td")[0].text() for row in rows] == [first["code"]]
+    assert "3 bots of 4 participants · 1 people" in page.css("header")[0].text()
+
+
+def assert_both_sides_of_each_trade_are_told(run: Run) -> None:
+    """People's side from oTree, bots' from their pages: they meet at one price."""
+    sides = run.trades.group_by("overall", "trade").agg(
+        pl.col("side").n_unique(), pl.col("price").n_unique(), pl.col("quantity").n_unique(), pl.len()
+    )
+    assert sides.drop("overall", "trade").unique().rows() == [(2, 1, 1, 2)]
+    for side in ("buy", "sell"):
+        assert run.orders.filter(side=side)["filled"].sum() == run.prices["volume"].sum()
+
+
+async def until_traded(person: Walker, limit: str = "14.01") -> dict[str, Any]:
     """Bid until one of the bots, whenever it is there, has sold a share; return the trade."""
-    bid = {"type": "place", "side": "buy", "quantity": 1, "limit": "14.01", "ref": "mine"}
+    bid = {"type": "place", "side": "buy", "quantity": 1, "limit": limit, "ref": "mine"}
     async with person.http.ws_connect(person.base + person.page.socket("live")) as socket:
         await socket.send_json(bid)
         while True:
