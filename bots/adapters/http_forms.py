@@ -21,17 +21,22 @@ from bots.adapters.page_readers.forms import (
     PRESSED,
     attribute,
     box_value,
+    button_label,
     element_type,
+    form_buttons,
     form_elements,
+    is_next,
+    is_script_back,
+    leads_back,
     option_value,
 )
-from bots.adapters.page_readers.text import one_line
 from bots.domain.pages import Button, SubmitForm
 
 Pairs = tuple[tuple[str, str], ...]
 _NUMBER: Final = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _OFF: Final = frozenset({"", "0", "false", "no", "off"})
+_BACK_FIELD: Final = ("back_button", "{}")
 _UNCHECKED: Final = frozenset({"hidden"})
 
 
@@ -55,7 +60,12 @@ def fill_form(form: LexborNode, tree: LexborHTMLParser, act: SubmitForm) -> Fill
         words = [*found.fill(wanted)] if found else ["There is no such field on this page."]
         if words:
             problems[name] = words
-    pressed = _pressed(elements, act.button)
+    pressed, missing = _pressed(elements, act.button)
+    if missing:
+        return Filled((), (("", missing),))
+    if pressed is not None and is_script_back(pressed):
+        # oTree's script takes no care of what was entered, and sends the form as it stands with a field more.
+        return Filled((*_entries(_controls(elements), None, timed_out=False), _BACK_FIELD), ())
     unchecked = "novalidate" in form.attributes or (
         pressed is not None and "formnovalidate" in pressed.attributes
     )
@@ -88,18 +98,25 @@ def _entries(
         yield "timeout_happened", "1"
 
 
-def _pressed(elements: Iterable[LexborNode], button: Button | None) -> LexborNode | None:
-    """Return the element that `button` means; without one, oTree's Next button or else the first."""
-    submits = [node for node in elements if element_type(node) in {"submit", "image"}]
-    wanted = next((node for node in submits if button is not None and _is(node, button)), None)
-    nexts = (node for node in submits if "otree-btn-next" in attribute(node, "class").split())
-    return wanted or next(nexts, None) or next(iter(submits), None)
+def _pressed(elements: Iterable[LexborNode], button: Button | None) -> tuple[LexborNode | None, str]:
+    """Return the element that `button` means, or words that say that there is none; never another one.
+
+    Without a button oTree's Next button is pressed, or else the first that does not lead back.
+    """
+    there = form_buttons(elements)
+    if button is None:
+        onward = [node for node in there if not leads_back(node)]
+        return next(filter(is_next, onward), next(iter(onward), None)), ""
+    alike = [node for node in there if _is(node, button)]
+    at_place = [node for node in alike if button.place is not None and there.index(node) == button.place]
+    found = next(iter(at_place or alike), None)
+    return found, "" if found is not None else f'There is no "{button.label}" to press now.'
 
 
 def _is(node: LexborNode, button: Button) -> bool:
     if button.name:
         return (attribute(node, "name"), attribute(node, "value")) == (button.name, button.value or "")
-    return (one_line(node) or attribute(node, "value") or "Submit") == button.label
+    return not attribute(node, "name") and button_label(node) == button.label
 
 
 class _Control(Protocol):

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -94,6 +94,7 @@ class BrowserSession:
         self._tab: Tab | None = None
         self._story: dict[str, Any] = {}  # of readers whose pages do not repeat themselves
         self._speaker: Speaker | None = None  # of the page that was returned last
+        self._backs: Sequence[int | None] = ()  # places of its buttons that lead back
         self._shown = ""  # visit of the page that was returned last: acts are meant for it
         self._opening = asyncio.Lock()
         self._closed = False
@@ -182,7 +183,7 @@ class BrowserSession:
         """Send the form off; return why it did not go; nothing where only the next page can tell."""
         prompts = len(tab.prompts)
         try:
-            told = await tab.ask(document, "submit", _filling(act))
+            told = await tab.ask(document, "submit", _filling(act, self._backs))
             if told["held"] and len(tab.prompts) == prompts:
                 async with asyncio.timeout(_HELD_SECONDS):
                     await _next_document(tab, document)
@@ -326,6 +327,7 @@ class BrowserSession:
 
     def _show(self, page: Page) -> Page:
         self._shown, self._speaker = page.visit, page.speaker
+        self._backs = [button.place for button in page.form.buttons if button.back] if page.form else []
         return page
 
 
@@ -341,13 +343,14 @@ def _path(document: Loaded | None) -> str:
     return urlsplit(document.address).path if document else "the start"
 
 
-def _filling(act: SubmitForm) -> Mapping[str, object]:
+def _filling(act: SubmitForm, backs: Sequence[int | None]) -> Mapping[str, object]:
     button = act.button
     return {
         "values": {
             name: [value] if isinstance(value, str) else list(value) for name, value in act.values.items()
         },
-        "button": {"label": button.label, "name": button.name, "value": button.value} if button else None,
+        "button": asdict(button) if button else None,
+        "backs": list(backs),
         "timedOut": act.timed_out,
     }
 

@@ -55,12 +55,12 @@ class UnthinkingAnswers:
         """Decide at once."""
         del deadline, record
         form = situation.page.form or Form()
-        if is_acted_on(situation.page) and not form.buttons:
+        if is_acted_on(situation.page) and not form.onward:
             return Decision(move=PageMove(do="wait", seconds=_PATIENCE))
         drawn = self._manner is FormAnswers.RANDOM or bool(situation.refused)
         values = random_answers(form, self._draw) if drawn else plain_answers(form)
-        several = len(form.buttons) > 1
-        button = (self._draw.randrange(len(form.buttons)) if drawn else 0) if several else None
+        onward = len(form.onward)  # nobody goes back without thought
+        button = (self._draw.randrange(onward) if drawn else 0) if onward > 1 else None
         return Decision(move=PageMove(values=dict(values), button=button))
 
 

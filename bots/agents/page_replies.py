@@ -19,6 +19,7 @@ from bots.domain.pages import Field, Form, LiveMessage, Page
 
 WAIT = "wait"
 LEAVE = "leave"
+BACK = "go back"
 _MOST_SECONDS = 60
 _SECONDS = 10  # where a reply to wait says nothing of how long
 _SHORT_TEXT = 120  # characters of a small model's text
@@ -46,10 +47,13 @@ def things_to_do(page: Page) -> Mapping[str, PageMove]:
         moves[f"press {key}"] = PageMove(do="use", control=place)
     for place in range(len(page.messages)):
         moves[f"send m{place + 1}"] = PageMove(do="send", message=place)
-    if len(buttons) == 1:
-        moves[LEAVE] = PageMove()
-    for key, place in _numbered([button.label for button in buttons]) if len(buttons) > 1 else ():
-        moves[f"{LEAVE} by {key}"] = PageMove(button=place)
+    onward, lone = page.form.onward if page.form else (), len(buttons) == 1
+    for key, place in _numbered([button.label for button in buttons]):
+        if place >= len(onward):  # those that lead back are the last ones
+            moves[BACK if len(buttons) == len(onward) + 1 else f"{BACK} by {key}"] = PageMove(button=place)
+        else:
+            name = LEAVE if len(onward) == 1 else f"{LEAVE} by {key}"
+            moves[name] = PageMove(button=None if lone else place)
     return moves
 
 
@@ -122,9 +126,10 @@ def read_page_reply(text: str, page: Page) -> Decision:
 
 def _form(reply: _Reply, page: Page) -> PageMove:
     buttons = buttons_by_key(page)
-    values = _values(reply.answers, asked_fields(page.form))
     button = buttons[_known("button", reply.button, buttons)] if buttons else None
-    return PageMove(values=values, button=button)
+    if is_way_back(page, button):
+        return PageMove(button=button)
+    return PageMove(values=_values(reply.answers, asked_fields(page.form)), button=button)
 
 
 def _move(reply: _Reply, page: Page) -> PageMove:
@@ -133,7 +138,15 @@ def _move(reply: _Reply, page: Page) -> PageMove:
     return _COMPLETED[move.do](move, reply, page)
 
 
+def is_way_back(page: Page, button: int | None) -> bool:
+    """Tell whether the button at a place among the form's leads to the page before."""
+    buttons = page.form.buttons if page.form else ()
+    return button is not None and button < len(buttons) and buttons[button].back
+
+
 def _left(move: PageMove, reply: _Reply, page: Page) -> PageMove:
+    if is_way_back(page, move.button):
+        return move
     return move.model_copy(update={"values": _values(reply.answers, asked_fields(page.form))})
 
 

@@ -495,7 +495,7 @@ class TradingAgent:
             return Answer(accepted=False, words=(str(error) or "no answer from the server in time",))
 
     async def _submit(self, page: Page, values: Mapping[str, str | tuple[str, ...]]) -> Page:
-        button = page.form.buttons[0] if page.form and page.form.buttons else None
+        button = page.form.onward[0] if page.form and page.form.onward else None
         answer, after = await self.send(page, SubmitForm(values, button))
         if answer is not None:
             self._count_refusals(page, answer, after)

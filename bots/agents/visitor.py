@@ -7,7 +7,9 @@ act and each piece of news; it is left by its own button or by itself, never by 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any, Protocol
 
 from bots.agents.page_notes import Remembering
@@ -20,6 +22,7 @@ from bots.domain.pages import Act, Answer, Form, Page, SendLive, SubmitForm, Use
 from bots.domain.ports import Clock, PageDecider, PageSituation
 
 MOST_TRIES = 4  # of a decision maker on one form
+MOST_BACKS = 3  # times one page is left for the one before it
 MOST_MOVES = 60  # of a decision maker on one page that is acted on
 _MOST_FALLBACKS = 3  # tries of the fallback after that, before the seat gives up
 _MOST_FAILURES = 3  # decisions in a row that fail on a page that is acted on, before the fallback takes over
@@ -89,6 +92,7 @@ class Visitor:
         self._until = 0.0
         self._tries = self._moves = self._failures = 0
         self._refused: tuple[str, ...] = ()
+        self._backs: Counter[str] = Counter()  # by location
 
     async def visit(self, page: Page) -> Page:
         """Do one thing on a page and return the page after it, which is the same where it stays.
@@ -98,6 +102,7 @@ class Visitor:
             SeatError: neither the decision maker nor the fallback found what the page accepts.
         """
         self._look_at(page)
+        page = self._offered(page)
         acted = is_acted_on(page)
         if not acted and not asks_something(page):
             return await self._do(page, PageMove(), "")
@@ -119,10 +124,16 @@ class Visitor:
         elif seen.visit == page.visit and seen != page:
             self._log.page_seen(page, known_frames=seen.revision)
 
+    def _offered(self, page: Page) -> Page:
+        """Return the page without its ways back where they were used up."""
+        if page.form is None or self._backs[page.location] < MOST_BACKS:
+            return page
+        return replace(page, form=replace(page.form, buttons=page.form.onward))
+
     def _spent(self, page: Page) -> bool:
         """Tell whether a page that is acted on is only waited out by now: it has no button to leave by."""
         late = page.expires_at is not None and self._clock.monotonic() >= self._until
-        leaves = page.form is not None and bool(page.form.buttons)
+        leaves = page.form is not None and bool(page.form.onward)
         return late or (self._moves >= MOST_MOVES and not leaves)
 
     async def _decide(self, situation: PageSituation) -> Decision:
@@ -176,6 +187,7 @@ class Visitor:
             self._count_refusal(page, answer, form=isinstance(act, SubmitForm))
         else:
             self._refused = ()
+            self._backs[page.location] += isinstance(act, SubmitForm) and bool(act.button and act.button.back)
         return after
 
     def _count_refusal(self, page: Page, answer: Answer, *, form: bool) -> None:
@@ -196,6 +208,6 @@ def _act(page: Page, move: PageMove) -> Act:
         return UseControl(page.controls[move.control], move.values)
     if move.do == "send":
         return SendLive(move.message, None)
-    buttons = page.form.buttons if page.form else ()
-    place = move.button or 0
-    return SubmitForm(move.values, buttons[place] if place < len(buttons) else None)
+    form, place = page.form or Form(), move.button
+    buttons = form.onward[:1] if place is None else form.buttons[place : place + 1]
+    return SubmitForm(move.values, next(iter(buttons), None))

@@ -55,19 +55,31 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """A way to submit the form; `name` and `value` are sent where the page gives them."""
+    """A way to submit the form; `name` and `value` are sent where the page gives them.
+
+    Attributes:
+        back: it leads to the page before, and what the form holds is not kept.
+        place: among the form's buttons in the document's order, from 0; None where that is not known.
+    """
 
     label: str
     name: str | None = None
     value: str | None = None
+    back: bool = False
+    place: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The page's form; posts to the page's own address."""
+    """The page's form; posts to the page's own address. Its buttons that lead back are the last ones."""
 
     fields: tuple[Field, ...] = ()
     buttons: tuple[Button, ...] = ()
+
+    @property
+    def onward(self) -> tuple[Button, ...]:
+        """The buttons that do not lead back; the first is the one that is pressed where nobody chooses."""
+        return tuple(button for button in self.buttons if not button.back)
 
 
 @dataclass(frozen=True, slots=True)

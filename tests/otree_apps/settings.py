@@ -10,6 +10,7 @@ SESSION_CONFIGS = [
     {"name": "bakery", "app_sequence": ["bakery"], "num_demo_participants": 1},
     {"name": "games", "app_sequence": ["games"], "num_demo_participants": 2},
     {"name": "anything", "app_sequence": ["anything"], "num_demo_participants": 1},
+    {"name": "ways", "app_sequence": ["ways"], "num_demo_participants": 1},
     {"name": "arrivals", "app_sequence": ["arrivals"], "num_demo_participants": 2},
 ]
 ROOMS = [

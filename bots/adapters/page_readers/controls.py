@@ -8,7 +8,7 @@ from typing import Final
 
 from selectolax.lexbor import LexborNode
 
-from bots.adapters.page_readers.forms import PRESSED, attribute, element_type, read_group
+from bots.adapters.page_readers.forms import PRESSED, attribute, element_type, is_script_back, read_group
 from bots.adapters.page_readers.text import hidden, one_line
 from bots.domain.pages import Control, Field, LiveMessage, MessagePart
 
@@ -58,6 +58,8 @@ def read_messages(scripts: Iterable[str]) -> tuple[LiveMessage, ...]:
 
 def _is_control(node: LexborNode) -> bool:
     kind = element_type(node)
+    if is_script_back(node) and _above(node, "form"):  # one of the form's buttons
+        return False
     if kind == "button":
         return True
     if node.tag == "button":

@@ -13,6 +13,7 @@ from bots.adapters.page_readers.text import one_line, readable
 from bots.domain.pages import Button, Choice, Field, FieldKind, Form
 
 PRESSED: Final = frozenset({"submit", "image", "button", "reset"})
+_ELEMENTS: Final = "input, select, textarea, button"
 BOXES: Final = frozenset({"radio", "checkbox"})
 _OPTION_NUMBER: Final = re.compile(r"-\d+$")  # oTree numbers the options of a field: id_happy-0, id_happy-1 …
 _NO_FIELD: Final = PRESSED | {"file"}  # nobody here has a file to give
@@ -26,11 +27,20 @@ _WRITTEN: Final[Mapping[str, str]] = {
     "email": "name@example.org",
     "url": "https://example.org",
 }
+_NEXT: Final = "otree-btn-next"
+_BACK: Final = "otree-btn-back"
+_BACK_CALL: Final = re.compile(r"\s*(?:return\s+)?(?:window\.)?back_button\s*\(")
+_BACK_WORDS: Final = re.compile(
+    r"\W*(?:(?:go |step )?back(?: to\b.*)?|(?:go to )?previous(?: page| step)?|zurück|retour|atrás|volver"
+    r"|indietro|terug|tillbaka|wstecz|назад|返回|上一页|戻る)\W*",
+    re.IGNORECASE,
+)
+_PICTURE: Final = re.compile(r"\[image: ([^\]]+)\]")
 _Elements = Sequence[LexborNode]
 
 
 def read_form(form: LexborNode, tree: LexborHTMLParser) -> Form:
-    """Return what the form holds: fields in the page's order, oTree's Next button before other buttons."""
+    """Return what the form holds: fields in the page's order, oTree's Next button first, those back last."""
     elements = form_elements(form, tree)
     groups: dict[str, list[LexborNode]] = {}
     for element in elements:
@@ -48,29 +58,63 @@ def read_group(name: str, node: LexborNode, root: LexborNode) -> Field:
 
 
 def form_elements(form: LexborNode, tree: LexborHTMLParser) -> list[LexborNode]:
-    """Return the enabled elements that belong to the form, wherever they stand."""
+    """Return the enabled elements that belong to the form, wherever they stand, in the document's order."""
     identity = attribute(form, "id")
-    inside = form.css("input, select, textarea, button")
-    outside = tree.css(f'[form="{identity}"]') if identity.isidentifier() else []
-    known = {node.mem_id for node in inside}
-    everything = [*inside, *(node for node in outside if node.mem_id not in known)]
-    return [
-        node
-        for node in everything
-        if "disabled" not in node.attributes and attribute(node, "form") in {"", identity}
-    ]
+    inside = {node.mem_id for node in form.css(_ELEMENTS)}
+
+    def belongs(node: LexborNode) -> bool:
+        named = attribute(node, "form")
+        return named == identity if named else node.mem_id in inside
+
+    return [node for node in tree.css(_ELEMENTS) if "disabled" not in node.attributes and belongs(node)]
+
+
+def form_buttons(elements: Iterable[LexborNode]) -> list[LexborNode]:
+    """Return the elements that send the form, those back among them, in the document's order."""
+    return [node for node in elements if element_type(node) in {"submit", "image"} or is_script_back(node)]
+
+
+def is_script_back(node: LexborNode) -> bool:
+    """Tell whether a button is oTree's way back: its script sends a field in place of the answers."""
+    if element_type(node) != "button" or node.tag not in {"button", "input"}:
+        return False
+    return _BACK in attribute(node, "class").split() or bool(_BACK_CALL.match(attribute(node, "onclick")))
+
+
+def leads_back(node: LexborNode) -> bool:
+    """Tell whether a button leads to the page before, by oTree's script or by what it says."""
+    if is_script_back(node) or _BACK in attribute(node, "class").split():
+        return True
+    return not is_next(node) and bool(_BACK_WORDS.fullmatch(button_label(node)))
+
+
+def is_next(node: LexborNode) -> bool:
+    """Tell whether a button is oTree's Next button."""
+    return _NEXT in attribute(node, "class").split()
+
+
+def button_label(node: LexborNode) -> str:
+    """Return what a button says."""
+    words = one_line(node)
+    if picture := _PICTURE.fullmatch(words):
+        return picture[1]
+    named = (attribute(node, name) for name in ("value", "alt", "aria-label", "title"))
+    return words or next(filter(None, named), "Submit")
 
 
 def _buttons(elements: Iterable[LexborNode]) -> tuple[Button, ...]:
-    submits = [node for node in elements if element_type(node) in {"submit", "image"}]
-    submits.sort(key=lambda node: "otree-btn-next" not in attribute(node, "class").split())
+    placed = sorted(
+        enumerate(form_buttons(elements)), key=lambda one: (leads_back(one[1]), not is_next(one[1]))
+    )
     return tuple(
         Button(
-            label=one_line(node) or attribute(node, "value") or "Submit",
+            label=button_label(node),
             name=attribute(node, "name") or None,
             value=attribute(node, "value") if attribute(node, "name") else None,
+            back=leads_back(node),
+            place=place,
         )
-        for node in submits
+        for place, node in placed
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from bots.adapters.page_readers.document import Document
+from bots.adapters.page_readers.forms import is_script_back
 from bots.domain.pages import FieldKind, Page, PageKind, Trouble
 
 _FIRST_ERROR_STATUS: Final = 400
@@ -43,5 +44,6 @@ def is_last(document: Document) -> bool:
     """Tell whether nothing can follow: an oTree page without button, field, timer and live channel."""
     form = document.form
     fields = [field for field in form.fields if field.kind is not FieldKind.HIDDEN] if form else []
-    offers = document.live or document.expires_at is not None or fields or (form is not None and form.buttons)
-    return document.location.startswith(_PAGES) and not offers and not document.tree.css("#form button")
+    offers = document.live or document.expires_at is not None or fields or (form is not None and form.onward)
+    buttons = [node for node in document.tree.css("#form button") if not is_script_back(node)]
+    return document.location.startswith(_PAGES) and not offers and not buttons

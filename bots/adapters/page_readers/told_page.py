@@ -218,13 +218,13 @@ def read_told_page(document: Document) -> Page | None:
     if source not in _ROUNDS:
         story.marker(source)
         kind = PageKind.END if source == "payment_page" else PageKind.FORM
-        form = Form(buttons=document.form.buttons[:1] if document.form else (Button("Continue"),))
+        form = Form(buttons=document.form.onward[:1] if document.form else (Button("Continue"),))
         return document.page(kind, form=form, text=_lines(told) or document.text, **common)
     try:
         view = _view(_ROUNDS[source], _Round.model_validate(told), story, document)
     except (ValidationError, ValueError, ArithmeticError) as error:
         raise _unexpected(document, f"a readPage() that does not fit ({error})") from error
-    form = Form(buttons=document.form.buttons) if document.form else Form()
+    form = Form(buttons=document.form.onward) if document.form else Form()
     return document.page(PageKind.MARKET, market=view, form=form, text="", **common)
 
 

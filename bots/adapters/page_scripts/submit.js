@@ -1,7 +1,9 @@
 // Fills the page's form and submits it as a person would: the page's own listeners and the browser's checks see it.
 // Returns {sent, held, problems}: problems say by field ({name, words}) why the browser did not send the form;
 // held: the page's own script stopped it.
-({ values, button, timedOut }) => {
+// Pressed is `button`, where it is not there nothing; without one oTree's Next button, or the first that is not
+// among the places of `backs`.
+({ values, button, backs, timedOut }) => {
   const form = document.getElementById("form") ?? document.querySelector("form[method=post i]") ?? document.forms[0];
   if (!form) return { sent: false, held: false, problems: [{ name: "", words: "This page has no form." }] };
   const problems = [];
@@ -53,16 +55,37 @@
     else inputs.forEach((input, index) => type(input, wanted[index] ?? wanted[0] ?? ""));
   };
 
+  // What sends the form is counted as bots.adapters.page_readers.forms does; pressed is what was meant, or nothing.
+  const isBack = (element) => element.type === "button" && (element.classList.contains("otree-btn-back")
+    || /^\s*(return\s+)?(window\.)?back_button\s*\(/.test(element.getAttribute("onclick") ?? ""));
+  const buttons = [...document.querySelectorAll("button, input")].filter((element) =>
+    element.form === form && !element.hasAttribute("disabled")
+      && (["submit", "image"].includes(element.type) || isBack(element)));
   const pressed = () => {
-    const buttons = [...form.elements].filter((element) => ["submit", "image"].includes(element.type));
-    const text = (element) => (element.textContent.trim() || element.value || "").replace(/\s+/g, " ");
-    const wanted = button && buttons.find((element) =>
-      (button.name ? element.name === button.name && element.value === (button.value ?? "") : text(element) === button.label));
-    return wanted || buttons.find((element) => element.matches(".otree-btn-next")) || buttons[0] || null;
+    const plain = (words) => (words ?? "").trim().replace(/\s+/g, " ");
+    const says = (element) => plain(element.textContent) || plain(element.value);
+    const alike = buttons.filter((element) => (button.name
+      ? element.name === button.name && element.value === (button.value ?? "")
+      : !element.name && says(element) === button.label));
+    const there = buttons[button.place];
+    if (there && alike.includes(there)) return there;
+    // A button of pictures, or with words that are not shown, has other words here than its reader saw.
+    const drawn = there && !button.name && !there.name && (there.children.length > 0 || says(there) === "");
+    return alike[0] ?? (drawn ? there : null);
   };
 
+  const next = () => buttons.find((element) => element.matches(".otree-btn-next"))
+    ?? buttons.find((element, at) => !backs.includes(at) && !isBack(element)) ?? null;
+
+  const presses = button ? pressed() : next();
+  if (button && !presses) {
+    return { sent: false, held: false, problems: [{ name: "", words: `There is no "${button.label}" to press now.` }] };
+  }
+  if (presses && isBack(presses)) {
+    presses.click();
+    return { sent: true, held: false, problems: [] };
+  }
   for (const [name, wanted] of Object.entries(values)) fill(name, wanted);
-  const presses = pressed();
   if (timedOut) {
     form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "timeout_happened", value: "1" }));
     form.noValidate = true;

@@ -3,7 +3,9 @@
 ({ place, label, values }) => {
   const root = document.querySelector(".otree-content, ._otree-content") ?? document.body;
   const form = document.getElementById("form");
-  const isControl = (element) => (["INPUT", "BUTTON"].includes(element.tagName)
+  const isBack = (element) => element.form && element.type === "button" && (element.classList.contains("otree-btn-back")
+    || /^\s*(return\s+)?(window\.)?back_button\s*\(/.test(element.getAttribute("onclick") ?? ""));
+  const isControl = (element) => !isBack(element) && (["INPUT", "BUTTON"].includes(element.tagName)
     ? element.type === "button" || (element.tagName === "BUTTON" && element.type === "submit" && !element.form)
     : !["SELECT", "TEXTAREA", "FORM", "LABEL", "OPTION"].includes(element.tagName));
   const control = [...root.querySelectorAll("button, input[type=button], [onclick]")].filter(isControl)[place];

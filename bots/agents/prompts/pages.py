@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
-from bots.agents.page_replies import buttons_by_key, is_acted_on, open_parts, things_to_do
+from bots.agents.page_replies import buttons_by_key, is_acted_on, is_way_back, open_parts, things_to_do
 from bots.agents.page_schema import NUMBERS, asked_fields, limits, open_fields, step_of
 from bots.agents.prompts.render import persona_words, reasoning_words
 from bots.agents.prompts.texts import Wording, as_block, as_data, fill, sentences, text
@@ -65,7 +65,10 @@ def _ask(page: Page) -> str:
     fields = asked_fields(page.form)
     lines = [line for key, field in fields.items() for line in _field(key, field)]
     if not acted:
-        lines += [_say("field", "button", name=_line(name)) for name in buttons_by_key(page)]
+        lines += [
+            _say("field", "back" if is_way_back(page, place) else "button", name=_line(name))
+            for name, place in buttons_by_key(page).items()
+        ]
     blocks = [_block("fields", lines)] if lines else []
     if acted:
         loose = asked_fields(Form(page.inputs))
@@ -81,6 +84,8 @@ def _block(kind: str, lines: Sequence[str]) -> str:
 
 def _thing(key: str, move: PageMove, page: Page) -> str:
     named = {"wait": "wait", "submit": "leave", "use": "press", "send": "send"}[move.do]
+    if is_way_back(page, move.button):
+        named = "back"
     if move.do != "send":
         return _say("do", named, key=_line(key))
     return _say("do", named, key=key, message=_line(_sent(page.messages[int(move.message)], key)))
