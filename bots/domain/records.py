@@ -118,6 +118,7 @@ class RunManifest(Value):
     subjects: int  # participant links of the session
     bots: int
     timeout_minutes: float
+    wait_minutes: float | None = None  # longest stay on one wait page; None: to the run's end
     fallback: str
     period_decisions: int = 30  # most of one trader in a period of a double auction
     period_pause: float = 0.0  # least seconds between two of them

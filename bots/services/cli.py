@@ -18,7 +18,7 @@ from bots.services import analysis_commands, init_command, model_commands, study
 from bots.services.help_screen import FirstScreen
 from bots.services.loop import EXIT_INTERRUPTED, in_loop
 from bots.services.names import names_beginning
-from bots.services.plan import DEFAULT_TIMEOUT_MINUTES, RunPlan, Transport, usd
+from bots.services.plan import DEFAULT_TIMEOUT_MINUTES, DEFAULT_WAIT_MINUTES, Again, RunPlan, Transport, usd
 from bots.services.room import Room
 from bots.services.terminal import begin, say_error, with_manner
 
@@ -63,9 +63,8 @@ def run(
         float, typer.Option(help="End the run then, saved.")
     ] = DEFAULT_TIMEOUT_MINUTES,
     wait_minutes: Annotated[
-        float | None,
-        typer.Option(help="Longest stay on one wait page; then the seat fails.  [default: to the end]"),
-    ] = None,
+        float, typer.Option(help="Longest stay on one wait page; then the seat fails.")
+    ] = DEFAULT_WAIT_MINUTES,
     seats: Annotated[
         str | None,
         typer.Option(metavar="SEATS", help="Only these become bots: numbers or labels, such as 2,4-6,A7."),
@@ -152,18 +151,22 @@ def resume(
     timeout_minutes: Annotated[
         float | None, typer.Option(help="Time for what is left.  [default: as at first]")
     ] = None,
+    wait_minutes: Annotated[
+        float | None, typer.Option(help="Longest stay on one wait page.  [default: as at first]")
+    ] = None,
     headed: Annotated[bool, typer.Option(help="Show the browser.")] = False,
 ) -> None:
     """Go on with a run that was killed, interrupted or timed out; nothing is sent twice."""
-    in_loop(lambda room: _resume(run_folder, room, timeout_minutes, headed))
+    again = Again(timeout_minutes, wait_minutes, headed)
+    in_loop(lambda room: _resume(run_folder, room, again))
 
 
-async def _resume(folder: Path, room: Room, timeout_minutes: float | None, headed: bool) -> int:
+async def _resume(folder: Path, room: Room, again: Again) -> int:
     from bots.services.after_run import show_and_draw
     from bots.services.people import keep_people
     from bots.services.resume import resume as resume_run
 
-    report = await resume_run(folder, room, timeout_minutes=timeout_minutes, headed=headed)
+    report = await resume_run(folder, room, again)
     await keep_people(report.folder, room)
     show_and_draw(room.console, report)
     return EXIT_CODES[report.end.outcome]

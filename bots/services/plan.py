@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bots.adapters.links import ParticipantLink
 
 DEFAULT_TIMEOUT_MINUTES = 105.0
+DEFAULT_WAIT_MINUTES = 30.0
 
 
 class Transport(StrEnum):
@@ -58,7 +59,7 @@ class RunPlan:
     timeout_minutes: float = DEFAULT_TIMEOUT_MINUTES
     num_bots: int | None = None
     seats: str | None = None
-    wait_minutes: float | None = None
+    wait_minutes: float | None = DEFAULT_WAIT_MINUTES
     data: Path = Path("bot-data")
     fallback: str = "hold"
     form_fallback: FormAnswers = FormAnswers.DEFAULT
@@ -96,7 +97,7 @@ class RunPlan:
             raise UserMustMend(
                 f"{self.wait_minutes:g} minutes is no time to wait",
                 where="--wait-minutes",
-                mend="Give minutes above 0, such as 10, or leave it out.",
+                mend=f"Give minutes above 0, or leave it out for {DEFAULT_WAIT_MINUTES:g}.",
             )
         if self.num_bots is not None and self.seats is not None:
             raise UserMustMend(
@@ -126,6 +127,21 @@ class RunPlan:
                 where="--max-tokens",
                 mend="Give a number above 0, or leave it out.",
             )
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What is anew where a run is resumed.
+
+    Attributes:
+        timeout_minutes: time for what is left; None for as long as the run was given at first.
+        wait_minutes: longest stay on one wait page; None for as long as it was at first.
+        headed: the browser is shown.
+    """
+
+    timeout_minutes: float | None = None
+    wait_minutes: float | None = None
+    headed: bool = False
 
 
 def usd(text: str, where: str) -> Decimal:

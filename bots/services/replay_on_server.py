@@ -69,6 +69,7 @@ async def _prepare(
             manifest.model,
             notes=f"replay of run {manifest.run}",
             timeout_minutes=manifest.timeout_minutes,
+            wait_minutes=manifest.wait_minutes,
             num_bots=manifest.bots,
             data=data,
             fallback=manifest.fallback,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import TypeAdapter
 
@@ -30,21 +31,21 @@ from bots.domain.errors import UserMustMend
 from bots.domain.experiment import Seat
 from bots.domain.records import Event, RunManifest, RunOutcome, RunResumed, SeatOutcome, SeatRecord
 from bots.services.configuration import models_file
-from bots.services.plan import RunPlan, Transport
+from bots.services.plan import Again, RunPlan, Transport
 from bots.services.room import Room
 from bots.services.runner import Prepared, RunReport, end_of_all_seats, play_to_the_end
 from bots.services.traders import TraderSpec, check_ready, make_fallback, resolve
 from bots.services.transports import browser_for
 
+T = TypeVar("T")
 
-async def resume(
-    folder: Path, room: Room, *, timeout_minutes: float | None, headed: bool = False
-) -> RunReport:
+
+async def resume(folder: Path, room: Room, again: Again) -> RunReport:
     """Play the seats of a run that had not finished.
 
     Args:
         folder: the run's folder.
-        timeout_minutes: time for what is left; None for as long as the run was given at first.
+        again: what is not as it was at first.
 
     Raises:
         UserMustMend: no run to resume, one that is over or running, or settings that changed since.
@@ -53,7 +54,7 @@ async def resume(
     with run_locked(folder):
         _check_resumable(folder, manifest)
         events = _events(folder)
-        prepared = _prepare(folder, manifest, events, room.environment, timeout_minutes, headed)
+        prepared = _prepare(folder, manifest, events, room.environment, again)
         clock = SystemClock()
         resumed = clock.now()
         manifest = _running_again(manifest, prepared.seats, resumed)
@@ -112,8 +113,7 @@ def _prepare(
     manifest: RunManifest,
     events: tuple[Event, ...],
     environment: Mapping[str, str],
-    timeout_minutes: float | None,
-    headed: bool,
+    again: Again,
 ) -> Prepared:
     catalogue = load_catalogue(models_file())
     pasts = {record.seat: Past.of_seat(events, record.seat) for record in manifest.seats}
@@ -126,12 +126,12 @@ def _prepare(
     )  # that the file does not tell
     by_code = {link.code: link for link in links.links}
     return Prepared(
-        plan=_plan(manifest, timeout_minutes, headed),
+        plan=_plan(manifest, again),
         links=links,
         seats=tuple(_seat(record, by_code, folder) for record in left),
         specs=specs,
         catalogue=catalogue,
-        browser=browser_for(Transport(manifest.transport), _browser_of(manifest, headed)),
+        browser=browser_for(Transport(manifest.transport), _browser_of(manifest, again.headed)),
         pasts=pasts,
         earlier=events,
     )
@@ -149,23 +149,27 @@ def _same_trader(record: SeatRecord, catalogue: Catalogue) -> TraderSpec:
     return spec
 
 
-def _plan(manifest: RunManifest, timeout_minutes: float | None, headed: bool) -> RunPlan:
-    plan = RunPlan(
+def _plan(manifest: RunManifest, again: Again) -> RunPlan:
+    return RunPlan(
         url=manifest.url,
         model=manifest.model,
         production=manifest.production,
         notes=manifest.notes,
-        timeout_minutes=manifest.timeout_minutes,
+        timeout_minutes=_given(again.timeout_minutes, manifest.timeout_minutes),
+        wait_minutes=_given(again.wait_minutes, manifest.wait_minutes),
         fallback=manifest.fallback,
         form_fallback=FormAnswers(manifest.form_fallback),
         rhythm=Rhythm(manifest.period_decisions, manifest.period_pause),
         max_cost_usd=manifest.max_cost_usd,
         max_tokens=manifest.max_tokens,
         seed=manifest.seed,
-        browser=_browser_of(manifest, headed),
+        browser=_browser_of(manifest, again.headed),
         transport=Transport(manifest.transport),
     )
-    return plan if timeout_minutes is None else replace(plan, timeout_minutes=timeout_minutes)
+
+
+def _given(anew: T | None, at_first: T) -> T:
+    return at_first if anew is None else anew
 
 
 def _browser_of(manifest: RunManifest, headed: bool) -> BrowserOptions:

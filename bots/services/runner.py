@@ -323,6 +323,7 @@ def _manifest(prepared: Prepared, number: int, clock: Clock) -> RunManifest:
         subjects=len(prepared.links.links),
         bots=len(prepared.seats),
         timeout_minutes=plan.timeout_minutes,
+        wait_minutes=plan.wait_minutes,
         fallback=plan.fallback,
         form_fallback=plan.form_fallback.value,
         period_decisions=plan.rhythm.decisions,

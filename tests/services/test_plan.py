@@ -23,6 +23,7 @@ def test_the_defaults_are_those_of_the_documented_command() -> None:
     plan = RunPlan(URL, "gpt-4o")
 
     assert (plan.timeout_minutes, plan.production, plan.num_bots) == (105.0, False, None)
+    assert plan.wait_seconds == 30 * 60
     assert plan.data == Path("bot-data")
 
 
