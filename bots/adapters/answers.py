@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from bots.domain.pages import Answer, Page, PageKind
 
+REACTION_SECONDS: Final = 1.5
+"""In which a page that reacts to a control does so, as a rule."""
 FAILED: Final[Mapping[str, Any]] = {"otree_success": False}
 """Payload of a frame by which oTree tells that the page's live method failed."""
 MOVED_ON: Final = "The page had moved on before this was sent."

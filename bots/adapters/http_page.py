@@ -18,7 +18,8 @@ from bots.adapters.answers import frame_payload
 from bots.adapters.http_client import HttpClient
 from bots.adapters.http_scripts import Need, Sockets, need_of_browser, sockets
 from bots.adapters.page_readers import Document, Snapshot, read_document
-from bots.domain.pages import Page
+from bots.adapters.page_readers.chat import Chat, Said, read_said, with_said
+from bots.domain.pages import Control, Page
 
 # oTree's own script loads such a page again after so long, at random so that not all do it at once.
 _BY_ARRIVAL_SECONDS: Final = (10.0, 70.0)
@@ -58,8 +59,9 @@ class OpenPage:
         self._client = client
         self._changed = changed
         self._read: tuple[Page, Need | None] | None = None
-        self._channel: aiohttp.ClientWebSocketResponse | None = None
-        self._channel_open = asyncio.Event()
+        self._live = _Channel()
+        self._chats = {chat: _Channel() for chat in self._unread.chats}
+        self._said: dict[str, list[Said]] = {}  # by channel, oldest first
 
     @property
     def visit(self) -> str:
@@ -83,8 +85,9 @@ class OpenPage:
         return self._read
 
     def parse(self) -> Document:
-        """Return the document anew, with the frames so far."""
-        return Document(dataclasses.replace(self.snapshot, frames=tuple(self.frames)))
+        """Return the document anew, with the frames and what was said in its chats so far."""
+        html = with_said(self.snapshot.html, self._said)
+        return Document(dataclasses.replace(self.snapshot, html=html, frames=tuple(self.frames)))
 
     async def send(self, message: Any) -> None:
         """Send a live message, once the page's channel is open.
@@ -92,10 +95,15 @@ class OpenPage:
         Raises:
             ConnectionError: the channel broke; whether the message arrived is not known.
         """
-        await self._channel_open.wait()
-        if self._channel is None:
-            raise ConnectionResetError("the live channel broke")
-        await self._channel.send_str(json.dumps(message))
+        await self._live.send(message)
+
+    def chat_at(self, control: Control) -> Chat | None:
+        """Return the chat in which a control sends; None where it does something else."""
+        return next((chat for chat in self._chats if chat.place == control.place), None)
+
+    async def say(self, chat: Chat, words: str) -> None:
+        """Say something in a chat, once its channel is open; otherwise as `send`."""
+        await self._chats[chat].send(chat.message(words))
 
     async def until_it_leaves(self) -> Leaving:
         """Do what the page's own scripts do while nobody acts; return how the page goes on by itself."""
@@ -112,13 +120,14 @@ class OpenPage:
     def goes_on(self) -> bool:
         """Whether the page has scripts that do something while nobody acts."""
         timed = self.expires_at is not None or self._reloads_after is not None
-        return timed or self.sockets != Sockets()
+        return timed or bool(self._chats) or self.sockets != Sockets()
 
     def _scripts(self) -> list[Coroutine[Any, Any, Leaving]]:
         found = self.sockets
         scripts: list[Coroutine[Any, Any, Leaving]] = []
         if found.live:
             scripts.append(self._hear_frames(found.live))
+        scripts.extend(map(self._hear_chat, self._chats))
         if found.waiting:
             scripts.append(self._hear_end_of_wait(found.waiting))
         if found.by_arrival:
@@ -132,7 +141,21 @@ class OpenPage:
         return scripts
 
     async def _hear_frames(self, path: str) -> Leaving:
-        await self._client.listen(urljoin(self.address, path), self._take_frame, self._take_channel)
+        await self._client.listen(urljoin(self.address, path), self._take_frame, self._live.take)
+        return Leaving.RELOAD
+
+    async def _hear_chat(self, chat: Chat) -> Leaving:
+        said = self._said.setdefault(chat.channel, [])
+
+        def take(data: str) -> bool:
+            said.extend(read_said(data, chat))
+            return self._take_frame(data)
+
+        def opened(channel: aiohttp.ClientWebSocketResponse | None) -> None:
+            said.clear()  # the server tells all again
+            self._chats[chat].take(channel)
+
+        await self._client.listen(urljoin(self.address, chat.socket), take, opened)
         return Leaving.RELOAD
 
     async def _hear_end_of_wait(self, path: str) -> Leaving:
@@ -151,12 +174,32 @@ class OpenPage:
         self._changed()
         return False
 
-    def _take_channel(self, channel: aiohttp.ClientWebSocketResponse | None) -> None:
-        self._channel = channel
-        if channel is None:
-            self._channel_open.clear()
+
+class _Channel:
+    """A socket's way to the server, which may be lost and open again."""
+
+    def __init__(self) -> None:
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._open = asyncio.Event()
+
+    def take(self, socket: aiohttp.ClientWebSocketResponse | None) -> None:
+        """Take the socket that has opened, or None once it is lost."""
+        self._socket = socket
+        if socket is None:
+            self._open.clear()
         else:
-            self._channel_open.set()
+            self._open.set()
+
+    async def send(self, message: Any) -> None:
+        """Send a message, once the socket is open.
+
+        Raises:
+            ConnectionError: it broke; whether the message arrived is not known.
+        """
+        await self._open.wait()
+        if self._socket is None:
+            raise ConnectionResetError("the channel broke")
+        await self._socket.send_str(json.dumps(message))
 
 
 async def _after(seconds: float, leaving: Leaving) -> Leaving:

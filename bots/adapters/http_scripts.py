@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Final
 
 from bots.adapters.page_readers import Document
+from bots.adapters.page_readers.chat import in_chat
 from bots.adapters.page_readers.forms import attribute, element_type, form_elements, is_script_back
 from bots.domain.pages import Page, PageKind
 
@@ -90,7 +91,7 @@ def need_of_browser(document: Document, page: Page) -> Need | None:
             "[onclick*=liveSend]"
         )
         return Need.MESSAGES if sends and not page.messages else None
-    kinds = {element_type(node) for node in elements if not is_script_back(node)}
+    kinds = {element_type(node) for node in elements if not is_script_back(node) and not in_chat(node)}
     return Need.BUTTONS if "button" in kinds and not kinds & {"submit", "image"} else None
 
 

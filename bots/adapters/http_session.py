@@ -23,6 +23,7 @@ from bots.adapters.answers import (
     NO_CHANNEL,
     NO_FORM,
     NO_SCRIPTS,
+    REACTION_SECONDS,
     answering,
     by_field,
     form_answer,
@@ -119,7 +120,7 @@ class HttpSession:
         try:
             async with asyncio.timeout_at(until):
                 if isinstance(act, UseControl):
-                    return await self._not_sent(NO_SCRIPTS)
+                    return await self._use(act)
                 return await (self._submit(act) if isinstance(act, SubmitForm) else self._send(act))
         except TimeoutError as error:
             raise TimeoutError(str(error) or "the server did not answer in time") from error
@@ -192,6 +193,28 @@ class HttpSession:
                 raise TimeoutError("the page was left before the server answered")
             await self._pulse.wait()
         return live_answer(frame)
+
+    async def _use(self, act: UseControl) -> Answer:
+        """Say something in a chat of the page; its other controls need its scripts."""
+        page = await self._shown_page()
+        if page is None:
+            return await self._not_sent(MOVED_ON)
+        chat = page.chat_at(act.control)
+        if chat is None:
+            return await self._not_sent(NO_SCRIPTS)
+        known, words = len(page.frames), act.values.get(chat.input, "")
+        if words := words if isinstance(words, str) else "".join(words[:1]):
+            try:
+                await page.say(chat, words)
+            except ConnectionError as error:
+                raise TimeoutError("the chat broke before it was heard") from error
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REACTION_SECONDS):
+                    while self._page is page and len(page.frames) == known:
+                        await self._pulse.wait()
+        present = self._show(self._read(await self._at_page()))
+        heard = present.frames[known:] if present.visit == page.visit else ()
+        return Answer(accepted=True, page=present, frame=next(iter(heard), None))
 
     async def _not_sent(self, *words: str) -> Answer:
         page = self._show(self._read(await self._at_page()))

@@ -17,7 +17,15 @@ from dataclasses import asdict, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from bots.adapters.answers import MOVED_ON, NO_CHANNEL, answering, by_field, form_answer, live_answer
+from bots.adapters.answers import (
+    MOVED_ON,
+    NO_CHANNEL,
+    REACTION_SECONDS,
+    answering,
+    by_field,
+    form_answer,
+    live_answer,
+)
 from bots.adapters.bidi import BidiError
 from bots.adapters.browser_settings import BrowserSettings
 from bots.adapters.entry import is_shared, way_back
@@ -30,7 +38,6 @@ from bots.domain.pages import Act, Answer, Page, PageCall, PageKind, SendLive, S
 __all__ = ["Browser", "BrowserSession", "BrowserSettings", "open_browser"]
 
 _HELD_SECONDS: Final = 3.0  # for a page whose own script stopped the form and may yet send it by itself
-_REACTION_SECONDS: Final = 1.5  # in which a page that reacts to a control does so, as a rule
 _LOSSES: Final = 3  # tabs one participant may lose while one page is being opened
 
 
@@ -261,7 +268,7 @@ class BrowserSession:
             if problems:
                 return await self._not_sent(*problems)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_REACTION_SECONDS):
+                async with asyncio.timeout(REACTION_SECONDS):
                     await tab.until(lambda: _reaction(tab, document, known))
         except BidiError as error:
             return await self._not_sent(f"The page's own script failed: {error.message}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bots.agents.strategies import Hold
+from bots.domain.ports import ParticipantSession
 from bots.domain.records import ActSent, DecisionMade, DecisionNotMade, PageSeen, RunOutcome
 from bots.services.replay import replay
 from tests.adapters.neutral_server import NeutralServer
@@ -49,14 +50,39 @@ async def test_what_is_pushed_to_a_live_page_is_seen_and_a_visit_replays(
 
 
 async def test_participants_hear_each_other_in_a_chat(
-    browser: Transport, neutral_server: NeutralServer
+    transport: Transport, neutral_server: NeutralServer
 ) -> None:
     _, links = neutral_server.session("games", 2, talk=True)
-    played = await Lab(browser).play(links, [model(1), model(2)])
+    played = await Lab(transport).play(links, [model(1), model(2)])
 
     assert played.end.outcome is RunOutcome.FINISHED, played.end.seats
-    texts = [event.text for event in played.events if isinstance(event, PageSeen) and event.page == "Talk"]
-    assert any("hello from 1" in text and "hello from 2" in text for text in texts), texts
+    for seat in (1, 2):
+        texts = [
+            event.text for event in played.of(seat) if isinstance(event, PageSeen) and event.page == "Talk"
+        ]
+        assert f"(Me)hello from {seat}" in texts[-1], texts
+        assert "hello from 1" in texts[-1], texts
+        assert "hello from 2" in texts[-1], texts
+    found = await replay(played.events, played.manifest)
+    assert found.identical, [line for one in found.differences for line in one.lines()]
+
+
+async def test_a_chat_is_heard_across_transports(
+    http: Transport, browser: Transport, neutral_server: NeutralServer
+) -> None:
+    _, links = neutral_server.session("games", 2, talk=True)
+
+    class Mixed:
+        async def open_session(self, link: str) -> ParticipantSession:
+            return await (http if link == links[0] else browser).open_session(link)
+
+    played = await Lab(Mixed()).play(links, [model(1), model(2)])
+    assert played.end.outcome is RunOutcome.FINISHED, played.end.seats
+    for seat, other in ((1, 2), (2, 1)):
+        texts = [
+            event.text for event in played.of(seat) if isinstance(event, PageSeen) and event.page == "Talk"
+        ]
+        assert f"Participant {other}hello from {other}" in texts[-1], texts
 
 
 async def test_who_does_not_think_leaves_a_live_page_by_its_button_and_on_record(

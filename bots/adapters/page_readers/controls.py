@@ -27,27 +27,40 @@ _OPEN, _CLOSE, _QUOTES = "([{", ")]}", "\"'`"
 
 def read_controls(root: LexborNode) -> tuple[Control, ...]:
     """Return the visible controls under the page's content; `place` counts hidden ones too."""
-    # A node that two of the selectors find is found twice.
-    found = list({node.mem_id: node for node in root.css(_CANDIDATES) if _is_control(node)}.values())
     return tuple(
         Control(_label(node), place)
-        for place, node in enumerate(found)
+        for place, node in enumerate(control_nodes(root))
         if "disabled" not in node.attributes and not _unseen(node)
     )
+
+
+def control_nodes(root: LexborNode) -> list[LexborNode]:
+    """Return the elements that work by the page's script, in the sequence in which controls are counted."""
+    # A node that two of the selectors find is found twice.
+    return list({node.mem_id: node for node in root.css(_CANDIDATES) if _is_control(node)}.values())
 
 
 def read_inputs(root: LexborNode) -> tuple[Field, ...]:
     """Return the inputs that belong to no form's data: they have no name, the page's script reads them."""
-    loose = [
+    return tuple(
+        read_group(input_name(place, node), node, root)
+        for place, node in enumerate(loose_inputs(root), start=1)
+        if "disabled" not in node.attributes and not _unseen(node)
+    )
+
+
+def loose_inputs(root: LexborNode) -> list[LexborNode]:
+    """Return the inputs without a name, in the sequence in which they are counted."""
+    return [
         node
         for node in root.css("input, select, textarea")
         if not attribute(node, "name") and element_type(node) not in PRESSED | {"file", "hidden"}
     ]
-    return tuple(
-        read_group(attribute(node, "id") or f"input_{place}", node, root)
-        for place, node in enumerate(loose, start=1)
-        if "disabled" not in node.attributes and not _unseen(node)
-    )
+
+
+def input_name(place: int, node: LexborNode) -> str:
+    """Return what an input without a name is called: its id, or its place, from 1."""
+    return attribute(node, "id") or f"input_{place}"
 
 
 def read_messages(scripts: Iterable[str]) -> tuple[LiveMessage, ...]:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from bots.adapters.page_readers.chat import Chat, read_chats
 from bots.adapters.page_readers.controls import read_controls, read_inputs, read_messages
 from bots.adapters.page_readers.forms import attribute, read_form
 from bots.adapters.page_readers.snapshot import Snapshot
@@ -100,14 +101,24 @@ class Document:
 
     @cached_property
     def controls(self) -> tuple[Control, ...]:
-        """What can be pressed beside the form's buttons, where the page's scripts run."""
+        """What can be pressed beside the form's buttons: where no scripts run only what sends in a chat."""
         root = self.first(*_CONTENT)
-        return read_controls(root) if root is not None and self.snapshot.scripted else ()
+        found = read_controls(root) if root is not None else ()
+        places = {chat.place for chat in self.chats}
+        return found if self.snapshot.scripted else tuple(one for one in found if one.place in places)
+
+    @cached_property
+    def chats(self) -> tuple[Chat, ...]:
+        """The page's chats, where its scripts do not run."""
+        root = self.first(*_CONTENT)
+        return read_chats(self.tree, root) if root is not None and not self.snapshot.scripted else ()
 
     @cached_property
     def inputs(self) -> tuple[Field, ...]:
         root = self.first(*_CONTENT)
-        return read_inputs(root) if root is not None else ()
+        found = read_inputs(root) if root is not None else ()
+        read = {chat.input for chat in self.chats}
+        return found if self.snapshot.scripted else tuple(one for one in found if one.name in read)
 
     @cached_property
     def messages(self) -> tuple[LiveMessage, ...]:
