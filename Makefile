@@ -67,6 +67,10 @@ load: .stamps/venv .stamps/venv-otree ## Put 60 participants without browsers th
 bench-double-auction: .stamps/venv .stamps/venv-otree ## Measure 24 traders in a double auction on a real server (two minutes)
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_double_auction.py
 
+.PHONY: bench-border
+bench-border: $(READY) ## Measure what it costs a page in Chromium that it is held until it is known where it leads
+	PYTHONPATH=. $(BIN)/python benchmarks/bench_border.py
+
 .PHONY: bench-transports
 bench-transports: $(READY) .stamps/bench-peers ## Measure browsers and browserless bots beside other software (some 12 minutes; load spoils it)
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_transports.py

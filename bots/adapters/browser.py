@@ -53,11 +53,13 @@ class RunningBrowser:
         bidi_url: where WebDriver BiDi is spoken.
         version: empty where the browser tells it only in a session.
         in_session: whether a session is under way there; else it is ours to begin.
+        debugger: where Chromium's DevTools protocol is spoken: a WebSocket, or `host:port`; empty for others.
     """
 
     bidi_url: str
     version: str = ""
     in_session: bool = True
+    debugger: str = ""
 
 
 @contextlib.asynccontextmanager
@@ -138,7 +140,12 @@ async def _owned(
         capabilities = selenium.capabilities
         if "webSocketUrl" not in capabilities:
             raise SessionLost(f"{settings.name} does not speak WebDriver BiDi")
-        yield RunningBrowser(capabilities["webSocketUrl"], capabilities["browserVersion"])
+        debugger = capabilities.get("se:cdp") or capabilities.get("goog:chromeOptions", {}).get(
+            "debuggerAddress"
+        )
+        yield RunningBrowser(
+            capabilities["webSocketUrl"], capabilities["browserVersion"], debugger=str(debugger or "")
+        )
     finally:
         if driver is None or driver.alive:
             await asyncio.shield(asyncio.to_thread(_quit, selenium))
@@ -191,6 +198,8 @@ def _options(settings: BrowserSettings) -> webdriver.ChromeOptions | webdriver.F
         hidden = ("--headless=new",)
         for flag in _FLAGS:
             options.add_argument(flag)
+        # ChromeDriver lets pages open windows, where nobody looks; a window could load another host's page.
+        options.add_experimental_option("excludeSwitches", ["disable-popup-blocking"])
     options.enable_bidi = True
     options.unhandled_prompt_behavior = "accept"  # a page's alert() would stop everything in its tab
     for flag in () if settings.headed else hidden:

@@ -35,6 +35,7 @@ class HttpSettings:
         requests_at_once: connections for pages, shared by all participants; further requests queue.
         page_seconds: longest wait for a page that was asked for.
         idle_seconds: how long an idle connection is kept; oTree ends those that are idle for 5 s.
+        page_bytes: a page that is longer, once unpacked, is not read to its end; oTree's have some 100 kB.
         settled_seconds: how long a participant is on a page before it listens whether an experimenter moves
             it on. oTree tells those who ask late too, and a quick participant needs not ask at all.
     """
@@ -42,6 +43,7 @@ class HttpSettings:
     requests_at_once: int = 32
     page_seconds: float = 60.0
     idle_seconds: float = 3.0
+    page_bytes: int = 16_000_000
     settled_seconds: float = 1.0
 
 
@@ -49,12 +51,17 @@ class Unreachable(Exception):
     """The server did not answer; a request that was sent may have reached it."""
 
 
+class TooLong(Exception):
+    """The server sends more than a page can be."""
+
+
 class LeadsAway(Exception):
     """The server sends the participant to another host."""
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, path: str) -> None:
         super().__init__(f"it leads to {host}")
         self.host = host
+        self.path = path
 
 
 class HttpClient:
@@ -81,7 +88,7 @@ class HttpClient:
         """Load an address, and follow redirects on its host.
 
         Raises:
-            Unreachable, LeadsAway: as they say.
+            Unreachable, LeadsAway, TooLong: as they say.
         """
         return await self._load("GET", URL(address), None)
 
@@ -130,7 +137,7 @@ class HttpClient:
                 ) as response:
                     target = response.headers.get("Location")
                     if response.status not in _REDIRECTS or target is None:
-                        html = await response.text(errors="replace")
+                        html = await self._text(response)
                         return Snapshot(new_visit(), str(url), html, time.monotonic(), response.status)
                     if response.status not in _KEEP_METHOD:
                         method, body = "GET", None
@@ -138,8 +145,20 @@ class HttpClient:
             except (aiohttp.ClientError, OSError, ValueError) as error:
                 raise Unreachable(f"{url.host} cannot be reached: {error or type(error).__name__}") from error
             if url.host != host:
-                raise LeadsAway(str(url.host))
+                raise LeadsAway(str(url.host), url.path)
         raise Unreachable(f"{host} redirected more than {_MOST_REDIRECTS} times")
+
+    async def _text(self, response: aiohttp.ClientResponse) -> str:
+        """Read a body that may have no end."""
+        body = bytearray()
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > self.settings.page_bytes:
+                raise TooLong
+        try:
+            return body.decode(response.charset or "utf-8", "replace")
+        except LookupError:  # a character set of that name there is none
+            return body.decode("utf-8", "replace")
 
 
 def new_visit() -> str:

@@ -30,11 +30,11 @@ from bots.adapters.answers import (
     live_answer,
 )
 from bots.adapters.entry import way_back
-from bots.adapters.http_client import HttpClient, HttpSettings, LeadsAway, Unreachable, nothing_there
+from bots.adapters.http_client import HttpClient, HttpSettings, LeadsAway, TooLong, Unreachable, nothing_there
 from bots.adapters.http_forms import fill_form, timed_out_form
 from bots.adapters.http_page import Leaving, OpenPage
 from bots.adapters.page_readers import Snapshot
-from bots.domain.errors import LedAway, NeedsBrowser, PageOverdue, SessionLost
+from bots.domain.errors import LedAway, NeedsBrowser, PageOverdue, PageTooLong, SessionLost
 from bots.domain.pages import Act, Answer, Page, PageKind, SendLive, SubmitForm, UseControl
 
 __all__ = ["Http", "HttpSession", "HttpSettings", "open_http"]
@@ -78,7 +78,7 @@ class HttpSession:
     `link` leads to the page that is due, for whoever opens it.
 
     Besides what the port says, each method may raise PageOverdue (a page that was asked for did not come),
-    UnexpectedPage (a page is not as it should be), LedAway and NeedsBrowser.
+    UnexpectedPage (a page is not as it should be), PageTooLong, LedAway and NeedsBrowser.
     """
 
     def __init__(self, client: HttpClient, link: str) -> None:
@@ -264,7 +264,9 @@ class HttpSession:
         except Unreachable as error:
             return nothing_there(address, str(error))
         except LeadsAway as away:
-            raise LedAway(urlsplit(address).path, away.host) from away
+            raise LedAway(urlsplit(address).path, away.host, away.path) from away
+        except TooLong as error:
+            raise PageTooLong(urlsplit(address).path, self._client.settings.page_bytes) from error
 
     async def _post(self, page: OpenPage, pairs: Sequence[tuple[str, str]]) -> bool:
         """Send a form and go to the page that followed; return whether the server answered.
@@ -278,7 +280,9 @@ class HttpSession:
             self._enter(await self._get(self.link))
             return False
         except LeadsAway as away:
-            raise LedAway(page.location, away.host) from away
+            raise LedAway(page.location, away.host, away.path) from away
+        except TooLong as error:
+            raise PageTooLong(page.location, self._client.settings.page_bytes) from error
         self._enter(snapshot)
         return True
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final, Self, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from bots.adapters.answers import frame_payload
 from bots.adapters.bidi import BidiError, Connection, ConnectionLost
+from bots.adapters.border import Border
 from bots.adapters.browser import started_browser
 from bots.adapters.browser_settings import BrowserSettings, Family
 from bots.adapters.page_readers import Snapshot
@@ -72,8 +73,11 @@ class Tab:
     opened, both oldest first.
     """
 
-    def __init__(self, connection: Connection, context: str, jar: object = None) -> None:
+    def __init__(
+        self, connection: Connection, context: str, jar: object = None, border: Border | None = None
+    ) -> None:
         self._connection = connection
+        self._border = border
         self._context = context
         self._jar = jar  # the user context that is its own, if it has one
         self._frames: dict[str, list[Mapping[str, Any]]] = {}
@@ -117,6 +121,8 @@ class Tab:
         """
         before = self.loaded
         self._host = urlsplit(address).hostname
+        if self._border is not None:
+            await self._unless_gone(self._border.keep(self._context, str(self._host), self._crossed))
         params = {"context": self._context, "url": address, "wait": "none"}
         try:
             await self._unless_gone(self._connection.command("browsingContext.navigate", params))
@@ -162,6 +168,8 @@ class Tab:
         """Close the tab; it is lost from then on. Safe to call twice."""
         if not self.lost:
             self.lose()
+            if self._border is not None:
+                self._border.forget(self._context)
             with contextlib.suppress(BidiError, ConnectionLost):
                 if self._jar is None:
                     await self._connection.command("browsingContext.close", {"context": self._context})
@@ -188,7 +196,7 @@ class Tab:
     def take(self, visit: str, pushed: Mapping[str, Any]) -> None:
         """Keep what a document pushed."""
         if pushed["kind"] == "away":
-            self._leads_to(str(pushed["host"]))
+            self._leads_to(str(pushed["host"]), str(pushed["path"]))
         elif pushed["kind"] == "frame":
             self._frames.setdefault(visit, []).append(frame_payload(pushed["data"]))
         elif pushed["address"] != "about:blank":
@@ -196,17 +204,21 @@ class Tab:
             self.prompts.clear()
             parts = urlsplit(pushed["address"])
             if parts.scheme in ("http", "https") and parts.hostname != self._host:
-                self._leads_to(str(parts.hostname))
+                self._leads_to(str(parts.hostname), parts.path)
             now = time.monotonic()
             self.loaded = Loaded(
                 visit, pushed["address"], pushed["html"], pushed["status"], now, pushed["told"]
             )
         self._changed()
 
-    def _leads_to(self, host: str) -> None:
+    def _crossed(self, address: SplitResult) -> None:
+        self._leads_to(str(address.hostname), address.path)
+        self._changed()
+
+    def _leads_to(self, host: str, path: str) -> None:
         """Note that this tab is not to be read or acted in any more."""
         where = urlsplit(self.loaded.address).path if self.loaded else "the participant's link"
-        self._away = self._away or LedAway(where, host)
+        self._away = self._away or LedAway(where, host, path)
 
     def take_prompt(self, words: str) -> None:
         self.prompts.append(words)
@@ -234,9 +246,11 @@ class Tab:
 class Tabs:
     """A running browser and its tabs. Make it with `start`; end it with `close`."""
 
-    def __init__(self, connection: Connection, *, debuggable: bool) -> None:
+    def __init__(self, connection: Connection, border: Border | None, *, debuggable: bool) -> None:
         self._connection = connection
+        self._border = border
         self._debuggable = debuggable
+        self._open_border = False  # nothing holds the pages any more: the browser is given up
         self._resources = contextlib.AsyncExitStack()
         self._tabs: dict[str, Tab] = {}
         self._by_debugger: dict[str, Tab] = {}
@@ -263,14 +277,18 @@ class Tabs:
                 await connection.command("session.new", _OWN_SESSION)
             if settings.grid is not None:
                 connection.watch(settings.answer_seconds)
-            tabs = cls(connection, debuggable=settings.family is Family.CHROMIUM)
+            border = await Border.connect(running.debugger) if running.debugger else None
+            tabs = cls(connection, border, debuggable=settings.family is Family.CHROMIUM)
+            if border is not None:
+                resources.push_async_callback(border.close)
+                border.on_lost(tabs._unguarded)
             await tabs._listen()
             tabs._resources = resources.pop_all()
         return tabs
 
     @property
     def lost(self) -> bool:
-        return self._connection.lost
+        return self._connection.lost or self._open_border
 
     async def open(self, *, isolated: bool = False) -> Tab:
         """Open an empty tab.
@@ -286,7 +304,8 @@ class Tabs:
             jar = await self._connection.command("browser.createUserContext")
             wanted["userContext"] = jar["userContext"]
         context = (await self._connection.command("browsingContext.create", wanted))["context"]
-        tab = self._tabs[context] = Tab(self._connection, context, wanted.get("userContext"))
+        jar_of_its_own = wanted.get("userContext")
+        tab = self._tabs[context] = Tab(self._connection, context, jar_of_its_own, self._border)
         if self._debuggable:
             debugger = await self._connection.command("goog:cdp.getSession", {"context": context})
             self._by_debugger[debugger["session"]] = tab
@@ -329,6 +348,10 @@ class Tabs:
         if tab is not None:
             _log.debug("a tab was lost at %s", tab.loaded.address if tab.loaded else "its start")
             tab.lose()
+
+    def _unguarded(self) -> None:
+        self._open_border = True
+        self._lose_all()
 
     def _lose_all(self) -> None:
         for tab in self._tabs.values():

@@ -19,7 +19,15 @@ from bots.agents.pauses import Pauses
 from bots.agents.period_trading import PeriodTrader, Rhythm, is_open
 from bots.agents.seat_log import SeatLog, overall_round
 from bots.agents.visitor import PageLeft, Visitor
-from bots.domain.errors import DecisionFailed, FailureKind, PageOverdue, SeatError, SessionLost, WaitedTooLong
+from bots.domain.errors import (
+    DecisionFailed,
+    FailureKind,
+    LedAway,
+    PageOverdue,
+    SeatError,
+    SessionLost,
+    WaitedTooLong,
+)
 from bots.domain.experiment import Seat
 from bots.domain.market import Decision, MarketView, OrderIntent
 from bots.domain.pages import Act, Answer, Page, PageKind, SendLive, SubmitForm, Trouble, check_flow
@@ -147,6 +155,14 @@ class TradingAgent:
             SeatError: the seat cannot go on.
         """
         self._log.opened()
+        try:
+            await self._play()
+        except LedAway as away:
+            if not away.completes:
+                raise
+            self._note(_completion(away))
+
+    async def _play(self) -> None:
         page = await self._look()
         seen = ""
         while True:
@@ -542,6 +558,7 @@ class TradingAgent:
 
         Raises:
             TimeoutError: no answer in time; recorded as unanswered.
+            SeatError: the seat cannot go on; the act is recorded as unanswered.
         """
         started = self._clock.monotonic()
         pace = self._table.pace
@@ -551,6 +568,9 @@ class TradingAgent:
             answer = await self._session.act(act, until)
         except TimeoutError as error:
             self._log.unanswered(ref, str(error) or "no answer in time")
+            raise
+        except SeatError as error:  # it ends the seat; what it was sent on shows nothing more
+            self._log.unanswered(ref, str(error))
             raise
         self._act_latency += 0.3 * (self._clock.monotonic() - started - self._act_latency)
         self._answered(ref, answer)
@@ -563,6 +583,12 @@ class TradingAgent:
     def _answered(self, ref: str, answer: Answer) -> None:
         self._log.answered(ref, answer)
         self._unfinished = self._unfinished and self._unfinished.after_answer(ref)
+
+
+def _completion(away: LedAway) -> Page:
+    """Return what is recorded where the session leads back to the service that recruited its participants."""
+    words = f"The session ends at {away.host}{away.path}, where it was not followed."
+    return Page(f"led away from {away.where}", PageKind.END, away.path, title=away.host, text=words)
 
 
 def _messages(view: MarketView, decision: Decision) -> list[tuple[Mapping[str, Any], OrderIntent | None]]:

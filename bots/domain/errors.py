@@ -6,6 +6,7 @@
     ├── SeatError             one seat failed; the others trade on                exit code 3
     │   ├── UnexpectedPage    a page the page flow does not allow there
     │   ├── PageOverdue       a page that never came, or never went on
+    │   ├── PageTooLong       a page of more bytes than a page can have
     │   ├── LedAway           a page that leads off the experiment's host
     │   ├── WaitedTooLong     a wait page stayed longer than it may
     │   ├── NeedsBrowser      a page that cannot be used without a browser
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 
 class BotsError(Exception):
@@ -68,18 +69,51 @@ class PageOverdue(SeatError):
     """A page did not come, or did not go on, before its deadline."""
 
 
+class PageTooLong(SeatError):
+    """The server sends a page without end, or of more bytes than a page can have; it is not read further.
+
+    Args:
+        where: path of the page.
+        most: bytes that were read.
+    """
+
+    def __init__(self, where: str, most: int) -> None:
+        super().__init__(
+            f"{where} has more than {most / 1e6:g} MB and was not read to its end. "
+            "Open the link by hand to see what the server sends"
+        )
+
+
+# Where services that recruit participants have them sent at the end, to be paid.
+_COMPLETIONS: Final = (
+    (("prolific.com", "prolific.co"), "/submissions/complete"),
+    (("sona-systems.com",), "/webstudy_credit.aspx"),
+)
+
+
 class LedAway(SeatError):
     """A page leads to another host. It is not followed: its address could carry who the participant is.
 
     Args:
         where: path of the page.
         host: where it leads.
+        path: of the address there, without its query.
+
+    Attributes:
+        completes: whether that is where a recruiting service has participants sent at the end.
     """
 
-    def __init__(self, where: str, host: str) -> None:
+    def __init__(self, where: str, host: str, path: str = "") -> None:
         super().__init__(
             f"{where} leads to another host ({host}), where nothing is done in the participant's name. "
             "Open the link by hand if it is meant"
+        )
+        self.where = where
+        self.host = host
+        self.path = path
+        self.completes = any(
+            path.rstrip("/") == ends and any(host == one or host.endswith(f".{one}") for one in hosts)
+            for hosts, ends in _COMPLETIONS
         )
 
 

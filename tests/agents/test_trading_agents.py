@@ -13,6 +13,7 @@ from bots.agents.trading_agents import Pace, Table, TradingAgent
 from bots.domain.errors import (
     DecisionFailed,
     FailureKind,
+    LedAway,
     PageOverdue,
     SeatError,
     SessionLost,
@@ -40,6 +41,7 @@ from bots.domain.records import (
     DecisionMade,
     DecisionNotMade,
     PageMissed,
+    PageSeen,
 )
 from markets.orders import Side
 from tests.market_pages import end_page, market_page, wait_page
@@ -235,6 +237,42 @@ async def test_an_act_without_an_answer_is_recorded_and_the_trader_looks_again()
     _, store = await play([], always(Decision()), session=Silent([market_page("results"), end_page()]))
 
     assert [event.ref for event in store.events if isinstance(event, ActUnanswered)] == ["r1-s1-1"]
+
+
+@pytest.mark.parametrize(
+    ("host", "path"),
+    [("app.prolific.com", "/submissions/complete"), ("x.sona-systems.com", "/webstudy_credit.aspx")],
+)
+async def test_a_session_that_ends_at_the_service_that_recruited_is_finished(host: str, path: str) -> None:
+    def lead_away(page: Page, act: Act) -> Answer:
+        raise LedAway(page.location, host, path)
+
+    pages = [Page("v1", PageKind.FORM, "/p/abc/outro/Thanks/9", form=Form())]
+    _, store = await play(pages, always(Decision()), answer=lead_away)
+
+    (unanswered,) = [event for event in store.events if isinstance(event, ActUnanswered)]
+    assert f"/p/abc/outro/Thanks/9 leads to another host ({host})" in unanswered.reason
+    last = store.events[-1]
+    assert isinstance(last, PageSeen)
+    assert (last.kind, last.location) == ("end", path)
+    assert last.text == f"The session ends at {host}{path}, where it was not followed."
+
+
+@pytest.mark.parametrize(
+    ("host", "path"),
+    [
+        ("elsewhere.example", "/submissions/complete"),
+        ("notprolific.com", "/submissions/complete"),
+        ("app.prolific.com", "/submissions/complete/all"),
+        ("prolific.com.elsewhere.example", "/submissions/complete"),
+    ],
+)
+async def test_a_page_that_leads_anywhere_else_ends_the_seat(host: str, path: str) -> None:
+    def lead_away(page: Page, act: Act) -> Answer:
+        raise LedAway(page.location, host, path)
+
+    with pytest.raises(LedAway):
+        await play([market_page("trade")], always(Decision(orders=(BUY,))), answer=lead_away)
 
 
 async def test_a_wait_page_is_waited_for_and_one_that_stays_is_overdue() -> None:

@@ -14,10 +14,10 @@
   };
 
   window.navigation.addEventListener("navigate", (event) => {
-    const { protocol, hostname } = new URL(event.destination.url);
+    const { protocol, hostname, pathname } = new URL(event.destination.url);
     if (!/^https?:$/.test(protocol) || !/^https?:$/.test(location.protocol) || hostname === location.hostname) return;
     event.preventDefault();
-    afterwards(() => ({ kind: "away", host: hostname }));
+    afterwards(() => ({ kind: "away", host: hostname, path: pathname }));
   });
 
   const pageNow = (told) => {

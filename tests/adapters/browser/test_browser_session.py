@@ -60,48 +60,100 @@ async def test_browser_says_who_refused_to_connect(browser: Browser) -> None:
 
 AWAY = {
     "redirect": "",
+    "answer": '<form id="form" method="post" action="/answer"><button>Next</button></form>',
     "form": '<form id="form" method="post" action="http://OTHER/take"><button>Next</button></form>',
     "script": "<script>setTimeout(() => { location = 'http://OTHER/take?who=abc'; }, 50);</script>",
     "refresh": '<meta http-equiv="refresh" content="0; url=http://OTHER/take?who=abc">',
 }
 
 
-@pytest.mark.parametrize("way", AWAY)
-async def test_page_that_leads_to_another_host_is_not_followed(browser: Browser, way: str) -> None:
-    """The same server under its other name: whatever came there is seen."""
+@contextlib.asynccontextmanager
+async def two_hosts(
+    browser: Browser, html: str, *, redirects: bool = False, leads_to: str = "/take?who=abc"
+) -> AsyncIterator[tuple[BrowserSession, list[str]]]:
+    """A participant at a page of 127.0.0.1, and what came to the same server under its name localhost."""
     came: list[str] = []
 
+    def other(request: web.Request) -> str:
+        return f"localhost:{request.url.port}"
+
     async def page(request: web.Request) -> web.Response:
-        other = f"localhost:{request.url.port}"
-        if way == "redirect":
-            raise web.HTTPFound(f"http://{other}/take?who=abc")
-        frame = f'<iframe src="http://{other}/frame"></iframe>'
-        html = f"<h1>Survey</h1>{AWAY[way].replace('OTHER', other)}{frame}"
-        return web.Response(text=html, content_type="text/html")
+        if redirects:
+            return await answer(request)
+        frame = f'<iframe src="http://{other(request)}/frame"></iframe>'
+        text = f"<h1>Survey</h1>{html.replace('OTHER', other(request))}{frame}"
+        return web.Response(text=text, content_type="text/html")
+
+    async def answer(request: web.Request) -> web.Response:
+        raise web.HTTPFound(leads_to if "://" in leads_to else f"http://{other(request)}{leads_to}")
 
     async def take(request: web.Request) -> web.Response:
         came.append(request.path)
         return web.Response(text="taken")
 
     app = web.Application()
-    app.add_routes([web.get("/page", page), web.route("*", "/take", take), web.get("/frame", take)])
+    app.add_routes([web.get("/page", page), web.route("*", "/answer", answer)])
+    app.add_routes([web.route("*", "/take", take), web.get("/frame", take)])
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "localhost", 0).start()
     session = await browser.open_session(f"http://127.0.0.1:{runner.addresses[0][1]}/page")
+    try:
+        yield session, came
+    finally:
+        await session.close()
+        await runner.cleanup()
 
-    async def go_on() -> None:
+
+@pytest.mark.parametrize("way", AWAY)
+async def test_page_that_leads_to_another_host_is_not_followed(browser: Browser, way: str) -> None:
+    async def go_on(session: BrowserSession) -> None:
         shown = await session.look()
-        if way == "form":
+        if way in ("form", "answer"):
             await session.act(SubmitForm({}), soon())
         await session.wait(shown, soon())
 
-    with pytest.raises(LedAway, match=r"another host \(localhost\)"):
-        await go_on()
-    await session.close()
-    await runner.cleanup()
+    async with two_hosts(browser, AWAY[way], redirects=way == "redirect") as (session, came):
+        with pytest.raises(LedAway, match=r"another host \(localhost\)"):
+            await go_on(session)
 
-    assert ("/take" in came) is (way == "redirect")  # of the experiment's own server, which may
+    assert "/take" not in came
+
+
+WINDOWS = """<a href="http://OTHER/take" target="_blank">on</a>
+<a href="http://OTHER/take" target="_blank" rel="noopener">on</a>
+<form action="http://OTHER/take" target="_blank"></form>
+<script>
+    setTimeout(async () => {
+        open("http://OTHER/take?who=abc");
+        open("/answer");
+        for (const link of document.links) link.click();
+        document.forms[0].submit();
+        for (let time = 0; time < 10; time++) await fetch("/frame");
+        location = "/clicked";
+    }, 50);
+</script>"""
+
+
+async def test_pages_open_no_windows_in_which_nobody_would_look(browser: Browser) -> None:
+    async with two_hosts(browser, WINDOWS) as (session, came):
+        after = await session.wait(await session.look(), soon())
+
+    assert after is not None
+    assert after.location == "/clicked"
+    assert set(came) == {"/frame"}  # which a page may hold, as it may hold a picture
+
+
+async def test_end_of_a_session_at_the_service_that_recruited_is_told_as_such(browser: Browser) -> None:
+    completion = "https://app.prolific.com/submissions/complete?cc=C0DE"
+    async with two_hosts(browser, AWAY["answer"], leads_to=completion) as (session, _):
+        await session.look()
+        with pytest.raises(LedAway) as away:
+            await session.act(SubmitForm({}), soon())
+
+    assert (away.value.host, away.value.path) == ("app.prolific.com", "/submissions/complete")
+    assert away.value.completes
+    assert "C0DE" not in str(away.value)
 
 
 async def test_page_whose_script_holds_the_form_back_says_why(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import time
+import tracemalloc
 from collections.abc import AsyncIterator
+from functools import cache
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,7 +17,7 @@ from aiohttp import web
 from bots.adapters.http_scripts import Need, Sockets, need_of_browser, sockets
 from bots.adapters.http_session import Http, HttpSettings, open_http
 from bots.adapters.page_readers import Document, Snapshot, read_document
-from bots.domain.errors import LedAway, NeedsBrowser, PageOverdue, SessionLost
+from bots.domain.errors import LedAway, NeedsBrowser, PageOverdue, PageTooLong, SessionLost
 from bots.domain.pages import PageKind, SubmitForm
 from tests.adapters.http.broken_line import BrokenLine, broken_line
 from tests.adapters.neutral_server import NeutralServer
@@ -134,6 +137,11 @@ async def test_sockets_are_paths_of_the_page_s_own_server() -> None:
     assert found == Sockets(None, "/wait_page?a=1&b=2", "/auto_advance?a=1&b=2")
 
 
+@cache
+def packed_page() -> bytes:
+    return gzip.compress(b" " * 200_000_000, compresslevel=1)
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def small_server() -> AsyncIterator[str]:
     """A server that does what oTree does not."""
@@ -148,8 +156,23 @@ async def small_server() -> AsyncIterator[str]:
         await asyncio.sleep(5)
         return web.Response()
 
+    async def paid(request: web.Request) -> web.Response:
+        raise web.HTTPFound("https://app.prolific.com/submissions/complete?cc=C0DE")
+
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/html; charset=no-such-one"})
+        await response.prepare(request)
+        while True:
+            await response.write(b"<p>More.</p>" * 10_000)
+
+    async def packed(request: web.Request) -> web.Response:
+        return web.Response(
+            body=packed_page(), headers={"Content-Encoding": "gzip", "Content-Type": "text/html"}
+        )
+
     app = web.Application()
     app.add_routes([web.get("/away", away), web.get("/around", around), web.get("/never", never)])
+    app.add_routes([web.get("/paid", paid), web.get("/endless", endless), web.get("/packed", packed)])
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -163,6 +186,32 @@ async def test_redirect_to_another_host_is_not_followed(http: Http, small_server
     with pytest.raises(LedAway, match=r"/away leads to another host \(localhost\)"):
         await session.look()
     await session.close()
+
+
+async def test_end_of_a_session_at_the_service_that_recruited_is_told_as_such(
+    http: Http, small_server: str
+) -> None:
+    session = await http.open_session(f"{small_server}/paid")
+    with pytest.raises(LedAway) as away:
+        await session.look()
+    await session.close()
+    assert (away.value.host, away.value.completes) == ("app.prolific.com", True)
+    assert "C0DE" not in str(away.value)
+
+
+@pytest.mark.parametrize("page", ["endless", "packed"])
+async def test_page_without_end_is_told_and_takes_no_memory(http: Http, small_server: str, page: str) -> None:
+    packed_page()  # made before memory is counted
+    session = await http.open_session(f"{small_server}/{page}")
+    tracemalloc.start()
+    try:
+        with pytest.raises(PageTooLong, match=rf"/{page} has more than 16 MB"):
+            await session.look()
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    await session.close()
+    assert most < 120e6  # the bytes of both sides of the line; of the whole page at least 200 million
 
 
 async def test_redirects_without_end_are_a_broken_page(http: Http, small_server: str) -> None:
