@@ -302,7 +302,7 @@ def _own(module: ModuleType) -> tuple[Any, ...]:
 
 PUBLIC: Mapping[str, tuple[Any, ...]] = {
     "Runs as tables": (bots.open_run, Run),
-    "Measures": _own(measures),
+    "Measures": (*_own(measures), *(one.of for one in measures.MEASURES.values())),
     "Ports": _own(ports),
     "What a trader sees and does": (market.MarketView, market.Decision, market.OrderIntent),
     "A market in process": (InProcessMarket,),

@@ -12,11 +12,11 @@ import pytest
 from rich.console import Console
 
 import bots
-from bots.analysis.measures import NO_UNITS
 from bots.analysis.period_fills import PeriodOrder, period_fills
 from bots.analysis.report import run_page
 from bots.analysis.runs import Run
 from bots.analysis.surplus import period_gains
+from bots.analysis.undefined import NO_UNITS
 from bots.domain.market import OwnTrade
 from bots.services.study_report import read_market
 from bots.services.summary import print_gains

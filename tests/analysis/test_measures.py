@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bots.analysis import measures as m
+from bots.analysis import undefined
 from bots.analysis.benchmark import HUMAN_FUNDAMENTAL, HUMAN_MEAN_PATH, HUMAN_PRICE_SUMS
 from bots.analysis.panel import Gains, Panel
 
@@ -103,23 +104,23 @@ def test_markets_of_one_panel_do_not_touch_each_other() -> None:
 
 
 UNDEFINED: dict[str, tuple[Panel, str]] = {
-    "haessel_r2": (Panel.of([14, 14, 14], 13), m.FLAT_PRICE),
-    "pearson_fundamental": (Panel.of([14, 15], 14), m.FLAT_FUNDAMENTAL),
-    "pearson_reference": (Panel.of([14, 15], 14, reference=[9, 9]), m.FLAT_REFERENCE),
-    "mse_reference": (Panel.of([14, 15], 14), m.NO_REFERENCE),
-    "rad": (Panel.of([14, 15]), m.NO_FUNDAMENTAL),
-    "rd": (Panel.of([np.nan, np.nan], 14), m.NO_PRICE),
-    "rd_volume_weighted": (Panel.of([14, 15], 14, volumes=0), m.NO_TRADE),
-    "gad": (Panel.of([0.0, 15.0], 14), m.NO_LOGARITHM),
-    "gd_volume_weighted": (Panel.of([14, 15], 14), m.NO_VOLUME),
-    "rdmax": (Panel.of([14, 15], [0, 14]), m.NO_RATIO),
-    "rad_volume_weighted": (Panel.of([14, 15], [-1, 1], volumes=1), m.NO_LEVEL),
-    "turnover": (Panel.of([14, 15], 14, volumes=2), m.NO_SHARES),
-    "total_volume": (Panel.of([14, 15], 14), m.NO_VOLUME),
-    "price_amplitude_dividend": (Panel.of([14, 15], 14), m.NO_DIVIDEND),
-    "efficiency": (Panel.of([14, 15], 14), m.NO_UNITS),
-    "smith_alpha_trades": (Panel.of([14, 15], 14), m.NO_UNITS),
-    "smith_alpha": (Panel.of([14, 15], [14, 15]), m.MOVING_FUNDAMENTAL),
+    "haessel_r2": (Panel.of([14, 14, 14], 13), undefined.FLAT_PRICE),
+    "pearson_fundamental": (Panel.of([14, 15], 14), undefined.FLAT_FUNDAMENTAL),
+    "pearson_reference": (Panel.of([14, 15], 14, reference=[9, 9]), undefined.FLAT_REFERENCE),
+    "mse_reference": (Panel.of([14, 15], 14), undefined.NO_REFERENCE),
+    "rad": (Panel.of([14, 15]), undefined.NO_FUNDAMENTAL),
+    "rd": (Panel.of([np.nan, np.nan], 14), undefined.NO_PRICE),
+    "rd_volume_weighted": (Panel.of([14, 15], 14, volumes=0), undefined.NO_TRADE),
+    "gad": (Panel.of([0.0, 15.0], 14), undefined.NO_LOGARITHM),
+    "gd_volume_weighted": (Panel.of([14, 15], 14), undefined.NO_VOLUME),
+    "rdmax": (Panel.of([14, 15], [0, 14]), undefined.NO_RATIO),
+    "rad_volume_weighted": (Panel.of([14, 15], [-1, 1], volumes=1), undefined.NO_LEVEL),
+    "turnover": (Panel.of([14, 15], 14, volumes=2), undefined.NO_SHARES),
+    "total_volume": (Panel.of([14, 15], 14), undefined.NO_VOLUME),
+    "price_amplitude_dividend": (Panel.of([14, 15], 14), undefined.NO_DIVIDEND),
+    "efficiency": (Panel.of([14, 15], 14), undefined.NO_UNITS),
+    "smith_alpha_trades": (Panel.of([14, 15], 14), undefined.NO_UNITS),
+    "smith_alpha": (Panel.of([14, 15], [14, 15]), undefined.MOVING_FUNDAMENTAL),
 }
 
 

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import get_args
 
+from bots.analysis.codebook import ROUND, SEAT, TABLES
+from bots.analysis.measures import MEASURES
 from bots.domain.records import Event
 from docs import make_reference
 from tests.docs.pages import PAGES, ROOT
@@ -74,3 +76,14 @@ def test_the_reference_has_every_verb_event_and_error() -> None:
         assert f"## bots {name}\n" in commands
     assert make_reference.events().count("\n## ") == len(get_args(get_args(Event)[0])) + 1
     assert len(list(make_reference.mendable())) > 80
+
+
+def test_the_page_on_analysis_names_every_column_and_every_measure_as_the_code_does() -> None:
+    page = (ROOT / "docs" / "analysis.md").read_text(encoding="utf-8")
+    everywhere = {column.name for column in (*SEAT, *ROUND)}
+    assert all(f"`{name}`" in page for name in everywhere)
+    for name, table in TABLES.items():
+        own = ", ".join(f"`{one.name}`" for one in table.columns if one not in (*SEAT, *ROUND))
+        assert f"| `{name}` | {table.row} | {own} |" in page
+    for name, one in MEASURES.items():
+        assert f"| `{name}` | {one.label} | {one.formula.replace('|', '∣')} | {one.unit} |" in page
