@@ -113,20 +113,21 @@ def _draw(chart: Chart, width: float, aspect: float, stream: Any, kind: str) -> 
 
 
 def price_chart(prices: pl.DataFrame, *, human: bool) -> Chart:
-    """Price against the fundamental value above, volume below; practice rounds on grey ground.
+    """Price against fundamental value or equilibrium above, volume below; practice rounds on grey ground.
 
     Args:
         prices: `market_rounds` of one market, in order.
         human: draw the mean path of the human markets over paid rounds.
     """
     rows = prices.sort("overall")
+    units = _has(rows, "equilibrium")
+    level, name = ("equilibrium", "Equilibrium price") if units else ("fundamental", "Fundamental value")
     places, practice = rows["overall"].to_numpy(), _practice(rows)
 
     def draw(figure: Figure) -> None:
-        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2.7, 1))
-        _rounds_axis(upper, rows)
-        _rounds_axis(lower, rows)
-        upper.plot(places, _floats(rows, "fundamental"), color=VALUE, label="Fundamental value")
+        upper, lower = by_round(figure, rows, (2.7, 1))
+        if _has(rows, level):
+            upper.plot(places, floats(rows, level), color=VALUE, label=name)
         if human:
             path = HUMAN_MEAN_PATH[: len(rows) - practice]
             upper.plot(
@@ -136,7 +137,7 @@ def price_chart(prices: pl.DataFrame, *, human: bool) -> Chart:
                 ls=(0, (4, 2)),
                 label="Human mean path",
             )
-        values = _floats(rows, "price")
+        values = floats(rows, "price")
         for part in (slice(0, practice), slice(practice, None)):
             upper.plot(
                 places[part], values[part], color=PRICE, lw=1.8, label="Price" if part.stop is None else None
@@ -146,7 +147,7 @@ def price_chart(prices: pl.DataFrame, *, human: bool) -> Chart:
         if not traded.all():
             label = "Price without trade"
             upper.plot(places[~traded], values[~traded], "o", ms=4.5, mfc=PAPER, mec=PRICE, label=label)
-        upper.set_ylabel("Cash per share")
+        upper.set_ylabel(unit_of(rows))
         upper.margins(y=0.12)
         legend(upper)
         lower.bar(places, rows["volume"].to_numpy(), color=PRICE, width=0.62)
@@ -154,7 +155,16 @@ def price_chart(prices: pl.DataFrame, *, human: bool) -> Chart:
         whole_numbers(lower)
         figure.align_ylabels()
 
-    return Chart("price-and-volume", "Price, fundamental value and volume by round", draw, 1.75)
+    return Chart("price-and-volume", f"Price, {name.lower()} and volume by round", draw, 1.75)
+
+
+def _has(rows: pl.DataFrame, column: str) -> bool:
+    return rows[column].null_count() < rows.height
+
+
+def unit_of(rows: pl.DataFrame) -> str:
+    """Return what the prices of a market are for."""
+    return "Cash per unit" if _has(rows, "equilibrium") else "Cash per share"
 
 
 def book_chart(prices: pl.DataFrame, *, continuous: bool = False) -> Chart:
@@ -168,13 +178,13 @@ def book_chart(prices: pl.DataFrame, *, continuous: bool = False) -> Chart:
     places = rows["overall"].to_numpy()
 
     def draw(figure: Figure) -> None:
-        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2.2, 1))
-        _rounds_axis(upper, rows)
-        _rounds_axis(lower, rows)
-        upper.plot(places, _floats(rows, "price"), color=PRICE, label="Price")
-        upper.plot(places, _floats(rows, "best_bid"), "^", color=BID, ms=5, label="Best bid")
-        upper.plot(places, _floats(rows, "best_offer"), "v", color=OFFER, ms=5, label="Best offer")
-        upper.set_ylabel("Cash per share")
+        upper, lower = by_round(figure, rows, (2.2, 1))
+        upper.plot(places, floats(rows, "price"), color=PRICE, label="Price")
+        upper.plot(places, floats(rows, "best_bid"), "^", color=BID, ms=5, label="Best bid")
+        upper.plot(places, floats(rows, "best_offer"), "v", color=OFFER, ms=5, label="Best offer")
+        if _has(rows, "equilibrium"):
+            upper.plot(places, floats(rows, "equilibrium"), color=VALUE, label="Equilibrium price")
+        upper.set_ylabel(unit_of(rows))
         _limit_to(upper, rows)
         legend(upper)
         excess = excess_bids(rows, continuous=continuous)
@@ -192,7 +202,7 @@ def excess_bids(prices: pl.DataFrame, *, continuous: bool) -> Floats:
     """Return bids less offers by round, NaN where not known: shares in the book of a call market, orders
     submitted in a period of a double auction, as Smith, Suchanek, Williams (1988) count them."""
     bids, offers = ("bids_submitted", "offers_submitted") if continuous else ("bids", "offers")
-    return _floats(prices, bids) - _floats(prices, offers)
+    return floats(prices, bids) - floats(prices, offers)
 
 
 def forecast_chart(forecasts: pl.DataFrame, prices: pl.DataFrame) -> Chart:
@@ -205,7 +215,7 @@ def forecast_chart(forecasts: pl.DataFrame, prices: pl.DataFrame) -> Chart:
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        axes.plot(rows["round"].to_numpy(), _floats(rows, "price"), color=INK, lw=2, label="Price", zorder=3)
+        axes.plot(rows["round"].to_numpy(), floats(rows, "price"), color=INK, lw=2, label="Price", zorder=3)
         for number, horizon in enumerate(sorted(by["horizon"].unique().to_list())):
             one = by.filter(pl.col("horizon") == horizon).sort("target_round")
             xs, mean, sd = (one[name].to_numpy() for name in ("target_round", "mean", "sd"))
@@ -234,7 +244,7 @@ def wealth_chart(rounds: pl.DataFrame, expected: Sequence[float]) -> Chart:
             label = None if name in named else str(name)
             named.add(str(name))
             axes.plot(
-                one["round"], _floats(one, "wealth"), color=colours[str(name)], lw=1.2, alpha=0.9, label=label
+                one["round"], floats(one, "wealth"), color=colours[str(name)], lw=1.2, alpha=0.9, label=label
             )
         if len(expected):
             places = np.arange(1, len(expected) + 1)
@@ -255,19 +265,23 @@ class Paths:
     volumes: Floats
 
 
-def comparison_chart(groups: Mapping[str, Paths], fundamental: Floats, *, human: bool) -> Chart:
+def comparison_chart(
+    groups: Mapping[str, Paths], level: Floats, *, human: bool, units: bool = False
+) -> Chart:
     """Mean price of each treatment's markets with its band from the lowest to the highest, mean volume below.
 
     Args:
         groups: by treatment.
-        fundamental: by paid round.
+        level: fundamental value by paid round, of `units` the equilibrium price; may be empty.
     """
+    level_name, unit = ("Equilibrium price", "unit") if units else ("Fundamental value", "share")
 
     def draw(figure: Figure) -> None:
         axes, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2.7, 1))
-        axes.plot(np.arange(1, len(fundamental) + 1), fundamental, color=INK, lw=1, label="Fundamental value")
+        if len(level):
+            axes.plot(np.arange(1, len(level) + 1), level, color=INK, lw=1, label=level_name)
         if human:
-            path = HUMAN_MEAN_PATH[: len(fundamental)]
+            path = HUMAN_MEAN_PATH[: len(level)]
             axes.plot(np.arange(1, len(path) + 1), path, color=MUTED, ls=(0, (4, 2)), label="Human mean path")
         for number, (name, paths) in enumerate(groups.items()):
             colour, places = SERIES[number % len(SERIES)], np.arange(1, paths.prices.shape[1] + 1)
@@ -278,7 +292,7 @@ def comparison_chart(groups: Mapping[str, Paths], fundamental: Floats, *, human:
             axes.plot(places, mean, color=colour, lw=1.8, label=label)
             volume = np.ma.masked_invalid(paths.volumes).mean(axis=0).filled(np.nan)
             lower.plot(places, volume, color=colour, lw=1.3)
-        axes.set_ylabel("Cash per share")
+        axes.set_ylabel(f"Cash per {unit}")
         axes.tick_params(length=0)
         lower.set_ylabel("Volume")
         lower.set_ylim(bottom=0)
@@ -291,7 +305,8 @@ def comparison_chart(groups: Mapping[str, Paths], fundamental: Floats, *, human:
     return Chart("prices-by-treatment", "Prices and volumes by treatment", draw, 1.6)
 
 
-def _floats(rows: pl.DataFrame, column: str) -> Floats:
+def floats(rows: pl.DataFrame, column: str) -> Floats:
+    """Return a column of numbers, NaN where it is empty."""
     return np.array(rows[column].cast(pl.Float64).fill_null(float("nan")).to_numpy(), dtype=np.float64)
 
 
@@ -299,7 +314,15 @@ def _practice(rows: pl.DataFrame) -> int:
     return int((rows["phase"] == "practice").sum())
 
 
-def _rounds_axis(axes: Axes, rows: pl.DataFrame) -> None:
+def by_round(figure: Figure, rows: pl.DataFrame, heights: tuple[float, float]) -> tuple[Axes, Axes]:
+    """Return two axes, one above the other, that have rounds from left to right."""
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=heights)
+    rounds_axis(upper, rows)
+    rounds_axis(lower, rows)
+    return upper, lower
+
+
+def rounds_axis(axes: Axes, rows: pl.DataFrame) -> None:
     """Name the rounds P1, P2, 1, 2, …; shade practice."""
     practice, total = _practice(rows), len(rows)
     axes.set_xlim(0.4, total + 0.6)
@@ -314,11 +337,16 @@ def _rounds_axis(axes: Axes, rows: pl.DataFrame) -> None:
 
 
 def _limit_to(axes: Axes, rows: pl.DataFrame) -> None:
-    """Keep far-off limits from flattening the chart: show up to half below and above the prices."""
-    known = np.concatenate([_floats(rows, "price"), _floats(rows, "fundamental")])
+    """Keep far-off limits from flattening the chart: show up to half below and above the prices.
+
+    Where the limits of all orders are bounded, by values and costs, they are all shown.
+    """
+    known = np.concatenate([floats(rows, "price"), floats(rows, "fundamental")])
     known = known[~np.isnan(known)]
-    if len(known):
+    if len(known) and not _has(rows, "equilibrium"):
         axes.set_ylim(0.5 * known.min(), 1.5 * known.max())
+    else:
+        axes.margins(y=0.12)
 
 
 def whole_numbers(axes: Axes, along: str = "y") -> None:

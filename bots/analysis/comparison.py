@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -16,13 +16,16 @@ from bots.analysis.guide import checklist
 from bots.analysis.inference import Difference, Effect, Pooled, effect, holm, permutation_test, pool
 from bots.analysis.kinds import compared_over_markets, outcomes_of
 from bots.analysis.market_measures import measure_markets
-from bots.analysis.measures import MEASURES
-from bots.analysis.panel import Measured
+from bots.analysis.measures import MEASURES, measures_told
+from bots.analysis.panel import Floats, Measured, Panel
 from bots.analysis.report import Picture, picture, render
 from bots.analysis.runs import Run
 
 TESTED = ("rad", "rd", "gad", "rdmax", "turnover")
 """Measures on which treatments are tested against each other."""
+
+TESTED_OF_UNITS = ("efficiency", "smith_alpha_trades", "mean_price_volume_weighted", "total_volume")
+"""The same where units have values and costs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +41,12 @@ class Test:
 
 
 def comparison_page(
-    runs: Sequence[Run], *, tested: Sequence[str] = TESTED, notes: Sequence[str] = ()
+    runs: Sequence[Run], *, tested: Sequence[str] = (), notes: Sequence[str] = ()
 ) -> tuple[str, list[Chart]]:
     """Return the page that compares runs, and the charts on it.
 
     Args:
-        tested: measures on which treatments are tested against each other.
+        tested: measures on which treatments are tested against each other; none: `TESTED`, or those of units.
         notes: what a reader has to know of the runs, such as those left out.
     """
     groups: dict[str, list[Run]] = {}
@@ -53,12 +56,12 @@ def comparison_page(
     results = {name: measure_markets([run.played for run in own]) for name, own in groups.items()}
     pooled = {name: pool(own) for name, own in results.items()}
     human = all(run.rules is not None and is_reference_design(run.rules) for run in runs)
-    longest = max(panels.values(), key=lambda panel: panel.prices.shape[1])
-    values = longest.fundamentals
+    units = all(run.rules is not None and run.rules.induced for run in runs)
     chart = comparison_chart(
         {name: Paths(panel.prices, panel.volumes) for name, panel in panels.items()},
-        values[~np.isnan(values).all(axis=1)][0] if not np.isnan(values).all() else np.array([]),
+        _equilibrium(panels.values()) if units else _fundamental(panels.values()),
         human=human,
+        units=units,
     )
     pictured: Picture = picture(chart)
     page = render(
@@ -68,8 +71,9 @@ def comparison_page(
         markets={name: len(own["rad"]) for name, own in results.items()},
         prices=pictured,
         human=human,
-        rows=_rows(pooled),
-        tests=_tests(results, tested),
+        units=units,
+        rows=_rows(pooled, measures_told(units=units)),
+        tests=_tests(results, tested or (TESTED_OF_UNITS if units else TESTED)),
         notes=notes,
         traders=_traders(runs),
         versus=compared_over_markets(_outcomes(runs)),
@@ -78,14 +82,33 @@ def comparison_page(
     return page, [chart]
 
 
+def _fundamental(panels: Iterable[Panel]) -> Floats:
+    """Return the fundamental value by paid round, of the longest market; empty where none is known."""
+    values = max(panels, key=lambda panel: panel.prices.shape[1]).fundamentals
+    known = values[~np.isnan(values).all(axis=1)]
+    return known[0] if len(known) else np.array([])
+
+
+def _equilibrium(panels: Iterable[Panel]) -> Floats:
+    """Return the equilibrium price by paid round where all markets have the same; else empty."""
+    told = list(panels)
+    known = {float(price) for panel in told if panel.gains for price in panel.gains.equilibrium}
+    periods = max(panel.prices.shape[1] for panel in told)
+    return np.full(periods, known.pop()) if len(known) == 1 else np.array([])
+
+
 def _outcomes(runs: Sequence[Run]) -> pl.DataFrame:
     return pl.concat([outcomes_of(run.traders, run.trader_rounds, run.forecasts) for run in runs])
 
 
-def _rows(pooled: Mapping[str, Mapping[str, Pooled]]) -> list[dict[str, Any]]:
+def _rows(pooled: Mapping[str, Mapping[str, Pooled]], names: Sequence[str]) -> list[dict[str, Any]]:
     return [
-        {"label": described.label, "unit": described.unit, "of": [own[name] for own in pooled.values()]}
-        for name, described in MEASURES.items()
+        {
+            "label": MEASURES[one].label,
+            "unit": MEASURES[one].unit,
+            "of": [own[one] for own in pooled.values()],
+        }
+        for one in names
     ]
 
 

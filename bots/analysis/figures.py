@@ -7,7 +7,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bots.analysis.run_data import MarketRound
+from bots.analysis.market_path import MarketRound, market_rounds
+from bots.analysis.played import PlayedRun
+from bots.analysis.surplus import equilibrium_price
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,26 +32,38 @@ _STYLE: Any = {
 }
 
 
-def price_and_volume(rounds: Sequence[MarketRound], folder: Path) -> tuple[Path, ...]:
-    """Draw price against fundamental value above, volume below; practice rounds stand on grey ground.
+def price_and_volume(run: PlayedRun, folder: Path) -> tuple[Path, ...]:
+    """Draw each market's price against its fundamental value or equilibrium above, its volume below.
 
     Args:
-        rounds: market × round in order; length n >= 1.
-        folder: where `price-and-volume.png`, `.svg` and `.pdf` go.
+        run: one of whose markets has finished a round at least.
+        folder: where `price-and-volume.png`, `.svg` and `.pdf` go; of several markets, with their numbers.
 
     Returns:
-        The files written.
+        The files written; none where no round was finished.
     """
+    several = len(run.markets) > 1
+    files: list[Path] = []
+    for market in run.markets:
+        if rounds := market_rounds(run, market):
+            name = f"price-and-volume-market-{market}" if several else "price-and-volume"
+            files += _write(rounds, equilibrium_price(run, market), folder, name)
+    return tuple(files)
+
+
+def _write(
+    rounds: Sequence[MarketRound], equilibrium: float | None, folder: Path, name: str
+) -> tuple[Path, ...]:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     with rc_context(_STYLE):
         figure = Figure(figsize=(6.3, 3.9), layout="constrained")
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2.6, 1))
-        _draw_prices(upper, rounds)
-        _draw_volumes(lower, rounds)
+        _draw_prices(upper, rounds, equilibrium)
+        _draw_volumes(lower, rounds, unit="shares" if equilibrium is None else "units")
         figure.align_ylabels()
-        files = tuple(folder / f"price-and-volume.{kind}" for kind in ("png", "svg", "pdf"))
+        files = tuple(folder / f"{name}.{kind}" for kind in ("png", "svg", "pdf"))
         for file in files:
             figure.savefig(file, dpi=200, metadata=_undated(file))
     return files
@@ -60,16 +74,15 @@ def _undated(file: Path) -> dict[str, None]:
     return {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(file.suffix, {})
 
 
-def _draw_prices(axes: Axes, rounds: Sequence[MarketRound]) -> None:
+def _draw_prices(axes: Axes, rounds: Sequence[MarketRound], equilibrium: float | None) -> None:
+    """Draw practice on grey ground; practice rounds have no fundamental value."""
     places = range(1, len(rounds) + 1)
     _shade_practice(axes, rounds, name="Practice")
-    axes.plot(
-        places,
-        _floats([r.fundamental for r in rounds]),
-        color=_FUNDAMENTAL,
-        lw=1.3,
-        label="Fundamental value",
-    )
+    if equilibrium is not None:
+        axes.axhline(equilibrium, color=_FUNDAMENTAL, lw=1.3, label="Equilibrium price")
+    elif any(one.fundamental is not None for one in rounds):
+        told = _floats([one.fundamental for one in rounds])
+        axes.plot(places, told, color=_FUNDAMENTAL, lw=1.3, label="Fundamental value")
     prices = _floats([r.price for r in rounds])
     for phase in ("practice", "paid"):
         xs = [x for x, r in zip(places, rounds, strict=True) if r.phase == phase]
@@ -81,18 +94,18 @@ def _draw_prices(axes: Axes, rounds: Sequence[MarketRound]) -> None:
         face = _PRICE if traded else "white"
         label = None if traded or not xs else "Price without trade"
         axes.plot(xs, ys, "o", ms=4, mfc=face, mec=_PRICE, mew=1.1, zorder=3, label=label)
-    axes.set_ylabel("Cash per share")
+    axes.set_ylabel("Cash per share" if equilibrium is None else "Cash per unit")
     axes.margins(y=0.18)
     axes.legend(frameon=False, loc="upper left", ncols=3, bbox_to_anchor=(0, 1.16), borderaxespad=0)
 
 
-def _draw_volumes(axes: Axes, rounds: Sequence[MarketRound]) -> None:
+def _draw_volumes(axes: Axes, rounds: Sequence[MarketRound], unit: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
     places = range(1, len(rounds) + 1)
     _shade_practice(axes, rounds)
     axes.bar(places, [r.volume for r in rounds], color=_PRICE, width=0.62)
-    axes.set_ylabel("Volume (shares)")
+    axes.set_ylabel(f"Volume ({unit})")
     axes.set_xlabel("Round")
     step = max(1, len(rounds) // 20)
     axes.set_xticks(list(places)[::step], [_tick(r) for r in rounds][::step])

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bots.analysis.played import Call, PlayedRun, PlayedSeat
+from bots.domain.market import MarketRules
 
 State = Literal["stated", "partly", "to do", "not applicable"]
 _OF_MODELS = ("Model and its dated identifier", "Access", "Generation parameters", "Prompts and personas")
@@ -70,13 +71,20 @@ def _tokens(calls: Sequence[Call]) -> Item:
     return Item("Tokens and cost", state, f"{known} of {len(calls)} requests told their tokens.")
 
 
+def _value_told(rules: Sequence[MarketRules]) -> Item:
+    """Tell what traders are told of what is traded."""
+    if rules and all(one.induced for one in rules):
+        return Item("Values and costs", "stated", "Each trader is told those of its own units alone.")
+    disclosed = frozenset(one.fundamental_values is not None for one in rules)
+    words = {frozenset({True}): "Disclosed.", frozenset({False}): "Not disclosed.", frozenset(): "Not known."}
+    return Item("Fundamental value", "stated", words.get(disclosed, "Differs between runs."))
+
+
 def _design(runs: Sequence[PlayedRun]) -> list[Item]:
     markets = sum(len(run.markets) for run in runs)
     strategies = any(seat.kind == "strategy" for run in runs for seat in run.seats.values())
     rules = [run.rules for run in runs if run.rules]
-    disclosed = {one.fundamental_values is not None for one in rules}
     timers = sorted({"no timer" if one.trade_seconds is None else f"{one.trade_seconds} s" for one in rules})
-    shown = {frozenset({True}): "Disclosed.", frozenset({False}): "Not disclosed."}
     return [
         Item(
             "Repeated runs with distributions",
@@ -90,7 +98,7 @@ def _design(runs: Sequence[PlayedRun]) -> list[Item]:
             if strategies
             else "Play the same design with strategies, and with an open model.",
         ),
-        Item("Fundamental value", "stated", shown.get(frozenset(disclosed), "Differs between runs.")),
+        _value_told(rules),
         Item(
             "Time limits",
             "stated",

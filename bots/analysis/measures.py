@@ -55,6 +55,7 @@ from bots.analysis.trade_measures import (
 
 __all__ = [
     "MEASURES",
+    "OF_UNITS",
     "Described",
     "MeasureFunction",
     "amplitude",
@@ -71,6 +72,7 @@ __all__ = [
     "mean_price",
     "mean_price_volume_weighted",
     "measure_all",
+    "measures_told",
     "mse_fundamental",
     "mse_reference",
     "pearson_fundamental",
@@ -150,6 +152,14 @@ MEASURES: Mapping[str, Described] = {
     "total_volume": Described("Volume", "ΣV", "shares", total_volume),
 }
 """Every measure of a market's prices, by its name in tables and JSON."""
+
+OF_UNITS = ("efficiency", "smith_alpha_trades", "mean_price", "mean_price_volume_weighted", "total_volume")
+"""Those that say something of a market in which units have values and costs."""
+
+
+def measures_told(*, units: bool) -> tuple[str, ...]:
+    """Return the names of the measures that a report shows: of units, or of an asset."""
+    return OF_UNITS if units else tuple(MEASURES)
 
 
 def measure_all(markets: Panel) -> dict[str, Measured]:

@@ -29,12 +29,14 @@ from bots.analysis.endowments import expected_wealth, is_reference_design
 from bots.analysis.guide import checklist
 from bots.analysis.inference import Regression, imbalance_regression
 from bots.analysis.kinds import Versus, compared_within, outcomes_of
-from bots.analysis.measures import MEASURES
+from bots.analysis.measures import MEASURES, measures_told
 from bots.analysis.panel import Measure
 from bots.analysis.runs import Run
 from bots.analysis.schedules import Schedule, schedules
+from bots.analysis.surplus import worth_of_units
 from bots.analysis.timeline import Reading, readings
 from bots.analysis.trader_charts import holdings_chart, schedules_chart
+from bots.analysis.unit_charts import efficiency_chart, induced_chart
 
 _FIGURES = "figures"
 
@@ -54,6 +56,9 @@ class MarketPart:
 
     number: int
     price: Picture
+    units: Picture | None
+    efficiency: Picture | None
+    gains: Sequence[Mapping[str, Any]]
     book: Picture
     forecasts: Picture | None
     wealth: Picture | None
@@ -135,9 +140,11 @@ def _market(run: Run, market: int) -> tuple[MarketPart | None, list[Chart]]:
     scored = forecast_chart(forecasts, prices) if paid.height and _has_paid(forecasts) else None
     valued = _has_paid(rounds) and not run.rules.induced
     wealth = wealth_chart(rounds, _expected_path(rounds, paid.height, run)) if valued else None
-    holdings = holdings_chart(rounds) if _has_paid(rounds) else None
+    holdings = holdings_chart(rounds) if valued else None
     drawn = schedules(prices, orders)
-    known_charts = (price, book, schedules_chart(drawn), scored, wealth, holdings)
+    told = measures_told(units=run.rules.induced)
+    units, earned = _of_units(run, market, prices)
+    known_charts = (price, units, earned, book, schedules_chart(drawn), scored, wealth, holdings)
     charts = [chart for chart in known_charts if chart is not None]
     traders = run.traders.filter(here)
     known = traders["final_wealth"].drop_nulls().to_list()
@@ -145,6 +152,9 @@ def _market(run: Run, market: int) -> tuple[MarketPart | None, list[Chart]]:
     part = MarketPart(
         number=market,
         price=picture(price),
+        units=picture(units) if units else None,
+        efficiency=picture(earned) if earned else None,
+        gains=prices.drop_nulls("efficiency").sort("overall").to_dicts(),
         book=picture(book),
         forecasts=picture(scored) if scored else None,
         wealth=picture(wealth) if wealth else None,
@@ -152,7 +162,7 @@ def _market(run: Run, market: int) -> tuple[MarketPart | None, list[Chart]]:
         schedules=drawn,
         accuracy=forecast_accuracy(forecasts),
         regression=imbalance_regression(_numbers(paid, "price"), excess_bids(paid, continuous=continuous)),
-        measures=run.measures.filter(here).to_dicts(),
+        measures=run.measures.filter(here, pl.col("measure").is_in(told)).to_dicts(),
         traders=_traders(traders, rounds, orders, forecasts, prices),
         expected_wealth=float(expected.to_numpy().mean()) if len(expected) else None,
         mean_wealth=sum(known) / len(known) if known else None,
@@ -161,6 +171,16 @@ def _market(run: Run, market: int) -> tuple[MarketPart | None, list[Chart]]:
     )
     named = [Chart(f"{one.name}{suffix}", one.title, one.draw, one.aspect) for one in charts]
     return part, named
+
+
+def _of_units(run: Run, market: int, prices: pl.DataFrame) -> tuple[Chart | None, Chart | None]:
+    """Return the charts of a market in which units have values and costs that are all known."""
+    values, costs = worth_of_units(run.played, market)
+    if not values or not costs:
+        return None, None
+    trades = run.trades.filter(pl.col("market") == market)
+    efficiency = efficiency_chart(prices) if prices["efficiency"].drop_nulls().len() else None
+    return induced_chart(values, costs, prices, trades), efficiency
 
 
 def _has_paid(frame: pl.DataFrame) -> bool:
@@ -211,7 +231,9 @@ def _headline(run: Run, parts: Sequence[MarketPart]) -> list[tuple[str, str]]:
     numbers: list[tuple[str, str]] = []
     if parts:
         by_name = {row["measure"]: row["value"] for row in parts[0].measures}
-        numbers += [(MEASURES[name].label, written(by_name[name])) for name in _first(run)]
+        numbers += [
+            (MEASURES[name].label, measure(by_name[name], MEASURES[name].unit)) for name in _first(run)
+        ]
     traders = run.traders.filter(pl.col("is_bot"))
     cost = traders["cost_usd"].drop_nulls()
     finished = (traders["outcome"] == "finished").sum()
@@ -266,7 +288,7 @@ def render(template: str, **context: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": written, "cash": cash, "percent": percent}
+    environment.filters |= {"number": written, "measure": measure, "cash": cash, "percent": percent}
     return environment.get_template(template).render(**context)
 
 
@@ -275,6 +297,12 @@ def written(value: float | None) -> str:
     if value is None or math.isnan(value):
         return "–"
     return f"{value:,.4f}" if abs(value) < 1000 else f"{value:,.1f}"
+
+
+def measure(value: float | None, unit: str) -> str:
+    """Return a measure as tables show it; whole numbers of what is counted have no decimals."""
+    whole = value is not None and unit in ("shares", "periods") and float(value).is_integer()
+    return f"{value:,.0f}" if whole else written(value)
 
 
 def cash(value: float | None) -> str:

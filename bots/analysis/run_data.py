@@ -1,4 +1,4 @@
-"""From a run's journal to the two tables everything else is made of: market × round and trader."""
+"""From a run's journal: how each trader did, and what follows from the rules its pages told."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
-from bots.domain.market import DividendOutcome, MarketRules, MarketView, Phase
+from bots.domain.market import DividendOutcome, MarketRules, MarketView
 from bots.domain.records import (
     ActAnswered,
     ActSent,
@@ -38,18 +38,6 @@ def read_journal(folder: Path) -> Journal:
 
 
 @dataclass(frozen=True, slots=True)
-class MarketRound:
-    """One round of the market. `price` is cash per share, None where the round has none."""
-
-    phase: Phase
-    round: int
-    price: Decimal | None
-    volume: int  # shares
-    fundamental: Decimal | None  # cash per share; of paid rounds of an asset
-    dividend: Decimal  # cash per share
-
-
-@dataclass(frozen=True, slots=True)
 class TraderResult:
     """How one bot did. Amounts in cash, `payoff` in `currency`; None where the seat did not get that far."""
 
@@ -65,22 +53,6 @@ class TraderResult:
     fallbacks: int  # decisions that the declared fallback made
     missed: int  # pages
     outcome: str
-
-
-def market_rounds(events: Iterable[Event]) -> tuple[MarketRound, ...]:
-    """Return the rounds that any bot has seen finished, practice first, in order."""
-    rounds: dict[tuple[Phase, int], MarketRound] = {}
-    for view in _views(events):
-        values = fundamental_path(view.market)
-        before = rounds_before(view)
-        for past in view.history:
-            valued = past.phase == "paid" and not view.market.induced
-            fundamental = values[past.number - 1] if valued else None
-            number = before + past.number
-            rounds[past.phase, number] = MarketRound(
-                past.phase, number, past.price, past.volume, fundamental, past.dividend
-            )
-    return tuple(rounds[key] for key in sorted(rounds, key=lambda key: (key[0] != "practice", key[1])))
 
 
 def rounds_before(view: MarketView) -> int:

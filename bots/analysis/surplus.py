@@ -92,6 +92,16 @@ def equilibrium_price(run: PlayedRun, market: int) -> float | None:
     return float((balance.lowest + balance.highest) / 2) if balance else None
 
 
+def worth_of_units(run: PlayedRun, market: int) -> tuple[list[float], list[float]]:
+    """Return the values and the costs of all units of a market, cash each; none where some are not known."""
+    dealers = _dealers(run, market)
+    values, costs = (
+        [float(worth) for one in dealers if one.units.side is side for worth in one.units.worth]
+        for side in (Side.BUY, Side.SELL)
+    )
+    return values, costs
+
+
 def period_gains(run: PlayedRun, market: int) -> tuple[PeriodGains, ...]:
     """Return a market's finished periods in order; none where nothing is known or can be earned."""
     dealers = _dealers(run, market)

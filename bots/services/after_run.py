@@ -10,13 +10,12 @@ from pathlib import Path
 from rich.console import Console
 
 from bots.adapters.guard import environment_without_secrets
-from bots.adapters.run_folder import read_manifest
 from bots.analysis.figures import price_and_volume
 from bots.analysis.model_use import ModelMeter
-from bots.analysis.played import played
-from bots.analysis.run_data import market_rounds, read_journal, trader_results
+from bots.analysis.reading import read_run
+from bots.analysis.run_data import read_journal, trader_results
 from bots.services.runner import RunReport
-from bots.services.summary import print_gains, print_market, print_models, print_traders
+from bots.services.summary import print_market, print_models, print_traders
 
 _WRITE_REPORT = """
 import sys
@@ -32,22 +31,18 @@ def show_and_draw(console: Console, report: RunReport) -> None:
     """Print the market's and the traders' tables, say where the run is, draw the figure into its folder."""
     if console.quiet:
         print(report.folder)
-    events = read_journal(report.folder).events
-    rounds = market_rounds(events)
-    if rounds:
-        console.print()
-        print_market(console, rounds)
+    events, run = read_journal(report.folder).events, read_run(report.folder)
     console.print()
-    manifest = read_manifest(report.folder)
-    print_gains(console, played(report.folder, manifest, events))
+    print_market(console, run)
+    manifest = run.manifest
     print_traders(console, trader_results(events))
     print_models(console, ModelMeter(events), manifest)
     console.print()
     reason = f": {report.end.reason}" if report.end.reason else ""
     console.print(f"Run {report.end.outcome.value}{reason}", highlight=False, markup=False)
     console.print(f"Run folder: {report.folder}", highlight=False, markup=False, soft_wrap=True)
-    if rounds:
-        _make(console, "Figure", report.folder, lambda: price_and_volume(rounds, report.folder)[0])
+    if any(run.history(market) for market in run.markets):
+        _make(console, "Figure", report.folder, lambda: price_and_volume(run, report.folder)[0])
     _make(console, "Report", report.folder, lambda: _report(report.folder))
 
 

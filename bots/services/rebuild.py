@@ -9,7 +9,7 @@ from bots.adapters.links import ParticipantLink, SessionLinks, write_links_file
 from bots.adapters.run_folder import append_metadata, has_metadata, run_locked, write_manifest, written_in
 from bots.analysis.figures import price_and_volume
 from bots.analysis.report import write_report
-from bots.analysis.run_data import market_rounds, read_journal
+from bots.analysis.run_data import read_journal
 from bots.analysis.run_manifest import description, manifest_of
 from bots.analysis.runs import open_run
 from bots.domain.errors import UserMustMend
@@ -37,7 +37,7 @@ def rebuild(folder: Path) -> Sequence[Path]:
             mend="Tables can be made of it all the same if manifest.json is there: bots export.",
         )
     with run_locked(folder), written_in(folder):
-        return [*_kept(folder, described, journal.events), *_drawn(folder, journal.events)]
+        return [*_kept(folder, described, journal.events), *_drawn(folder)]
 
 
 def _journal(folder: Path) -> Journal:
@@ -65,7 +65,7 @@ def _kept(folder: Path, described: RunDescribed, events: Sequence[Event]) -> Ite
         yield folder.parent / "runs.metadata"
 
 
-def _drawn(folder: Path, events: Sequence[Event]) -> Iterator[Path]:
-    if rounds := market_rounds(events):
-        yield from price_and_volume(rounds, folder)
-    yield from write_report([open_run(folder)], folder / "report.html")
+def _drawn(folder: Path) -> Iterator[Path]:
+    run = open_run(folder)
+    yield from price_and_volume(run.played, folder)
+    yield from write_report([run], folder / "report.html")

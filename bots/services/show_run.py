@@ -6,12 +6,12 @@ from rich.console import Console
 from rich.text import Text
 
 from bots.adapters.run_folder import is_played
-from bots.analysis.run_data import market_rounds, read_journal, trader_results
+from bots.analysis.run_data import read_journal, trader_results
 from bots.analysis.runs import Run
 from bots.analysis.timeline import Exchange, Moment, Reading, readings
 from bots.domain.errors import UserMustMend
 from bots.domain.records import RunOutcome
-from bots.services.summary import print_gains, print_market, print_traders
+from bots.services.summary import print_market, print_traders
 
 
 def show_run(console: Console, run: Run) -> None:
@@ -21,9 +21,7 @@ def show_run(console: Console, run: Run) -> None:
     line(console, f"{manifest.started:%Y-%m-%d %H:%M UTC} · {manifest.url} · {manifest.notes}")
     console.print()
     events = read_journal(run.folder).events
-    print_market(console, market_rounds(events))
-    console.print()
-    print_gains(console, run.played)
+    print_market(console, run.played)
     print_traders(console, trader_results(events))
     console.print()
     line(console, f"One decision: bots show {run.folder} --seat 1 --round 1", style="dim")

@@ -9,56 +9,63 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bots.analysis.market_path import MarketRound, market_rounds
 from bots.analysis.model_use import ModelMeter, cost_text
 from bots.analysis.played import PlayedRun
-from bots.analysis.run_data import MarketRound, TraderResult
-from bots.analysis.surplus import period_gains
+from bots.analysis.run_data import TraderResult
+from bots.analysis.surplus import PeriodGains, period_gains
 from bots.domain.records import RunManifest
 
 
-def print_market(console: Console, rounds: Sequence[MarketRound]) -> None:
-    """Print one line a round: price, volume, fundamental value and dividend."""
-    table = Table(title="Market", title_justify="left", box=None, pad_edge=False)
-    for name in ("Round", "Price", "Volume", "Fundamental value", "Dividend"):
-        table.add_column(name, justify="right")
-    for one in rounds:
-        name = f"practice {one.round}" if one.phase == "practice" else str(one.round)
-        table.add_row(name, _cash(one.price), str(one.volume), _cash(one.fundamental), _cash(one.dividend))
-    console.print(table)
-
-
-def print_gains(console: Console, run: PlayedRun) -> None:
-    """Print what each period earned its traders; nothing where units have no values and costs."""
-    gains = [(market, one) for market in run.markets for one in period_gains(run, market)]
-    if not gains:
-        return
-    table = Table(title="Gains from trade", title_justify="left", box=None, pad_edge=False)
+def print_market(console: Console, run: PlayedRun) -> None:
+    """Print one line a round of each market; nothing where no round was finished."""
     several = len(run.markets) > 1
-    names = ("Round", "Units", "Surplus", "Possible", "Efficiency", "Smith's α")
-    for name in ("Market", *names) if several else names:
-        table.add_column(name, justify="right")
-    for market, one in gains:
-        phase, number = one.key
-        alpha = "–" if one.alpha is None else f"{one.alpha:.1f} %"
-        cells = (
-            f"practice {number}" if phase == "practice" else str(number),
-            str(one.units),
-            f"{float(one.realised):.2f}",
-            f"{float(one.possible):.2f}",
-            f"{one.efficiency:.1%}",
-            alpha,
-        )
-        table.add_row(*((str(market), *cells) if several else cells))
-    console.print(table)
-    console.print()
+    for market in run.markets:
+        rounds = market_rounds(run, market)
+        if rounds:
+            title = f"Market {market}" if several else "Market"
+            table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+            columns = _of_units(run, market) if run.rules and run.rules.induced else _OF_AN_ASSET
+            for name in ("Round", "Price", "Volume", *columns):
+                table.add_column(name, justify="right")
+            for one in rounds:
+                name = f"practice {one.round}" if one.phase == "practice" else str(one.round)
+                cells = (cell(one) for cell in columns.values())
+                table.add_row(name, _cash(one.price), str(one.volume), *cells)
+            console.print(table)
+            console.print()
+
+
+_Cells = dict[str, Callable[[MarketRound], str]]
+_OF_AN_ASSET: _Cells = {
+    "Fundamental value": lambda one: _cash(one.fundamental),
+    "Dividend": lambda one: _cash(one.dividend),
+}
+
+
+def _of_units(run: PlayedRun, market: int) -> _Cells:
+    """Return what is told of a market in which units have values and costs."""
+    gains = {one.key: one for one in period_gains(run, market)}
+
+    def told(tell: Callable[[PeriodGains], str]) -> Callable[[MarketRound], str]:
+        return lambda one: tell(gains[one.phase, one.round]) if (one.phase, one.round) in gains else "–"
+
+    return {
+        "Equilibrium": told(lambda one: f"{float(one.price):.2f}"),
+        "Surplus": told(lambda one: f"{float(one.realised):.2f}"),
+        "Possible": told(lambda one: f"{float(one.possible):.2f}"),
+        "Efficiency": told(lambda one: f"{one.efficiency:.1%}"),
+        "Smith's α": told(lambda one: "–" if one.alpha is None else f"{one.alpha:.1f} %"),
+    }
 
 
 def print_traders(console: Console, results: Sequence[TraderResult]) -> None:
-    """Print one line a bot: final wealth and payoff; what went wrong has a column where something did."""
+    """Print one line a bot: final wealth and payoff; what forecasts earned and what went wrong, if it did."""
     currency = next((one.currency for one in results if one.currency), "")
+    forecast = any(one.forecast_earnings for one in results)
     columns: dict[str, Callable[[TraderResult], str]] = {
         "Final\nwealth": lambda one: _cash(one.final_wealth),
-        "Forecasts": lambda one: _cash(one.forecast_earnings),
+        **({"Forecasts": lambda one: _cash(one.forecast_earnings)} if forecast else {}),
         f"Payoff\n{currency}".strip(): lambda one: _cash(one.payoff),
         "Orders": lambda one: str(one.orders),
     }

@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 from rich.console import Console
+from selectolax.lexbor import LexborHTMLParser
 
 import bots
+from bots.analysis.comparison import comparison_page
 from bots.analysis.period_fills import PeriodOrder, period_fills
 from bots.analysis.report import run_page
 from bots.analysis.runs import Run
@@ -19,7 +22,7 @@ from bots.analysis.surplus import period_gains
 from bots.analysis.undefined import NO_UNITS
 from bots.domain.market import OwnTrade
 from bots.services.study_report import read_market
-from bots.services.summary import print_gains
+from bots.services.summary import print_market
 from markets.accounts import Account
 from markets.double_auction import DoubleAuction, DoubleAuctionRules
 from markets.orders import OrderRules, Side
@@ -27,7 +30,7 @@ from markets.presets import PRESETS
 from tests.analysis.played_runs import play_run
 
 ASSET = {**PRESETS["auction-demo"], "paid_rounds": 2}
-UNITS = {**PRESETS["gode-sunder"], "paid_rounds": 2}
+UNITS: dict[str, Any] = {**PRESETS["gode-sunder"], "paid_rounds": 2}
 CASES = {
     "asset": (ASSET, ("zero-intelligence",) * 3 + ("market-maker", "fundamentalist", "momentum")),
     "units": (UNITS, ("zero-intelligence",) * 12),
@@ -117,6 +120,32 @@ def test_a_report_names_the_rules_of_its_institution_alone(run: Run) -> None:
     assert "at clearing" not in page
 
 
+def test_a_report_speaks_of_units_and_their_equilibrium_or_of_shares_and_their_value(run: Run) -> None:
+    page, charts = run_page(run)
+    units = run.rules is not None and run.rules.induced
+    told = {words: words in page for words in ("Equilibrium price", "Cash per unit", "Gains from trade")}
+    assert told == dict.fromkeys(told, units)
+    of_an_asset = ("Fundamental value", "Cash per share", "Haessel", "Disposition")
+    told = {words: words in page for words in of_an_asset}
+    assert told == dict.fromkeys(told, not units)
+    assert ({"units-and-trades", "efficiency"} <= {chart.name for chart in charts}) == units
+
+
+def test_a_comparison_of_units_tests_efficiency_and_no_deviation_from_a_value(
+    run: Run, tmp_path: Path
+) -> None:
+    if run.rules is None or not run.rules.induced:
+        return
+    other = ("zero-intelligence-unconstrained",) * 12
+    page, _ = comparison_page([run, bots.open_run(play_run(tmp_path / "run-2", other, seed=2, **UNITS))])
+    cells = [
+        row.css("td")[0].text() for row in LexborHTMLParser(page).css("#tests ~ .scroll tr") if row.css("td")
+    ]
+    assert cells[:2] == ["Allocative efficiency", "Smith's α of trades (P* = equilibrium)"]
+    assert "RAD" not in page
+    assert "Equilibrium price" in page
+
+
 def _bid(ref: str, step: int, limit: str = "10", **more: object) -> PeriodOrder:
     return PeriodOrder(ref, Side.BUY, 2, Decimal(limit), step, **more)  # type: ignore[arg-type]
 
@@ -156,12 +185,18 @@ def test_what_periods_earned_is_the_traders_earnings_as_the_pages_told(run: Run)
     assert measured["smith_alpha_trades"]["value"] == pytest.approx(alpha)
 
 
-def test_the_end_of_a_run_tells_what_was_earned(run: Run) -> None:
+def test_the_end_of_a_run_tells_what_was_earned_and_of_units_no_fundamental_value(run: Run) -> None:
     out = io.StringIO()
-    print_gains(Console(file=out, width=100), run.played)
-    told = [f"{one.efficiency:.1%}" for one in period_gains(run.played, 1)]
-    assert all(text in out.getvalue() for text in told)
-    assert bool(out.getvalue()) == bool(told)
+    print_market(Console(file=out, width=100), run.played)
+    gains, text = period_gains(run.played, 1), out.getvalue()
+    assert all(f"{one.efficiency:.1%}" in text for one in gains)
+    assert all(f"{float(one.price):.2f}" in text for one in gains)
+    asset = not gains
+    assert ("Efficiency" in text, "Fundamental value" in text, "Dividend" in text) == (
+        not asset,
+        asset,
+        asset,
+    )
 
 
 def test_the_pages_that_a_study_reads_tell_what_was_earned(run: Run) -> None:

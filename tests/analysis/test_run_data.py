@@ -5,8 +5,13 @@ from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
+import pytest
+
 from bots.analysis.figures import price_and_volume
-from bots.analysis.run_data import MarketRound, market_rounds, trader_results
+from bots.analysis.market_path import MarketRound, market_rounds
+from bots.analysis.played import played
+from bots.analysis.reading import read_run
+from bots.analysis.run_data import trader_results
 from bots.domain.errors import FailureKind
 from bots.domain.market import Decision, MarketView
 from bots.domain.records import (
@@ -17,11 +22,13 @@ from bots.domain.records import (
     Event,
     PageMissed,
     PageSeen,
+    RunManifest,
     SeatEnded,
     SeatOpened,
     SeatOutcome,
 )
 from markets.rounds import Phase, PublicRound
+from tests.analysis.played_runs import play_run
 from tests.market_pages import view
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -37,14 +44,36 @@ def past(number: int, price: str | None, volume: int, *, practice: bool = False)
     return PublicRound(phase, number, amount, volume, Fraction(2, 5))
 
 
+def manifest() -> RunManifest:
+    return RunManifest(
+        run=1,
+        run_id="run-1",
+        production=False,
+        notes="",
+        url="http://127.0.0.1:8000/SessionStartLinks/abcd1234",
+        model="hold",
+        command=(),
+        started=NOW,
+        subjects=2,
+        bots=2,
+        timeout_minutes=1,
+        fallback="hold",
+        seed=1,
+        seats=(),
+    )
+
+
 def test_market_rounds_join_what_the_pages_of_all_bots_say() -> None:
-    events = [
+    events: list[Event] = [
+        *(SeatOpened(at=NOW, seat=n, participant=f"code{n}", trader="hold", seed=n) for n in (1, 2)),
         seen(view("results", 1, (past(1, "15", 2, practice=True),))),
         seen(view("results", 2, (past(1, "14.5", 3),)), seat=2),
         seen(view("results", 3, (past(1, "14.5", 3), past(2, None, 0)))),
     ]
 
-    assert market_rounds(events) == (
+    run = played(Path("run-1"), manifest(), events)
+
+    assert market_rounds(run, 1) == (
         MarketRound("practice", 1, Decimal(15), 2, None, Decimal("0.4")),
         MarketRound("paid", 1, Decimal("14.5"), 3, Decimal(14), Decimal("0.4")),
         MarketRound("paid", 2, None, 0, Decimal(14), Decimal("0.4")),
@@ -84,25 +113,16 @@ def test_a_trader_is_told_by_its_orders_failures_and_end() -> None:
     assert (result.trader, result.outcome, result.payoff) == ("gpt-4o", "timed-out", None)
 
 
-def rounds() -> list[MarketRound]:
-    practice = [MarketRound("practice", n, Decimal("13.8"), 2, None, Decimal(1)) for n in (1, 2)]
-    prices = ["14.2", "15.1", None, "14.975", "13.9"]
-    paid = [
-        MarketRound(
-            "paid", n, None if p is None else Decimal(p), 0 if n == 3 else n, Decimal(14), Decimal("0.4")
-        )
-        for n, p in enumerate(prices, start=1)
-    ]
-    return [*practice, *paid]
-
-
-def test_the_figure_is_written_in_three_formats_and_the_same_run_gives_the_same_file(tmp_path: Path) -> None:
-    files = price_and_volume(rounds(), tmp_path)
+@pytest.mark.parametrize("paid", [1, 3])
+def test_the_figure_is_written_in_three_formats_and_the_same_run_gives_the_same_file(
+    tmp_path: Path, paid: int
+) -> None:
+    run = read_run(
+        play_run(tmp_path / "run-1", ["zero-intelligence"] * 4, practice_rounds=0, paid_rounds=paid)
+    )
+    files = price_and_volume(run, tmp_path)
     first = [file.read_bytes() for file in files]
 
     assert [file.name for file in files] == [f"price-and-volume.{kind}" for kind in ("png", "svg", "pdf")]
-    assert first == [file.read_bytes() for file in price_and_volume(rounds(), tmp_path)]
-
-
-def test_one_round_alone_can_be_drawn(tmp_path: Path) -> None:
-    assert all(file.stat().st_size > 1000 for file in price_and_volume(rounds()[:1], tmp_path))
+    assert all(len(content) > 1000 for content in first)
+    assert first == [file.read_bytes() for file in price_and_volume(run, tmp_path)]

@@ -9,9 +9,10 @@ from typer.testing import CliRunner
 
 import bots
 from bots.analysis.codebook import TABLES, codebook_markdown
-from bots.analysis.run_data import market_rounds, read_journal, trader_results
+from bots.analysis.run_data import read_journal, trader_results
 from bots.analysis.runs import Run
 from bots.domain.errors import UserMustMend
+from bots.domain.records import PageSeen
 from tests.analysis.played_runs import MODEL, NASTY, play_run
 from tests.analysis.test_price_files import command
 
@@ -30,10 +31,15 @@ def test_every_table_has_the_columns_of_its_codebook_and_a_row(run: Run, name: s
 
 
 def test_market_rounds_say_what_pages_said(run: Run) -> None:
-    told = market_rounds(read_journal(run.folder).events)
-    assert [(r["phase"], r["round"], r["price"], r["volume"]) for r in run.prices.to_dicts()] == [
-        (one.phase, one.round, None if one.price is None else float(one.price), one.volume) for one in told
-    ]
+    views = [event.view for event in read_journal(run.folder).events if isinstance(event, PageSeen)]
+    told = {
+        (one.phase, one.number): (None if one.price is None else float(one.price), one.volume)
+        for view in views
+        if view is not None
+        for one in view.history
+    }
+    assert {(r["phase"], r["round"]): (r["price"], r["volume"]) for r in run.prices.to_dicts()} == told
+    assert len(told) == 5
 
 
 def test_shares_are_conserved_and_trades_have_two_sides(run: Run) -> None:
