@@ -11,10 +11,10 @@ import contextlib
 import os
 import re
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
@@ -140,15 +140,21 @@ async def _owned(
         capabilities = selenium.capabilities
         if "webSocketUrl" not in capabilities:
             raise SessionLost(f"{settings.name} does not speak WebDriver BiDi")
-        debugger = capabilities.get("se:cdp") or capabilities.get("goog:chromeOptions", {}).get(
-            "debuggerAddress"
-        )
         yield RunningBrowser(
-            capabilities["webSocketUrl"], capabilities["browserVersion"], debugger=str(debugger or "")
+            capabilities["webSocketUrl"],
+            capabilities["browserVersion"],
+            debugger=_debugger(settings, capabilities),
         )
     finally:
         if driver is None or driver.alive:
             await asyncio.shield(asyncio.to_thread(_quit, selenium))
+
+
+def _debugger(settings: BrowserSettings, capabilities: Mapping[str, Any]) -> str:
+    """Return where a started browser speaks Chromium's protocol; empty where it or its hub does not."""
+    if settings.grid is not None:
+        return str(capabilities.get("se:cdp") or "")
+    return str(capabilities.get("goog:chromeOptions", {}).get("debuggerAddress") or "")
 
 
 def _start_driver(settings: BrowserSettings, folder: Path) -> Guarded:
