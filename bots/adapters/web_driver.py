@@ -30,10 +30,21 @@ from bots.adapters.bidi import BidiError
 from bots.adapters.browser_settings import BrowserSettings
 from bots.adapters.entry import is_shared, way_back
 from bots.adapters.one_browser import OneBrowser
+from bots.adapters.page_functions import answered, ask_once, called
 from bots.adapters.page_readers import Snapshot, read_page
 from bots.adapters.tabs import DocumentGone, Loaded, Tab, TabLost
 from bots.domain.errors import PageOverdue, SessionLost
-from bots.domain.pages import Act, Answer, Page, PageCall, PageKind, SendLive, Speaker, SubmitForm, UseControl
+from bots.domain.pages import (
+    Act,
+    Answer,
+    Inquirer,
+    Page,
+    PageKind,
+    SendLive,
+    Speaker,
+    SubmitForm,
+    UseControl,
+)
 
 __all__ = ["Browser", "BrowserSession", "BrowserSettings", "open_browser"]
 
@@ -104,6 +115,7 @@ class BrowserSession:
         self._backs: Sequence[int | None] = ()  # places of its buttons that lead back
         self._shown = ""  # visit of the page that was returned last: acts are meant for it
         self._opening = asyncio.Lock()
+        self._asked = ""  # visit on which the server was asked what it holds
         self._closed = False
 
     async def look(self) -> Page:
@@ -116,7 +128,7 @@ class BrowserSession:
         if page.kind is PageKind.BROKEN and page.visit == self._shown:
             await self._leave_tab()
             page = await self._read_present()
-        return self._show(page)
+        return await self._show(page)
 
     async def act(self, act: Act, until: float) -> Answer:
         """Send a form or a live message, if the page that was returned last is still there.
@@ -150,10 +162,10 @@ class BrowserSession:
         except TimeoutError:
             return None
         except TabLost:
-            return self._show(await self._read_present())
+            return await self._show(await self._read_present())
         # A new document has just been pushed; frames change a page that was pushed long ago.
         fresh = tab.loaded is not None and tab.loaded.visit != seen.visit
-        return self._show(self._read(tab.snapshot()) if fresh else await self._read_present())
+        return await self._show(self._read(tab.snapshot()) if fresh else await self._read_present())
 
     async def screenshot(self) -> bytes:
         """Return what the participant sees, the whole page, as a PNG image.
@@ -173,7 +185,7 @@ class BrowserSession:
         if document is None:
             return await self._not_sent(MOVED_ON)
         speaker = self._speaker
-        words = await self._call(tab, document, speaker.calls(act)) if speaker is not None else ()
+        words = await called(tab, document, speaker.calls(act)) if speaker is not None else ()
         if not words and (speaker is None or speaker.submits()):
             sent = act if speaker is None else replace(act, values={})
             words = await self._fill_and_submit(tab, document, sent)
@@ -184,7 +196,7 @@ class BrowserSession:
             page = self._read(tab.snapshot())
         except TabLost:
             page = await self._read_present()
-        return form_answer(_path(document), self._show(page))
+        return form_answer(_path(document), await self._show(page))
 
     async def _fill_and_submit(self, tab: Tab, document: Loaded, act: SubmitForm) -> Sequence[str]:
         """Send the form off; return why it did not go; nothing where only the next page can tell."""
@@ -207,32 +219,28 @@ class BrowserSession:
         problems = [(problem["name"], problem["words"]) for problem in told["problems"]]
         return by_field(problems, self._read(tab.snapshot())) if problems else []
 
-    async def _call(self, tab: Tab, document: Loaded, calls: Sequence[PageCall]) -> Sequence[str]:
-        """Call functions of the page; return why that did not go."""
-        if not calls:
-            return ()
-        told = [{"name": call.function, "args": list(call.arguments)} for call in calls]
-        try:
-            problem = await tab.ask(document, "call", told)
-        except BidiError as error:
-            return [f"The page's own script failed: {error.message}"]
-        except DocumentGone as gone:
-            return () if gone.asked else [MOVED_ON]
-        except TabLost:
-            return ()
-        return [problem] if problem else ()
-
     async def _say(self, tab: Tab, document: Loaded, speaker: Speaker, act: SendLive) -> Answer:
         """Send a live message in the page's own way, and return what the server said to it."""
         known = len(tab.frames)
-        if words := await self._call(tab, document, speaker.calls(act)):
+        if words := await called(tab, document, speaker.calls(act)):
             return await self._not_sent(*words)
         try:
-            return await tab.until(lambda: _said_to(tab, document, known, speaker))
+            return await answered(tab, document, known, speaker, act)
         except DocumentGone as gone:
             raise TimeoutError("the page was left before the server answered") from gone
         except TabLost as lost:
             raise TimeoutError("the tab was lost before the server answered") from lost
+
+    async def _informed(self, page: Page) -> Page:
+        """Return a page with what the server tells on being asked, once a visit; without it if none comes."""
+        speaker, tab = page.speaker, self._tab
+        if not isinstance(speaker, Inquirer) or self._asked == page.visit or tab is None:
+            return page
+        document, self._asked = tab.loaded, page.visit
+        if document is None or document.visit != page.visit or not speaker.asks():
+            return page
+        await ask_once(tab, document, speaker)
+        return await self._read_present()
 
     async def _send(self, act: SendLive) -> Answer:
         tab, document = await self._shown_document()
@@ -278,12 +286,12 @@ class BrowserSession:
         except TabLost as lost:
             raise TimeoutError("the tab was lost before the page reacted") from lost
         words = tuple(tab.prompts[prompts:]) if tab.loaded is document else ()
-        page = self._show(await self._read_present())
+        page = await self._show(await self._read_present())
         frame = page.frames[known] if page.visit == document.visit and len(page.frames) > known else None
         return Answer(accepted=True, words=words, page=page, frame=frame)
 
     async def _not_sent(self, *words: str) -> Answer:
-        return Answer(accepted=False, words=words, page=self._show(await self._read_present()))
+        return Answer(accepted=False, words=words, page=await self._show(await self._read_present()))
 
     async def _shown_document(self) -> tuple[Tab, Loaded | None]:
         """Return the tab, and its document unless another was shown last."""
@@ -332,7 +340,8 @@ class BrowserSession:
     def _read(self, snapshot: Snapshot) -> Page:
         return read_page(snapshot, story=self._story)
 
-    def _show(self, page: Page) -> Page:
+    async def _show(self, page: Page) -> Page:
+        page = await self._informed(page)
         self._shown, self._speaker = page.visit, page.speaker
         self._backs = [button.place for button in page.form.buttons if button.back] if page.form else []
         return page
@@ -360,12 +369,6 @@ def _filling(act: SubmitForm, backs: Sequence[int | None]) -> Mapping[str, objec
         "backs": list(backs),
         "timedOut": act.timed_out,
     }
-
-
-def _said_to(tab: Tab, document: Loaded, known: int, speaker: Speaker) -> Answer | None:
-    if tab.loaded is not document:
-        raise DocumentGone(asked=True)
-    return next(filter(None, map(speaker.answer, tab.frames[known:])), None)
 
 
 def _reaction(tab: Tab, document: Loaded, known: int) -> bool | None:

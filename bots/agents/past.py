@@ -8,6 +8,7 @@ from functools import reduce
 
 from bots.agents.memory import DEFAULT_WINDOW, Memory
 from bots.agents.page_notes import PageNotes
+from bots.agents.told_rounds import ToldRounds
 from bots.domain.market import Decision, MarketView
 from bots.domain.period import follow
 from bots.domain.records import (
@@ -66,6 +67,7 @@ class Past:
         decisions: how many names of decisions are used up.
         finished: the seat had come to its end.
         notes: what it remembers of pages outside markets.
+        rounds: where the pages of a market stand that does not tell how many rounds went before.
     """
 
     memory: Memory = field(default_factory=Memory)
@@ -76,6 +78,7 @@ class Past:
     unanswered: tuple[str, ...] = ()  # refs of acts of which nothing more is on record
     finished: bool = False
     notes: PageNotes = field(default_factory=PageNotes)
+    rounds: ToldRounds = field(default_factory=ToldRounds)
 
     @property
     def left_open(self) -> tuple[str, int] | None:
@@ -128,7 +131,8 @@ def _seen(past: Past, event: PageSeen) -> Past:
     if event.view is None:
         return past
     kept = past.unfinished if past.unfinished and past.unfinished.fits(event.view) else None
-    return replace(past, view=event.view, unfinished=kept)
+    rounds = past.rounds.after(event.view, event.location)
+    return replace(past, view=event.view, unfinished=kept, rounds=rounds)
 
 
 def _without(refs: tuple[str, ...], ref: str) -> tuple[str, ...]:

@@ -54,7 +54,8 @@ class SeatLog:
 
         On a page that is seen again after news, the first `known_frames` frames are on record already.
         """
-        told = page.market is None  # a view says all of a market's page
+        told = page.market is None  # a view says all of a market's page, unless the page tells of it itself
+        says_more = page.market is not None and page.market.market.stated_by == "readPage"
         left = None if page.expires_at is None else round(page.expires_at - self.clock.monotonic(), 3)
         self.store.append(
             PageSeen(
@@ -63,10 +64,10 @@ class SeatLog:
                 page=page.name,
                 kind=page.kind.value,
                 location=page.location,
-                title="" if page.market else page.title,
+                title=page.title if told else "",
                 seconds_left=left,
                 view=page.market,
-                text="" if page.market else page.text,
+                text=page.text if told or says_more else "",
                 form=page.form if page.form and (page.form.fields or told) else None,
                 errors=page.errors,
                 live=page.live,

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 from bots.agents.forms import FormAnswers, UnthinkingAnswers, plain_answers
@@ -133,6 +134,7 @@ class TradingAgent:
         self._visitor = Visitor(self, self._log, remembering, table.clock, (decider, unthinking))
         self._memory = past.memory
         self._view = past.view
+        self._rounds = past.rounds
         self._left_open = past.left_open
         self._unfinished = past.unfinished
         self._in_flight = past.unanswered
@@ -166,6 +168,7 @@ class TradingAgent:
         page = await self._look()
         seen = ""
         while True:
+            page = self._counted(page)
             if page.visit != seen:
                 self._note(page)
                 seen = page.visit
@@ -196,6 +199,14 @@ class TradingAgent:
     @property
     def _time_is_over(self) -> bool:
         return self._clock.monotonic() >= self._table.until - _LAST_MOMENT
+
+    def _counted(self, page: Page) -> Page:
+        """Return a page with its round counted from the session's first, where the page does not do that."""
+        if page.market is None:
+            return page
+        view = self._rounds.placed(page.market, page.location, self._view)
+        self._rounds = self._rounds.after(view, page.location)
+        return page if view is page.market else replace(page, market=view)
 
     def _note(self, page: Page) -> None:
         """Record a page, and the decision pages that went by since the last one."""
@@ -496,13 +507,22 @@ class TradingAgent:
 
     async def _live_again(self, page: Page, view: MarketView, ref: str, message: Mapping[str, Any]) -> Answer:
         """Learn what became of a message whose answer was lost; the server does nothing twice for one ref."""
-        if view.market.stated_by == "readPage":  # it knows no names of orders and would place it twice
+        told = view.market.stated_by == "readPage"  # it knows no names of orders and would place it twice
+        if told and not view.orders_known:
             return Answer(accepted=False, words=("not sent again: whether it had arrived is not known",))
-        if any(order.ref == ref for order in view.open_orders):
+        if any(order.ref == ref for order in view.open_orders) or (told and self._is_listed(view, message)):
             answer = Answer(accepted=True, words=("found among the open orders of the page",))
             self._answered(ref, answer)
             return answer
         return await self._answer_to_live(SendLive({**message, "ref": ref}, ref), ref)
+
+    def _is_listed(self, view: MarketView, message: Mapping[str, Any]) -> bool:
+        """Tell whether more orders like a message's are listed than the answered ones of the decision."""
+        begun = self._unfinished
+        alike = [_triple(one.content) for one in begun.sent if one.ref in begun.answered] if begun else []
+        listed = [(one.side.value, one.quantity, one.limit) for one in view.open_orders]
+        wanted = _triple(message)
+        return wanted is not None and listed.count(wanted) > alike.count(wanted)
 
     async def _answer_to_live(self, act: SendLive, ref: str) -> Answer:
         try:
@@ -589,6 +609,13 @@ def _completion(away: LedAway) -> Page:
     """Return what is recorded where the session leads back to the service that recruited its participants."""
     words = f"The session ends at {away.host}{away.path}, where it was not followed."
     return Page(f"led away from {away.where}", PageKind.END, away.path, title=away.host, text=words)
+
+
+def _triple(message: Mapping[str, Any]) -> tuple[str, int, Decimal] | None:
+    """Return side, shares and limit of the order that a message places; None where it places none."""
+    if message.get("type") != "place":
+        return None
+    return str(message["side"]), int(message["quantity"]), Decimal(str(message["limit"]))
 
 
 def _messages(view: MarketView, decision: Decision) -> list[tuple[Mapping[str, Any], OrderIntent | None]]:

@@ -186,7 +186,7 @@ class FinalResult(Value):
     shares: int
     buy_back_income: Decimal
     final_wealth: Decimal  # cash + buy-back · shares
-    forecast_earnings: Decimal  # cash
+    forecast_earnings: Decimal | None  # cash; None where it is not told
     earlier_markets: Decimal = Decimal(0)  # cash that the paid markets before this one earned
     payoff: Decimal | None  # in currency, for all markets and with the fee; None in practice
 
@@ -255,6 +255,7 @@ class MarketView(Value):
     history: tuple[PastRound, ...]  # of the present phase, oldest first
     own: tuple[OwnRound, ...]
     open_orders: tuple[OpenOrder, ...]
+    orders_known: bool = True  # False: the server has not told which orders it holds
     forecast_inputs: tuple[ForecastInput, ...]
     forecasts: tuple[ForecastInput, ...]  # given in earlier rounds, whose price is not known yet
     result: RoundResult | None

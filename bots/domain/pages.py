@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from bots.domain.errors import UnexpectedPage
 from bots.domain.market import MarketView, PageName
@@ -126,6 +126,24 @@ class Speaker(Protocol):
 
     def answer(self, frame: Mapping[str, Any]) -> Answer | None:
         """Return what a live frame says to the last act; None where it is about something else."""
+
+
+@runtime_checkable
+class Inquirer(Protocol):
+    """A speaker on pages whose server tells on being asked what it holds of the participant."""
+
+    def asks(self) -> tuple[PageCall, ...]:
+        """Return what asks the server; nothing where the page needs no asking."""
+
+    def is_answered(self, frames: Sequence[Mapping[str, Any]]) -> bool:
+        """Tell whether frames hold the answer."""
+
+    def judge(self, act: SendLive, frame: Mapping[str, Any], *, lost: bool) -> Answer | None:
+        """Return what a frame says to an act.
+
+        Args:
+            lost: it had no answer of its own, and the server was asked since.
+        """
 
 
 class PageKind(StrEnum):

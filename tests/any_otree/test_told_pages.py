@@ -7,12 +7,14 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bots.agents.strategies import STRATEGIES, Hold
 from bots.domain.chat import Message
+from bots.domain.experiment import RunEnd
 from bots.domain.market import Decision
 from bots.domain.ports import DecisionMaker, Record, Situation
 from bots.domain.records import ActAnswered, ActSent, ModelAsked, PageMissed, PageSeen, RunOutcome
@@ -20,6 +22,7 @@ from bots.services.replay import replay
 from tests.adapters.neutral_server import NeutralServer
 from tests.adapters.participants import Transport
 from tests.any_otree.players import Lab, Played, asking
+from tests.end_to_end.command import acts, end, start, start_verb
 
 pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 # The whole session, 3 + 5 rounds, takes half a minute: `make test-told`.
@@ -91,6 +94,53 @@ async def test_refusals_come_in_words_and_rules_are_those_that_the_page_states(
     assert "Interest on cash in a round: 5 percent." in asked[0].prompt
     assert "refused: The price is not a number." in asked[1].prompt
     assert "odds" not in asked[0].prompt
+
+
+@pytest.mark.parametrize(
+    ("config", "accepted", "words"),
+    [
+        ("unanswered_price", True, "No answer came; the server lists the order."),
+        ("dropped_price", False, "The server does not list the order."),
+    ],
+)
+async def test_an_order_whose_answer_is_lost_counts_as_the_server_lists_it(
+    browser: Transport, neutral_server: NeutralServer, config: str, accepted: bool, words: str
+) -> None:
+    code, links = neutral_server.session("calls", 1, practice=0, paid=1, **{config: 15})
+    played = await Lab(browser).play(links, [asking(trades)])
+
+    assert played.end.outcome is RunOutcome.FINISHED, played.end.seats
+    answers = [event for event in played.events if isinstance(event, ActAnswered) and event.words]
+    assert [(event.accepted, event.words) for event in answers] == [(accepted, (words,))]
+    assert len(neutral_server.exported("calls", code)) == accepted
+    found = await replay(played.events, played.manifest)
+    assert found.identical, [line for one in found.differences for line in one.lines()]
+
+
+async def test_a_trader_that_is_killed_and_comes_back_counts_its_rounds_on(
+    tmp_path: Path, neutral_server: NeutralServer
+) -> None:
+    code, _ = neutral_server.session("calls", 1, practice=2, paid=2)
+    url = f"{neutral_server.url}/SessionStartLinks/{code}"
+    process = await start(tmp_path, url, "zero-intelligence")
+    await acts(tmp_path, 9)
+    process.kill()
+    killed = await end(process, tmp_path)
+    ended = await end(await start_verb(tmp_path, "resume", str(killed.run)), tmp_path)
+
+    assert ended.code == 0, ended.output
+    views = [event.view for event in ended.events if isinstance(event, PageSeen) and event.view]
+    rounds = dict.fromkeys(
+        (one.round.overall, one.round.phase, one.round.number) for one in views if one.round
+    )
+    assert list(rounds) == [(1, "practice", 1), (2, "practice", 2), (3, "paid", 1), (4, "paid", 2)]
+    assert views[-1].final is not None
+    assert views[-1].final.phase == "paid"
+    played = Played(RunEnd(RunOutcome.FINISHED, {}, ended.manifest.started), ended.events, ended.manifest)
+    orders = neutral_server.exported("calls", code)
+    assert sorted((row["kind"], row["quantity"], Decimal(row["price"])) for row in orders) == confirmed(
+        played, 1
+    )
 
 
 async def test_a_page_that_was_missed_is_told_and_the_trader_goes_on_where_the_server_is(

@@ -29,6 +29,8 @@ SESSION_CONFIG_DEFAULTS = {
     "paid": 5,
     "market_seconds": 20,
     "refused_price": 0,  # that the server takes for no number
+    "unanswered_price": 0,  # of an order that the server takes without an answer
+    "dropped_price": 0,  # of an order that never arrives
     "fail": False,  # the server fails when a page is left
 }
 PARTICIPANT_FIELDS: list[str] = []

@@ -57,7 +57,7 @@ async def test_forecasts_make_the_price_and_are_paid_by_their_errors(
             earned[seat] += reward
         await room.everybody(Walker.submit)
     finals = [walker.page.view.final for walker in room.walkers]
-    assert [Fraction(final.forecast_earnings) for final in finals if final] == earned
+    assert [Fraction(final.forecast_earnings or 0) for final in finals if final] == earned
     points = [parse_money(row["payoff_points"]) for row in await room.export("custom_export_payments", APP)]
     assert points == earned
     rows = await room.export("custom_export_forecasts", APP)

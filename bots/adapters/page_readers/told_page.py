@@ -1,8 +1,7 @@
 """Reads pages whose own script says what is on them: apps that offer bots `readPage()` in JavaScript.
 
 What such a page says is turned into the view of the shipped market, so that the same traders trade it. Rules
-it does not state stay unstated (`MarketRules.stated_by`). How things are done there, in the page's own
-functions, stands in `Told`: names of functions are ours, what is decided goes as arguments.
+it does not state stay unstated (`MarketRules.stated_by`). How things are done there stands in `told_speaker`.
 """
 
 from __future__ import annotations
@@ -16,9 +15,11 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bots.adapters.page_readers.document import Document
+from bots.adapters.page_readers.told_speaker import Book, Told
 from bots.domain.errors import UnexpectedPage
 from bots.domain.market import (
     DividendOutcome,
+    FinalResult,
     ForecastInput,
     Holdings,
     MarketRules,
@@ -28,27 +29,17 @@ from bots.domain.market import (
     Phase,
     RoundRef,
 )
-from bots.domain.pages import Act, Answer, Button, Form, Page, PageCall, PageKind, SendLive, SubmitForm
+from bots.domain.pages import Button, Form, Page, PageKind
+from markets.orders import Side
 from markets.view import PageName
 
 _NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?")
 _IN_BRACKETS: Final = re.compile(r"\((\d+)\)")
+_FINALS: Final = frozenset({"practice_results", "final_results"})
 _ROUNDS: Final[Mapping[str, PageName]] = {
     "market_choice_page": "trade",
     "forecast_page": "forecast",
     "round_results_page": "results",
-}
-_REFUSALS: Final[Mapping[int, str]] = {
-    1: "The price must be above 0.",
-    2: "The price is not a number.",
-    4: "The quantity must be above 0.",
-    16: "The type must be BUY or SELL.",
-    32: "The bid is not below your own offers.",
-    64: "The offer is not above your own bids.",
-    256: "The price must be below 10000.",
-    512: "The quantity must be below 100.",
-    4096: "You do not hold so many shares; short sales are not allowed.",
-    8192: "You do not have enough cash.",
 }
 
 
@@ -120,6 +111,8 @@ class Story:
         number: the present round of the phase; 0 before the first.
         at: index of the page in oTree's sequence on which that was seen.
         own: what happened to the participant in finished rounds of the phase.
+        book: the orders that the server is known to hold or to have held.
+        last: the latest results page.
     """
 
     phase: Phase | None = None
@@ -128,6 +121,8 @@ class Story:
     at: int = -1
     ended: bool = False
     own: dict[int, OwnRound] = field(default_factory=dict)
+    book: Book = field(default_factory=Book)
+    last: MarketView | None = None
 
     def marker(self, source: str) -> None:
         """Take in a page between the phases."""
@@ -150,51 +145,6 @@ class Story:
         self.number, self.at = number, max(at, self.at)
 
 
-class Told:
-    """How acts are done on a page that offers `readPage()`; a `bots.domain.pages.Speaker`."""
-
-    def __init__(self, source: str) -> None:
-        self._source = source
-
-    def calls(self, act: Act) -> tuple[PageCall, ...]:
-        """Return the page's own functions that do an act, in order."""
-        if isinstance(act, SendLive) and act.message.get("type") == "place":
-            order = {
-                "type": str(act.message["side"]).upper(),
-                "quantity": int(act.message["quantity"]),
-                "price": float(act.message["limit"]),
-            }
-            return (PageCall("submitOrderFromConsole", (order,)),)
-        if isinstance(act, SubmitForm) and self._source == "forecast_page" and act.values:
-            given = [{"field": name, "value": float(str(one))} for name, one in act.values.items() if one]
-            return (PageCall("setForecastDataFromJSON", (given,)),)
-        name = _LEAVES.get(self._source)
-        return (PageCall(name),) if name and isinstance(act, SubmitForm) else ()
-
-    def submits(self) -> bool:
-        """Tell whether the form is sent after the calls; some of them send it."""
-        return self._source not in _LEAVES
-
-    def answer(self, frame: Mapping[str, Any]) -> Answer | None:
-        """Return what a live frame says to an order; None where it is about something else."""
-        if frame.get("func") == "order_confirmed":
-            words = tuple(str(one) for one in frame.get("warnings") or ())
-            return Answer(accepted=True, words=words, frame=frame)
-        if frame.get("func") != "order_rejected":
-            return None
-        code = frame.get("error_code")
-        bits = code if isinstance(code, int) else 0
-        words = tuple(told for bit, told in _REFUSALS.items() if bits & bit)
-        return Answer(accepted=False, words=words or (f"The order was refused (code {code}).",), frame=frame)
-
-
-_LEAVES: Final[Mapping[str, str]] = {
-    "consent_page": "giveConsent",
-    "end_practice": "proceedToExperiment",
-    "final_results": "proceedToSurvey",
-}
-
-
 def read_told_page(document: Document) -> Page | None:
     """Return a page that says itself what is on it; None where it does not.
 
@@ -213,8 +163,11 @@ def read_told_page(document: Document) -> Page | None:
         "controls": (),
         "inputs": (),
         "messages": (),
-        "speaker": Told(source),
+        "speaker": Told(source, story.book),
     }
+    if source in _FINALS and story.last is not None:
+        final = _final_view(told, story.last, story)
+        return document.page(PageKind.MARKET, market=final, form=_form(document), text=_lines(told), **common)
     if source not in _ROUNDS:
         story.marker(source)
         kind = PageKind.END if source == "payment_page" else PageKind.FORM
@@ -224,8 +177,11 @@ def read_told_page(document: Document) -> Page | None:
         view = _view(_ROUNDS[source], _Round.model_validate(told), story, document)
     except (ValidationError, ValueError, ArithmeticError) as error:
         raise _unexpected(document, f"a readPage() that does not fit ({error})") from error
-    form = Form(buttons=document.form.onward) if document.form else Form()
-    return document.page(PageKind.MARKET, market=view, form=form, text="", **common)
+    return document.page(PageKind.MARKET, market=view, form=_form(document), text="", **common)
+
+
+def _form(document: Document) -> Form:
+    return Form(buttons=document.form.onward) if document.form else Form()
 
 
 def _unexpected(document: Document, saw: str) -> UnexpectedPage:
@@ -246,22 +202,63 @@ def _view(page: PageName, told: _Round, story: Story, document: Document) -> Mar
     if page == "results":
         story.own[number] = _own_round(told, phase, number)
     cash, shares = _decimal(personal.cash), int(_decimal(personal.shares))
-    return MarketView(
+    orders = story.book.listed(document.snapshot.frames) if page == "trade" else ()
+    bids = [one for one in orders or () if one.side is Side.BUY]
+    view = MarketView(
         version=1,
         page=page,
         market=_rules(told, story),
         round=RoundRef(
-            phase=phase, number=number, of=max(number, history.num_periods), overall=story.earlier + number
+            phase=phase,
+            number=number,
+            of=max(number, history.num_periods - story.earlier),
+            overall=story.earlier + number,
         ),
-        holdings=Holdings(cash=cash, shares=shares, cash_available=cash, shares_available=shares),
+        holdings=Holdings(
+            cash=cash,
+            shares=shares,
+            cash_available=cash - sum(one.quantity * one.limit for one in bids),
+            shares_available=shares - sum(one.quantity for one in orders or () if one not in bids),
+        ),
         history=tuple(_past(history, phase, number, page)),
         own=tuple(one for at, one in sorted(story.own.items()) if at < number),
-        open_orders=(),
+        open_orders=orders or (),
+        orders_known=orders is not None,
         forecast_inputs=tuple(_forecasts(told.forecast_data, number)),
         forecasts=(),
         result=None,
         final=None,
     )
+    story.last = view if page == "results" else story.last
+    return view
+
+
+def _final_view(told: Mapping[str, Any], last: MarketView, story: Story) -> MarketView:
+    """Return the end of a phase: what its last round left, and the payment where the page tells one."""
+    assert last.holdings is not None
+    assert last.round is not None
+    holdings, paid = last.holdings, _amount(told.get("total_payment"))
+    back = holdings.shares * last.market.buy_back
+    final = FinalResult(
+        phase=last.round.phase,
+        cash=holdings.cash,
+        shares=holdings.shares,
+        buy_back_income=back,
+        final_wealth=holdings.cash + back,
+        forecast_earnings=None,  # told as money, at a rate that is not told
+        payoff=paid,
+    )
+    fee = _amount(told.get("participation_fee"))
+    market = last.market if fee is None else last.market.model_copy(update={"participation_fee": fee})
+    own = tuple(one for _, one in sorted(story.own.items()))
+    return last.model_copy(update={"page": "final", "final": final, "market": market, "own": own})
+
+
+def _amount(told: object) -> Decimal | None:
+    try:
+        return _decimal(str(told))
+    except ValueError:
+        return None
 
 
 def _rules(told: _Round, story: Story) -> MarketRules:

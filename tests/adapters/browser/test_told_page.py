@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from bots.adapters.page_readers import Snapshot, read_page
-from bots.adapters.page_readers.told_page import Told
+from bots.adapters.page_readers.told_speaker import Book, Told
 from bots.agents.prompts import page_prompt, system_prompt
 from bots.domain.errors import UnexpectedPage
 from bots.domain.pages import Page, PageCall, PageKind, SendLive, SubmitForm
@@ -51,10 +52,13 @@ def said(source: str, labels: int = 1, **more: Any) -> dict[str, Any]:
     return told
 
 
-def read(told: object, index: int = 5, story: dict[str, Any] | None = None) -> Page:
+def read(
+    told: object, index: int = 5, story: dict[str, Any] | None = None, frames: tuple[dict[str, Any], ...] = ()
+) -> Page:
     html = "<form id='form'><div class='otree-content'>Market</div></form>"
     address = f"http://lab/p/abc/calls/Page/{index}"
-    return read_page(Snapshot("v", address, html, 0.0, scripted=True, told=told), story=story)
+    shot = Snapshot("v", address, html, 0.0, scripted=True, told=told, frames=frames)
+    return read_page(shot, story=story)
 
 
 def test_a_round_is_read_as_a_view_of_the_market() -> None:
@@ -151,3 +155,94 @@ def test_error_bits_become_words() -> None:
         "You do not hold so many shares; short sales are not allowed.",
     )
     assert Told("market_choice_page").answer({"func": "order_list", "orders": []}) is None
+
+
+ORDERS = [
+    {"id": 3, "type": "BUY", "quantity": 2, "price": 13.5},
+    {"id": 4, "type": "SELL", "quantity": 1, "price": 16},
+]
+LISTED = {"func": "order_list", "orders": ORDERS}
+
+
+def test_orders_that_the_server_lists_are_open_and_reserve_what_they_may_cost() -> None:
+    view = read(said("market_choice_page"), frames=({"func": "order_list", "orders": []}, LISTED)).market
+    assert view is not None
+    assert view.holdings is not None
+    assert [(one.order_id, one.side.value, one.quantity, one.limit) for one in view.open_orders] == [
+        (3, "buy", 2, Decimal("13.5")),
+        (4, "sell", 1, Decimal(16)),
+    ]
+    assert (view.holdings.cash_available, view.holdings.shares_available) == (Decimal("73.00"), 3)
+    assert view.orders_known
+
+
+@pytest.mark.parametrize(
+    "frames", [(), ({"func": "order_list", "orders": [{"id": 3}]},), ({"func": "news"},)]
+)
+def test_orders_are_not_known_where_the_server_has_not_told_them(frames: tuple[dict[str, Any], ...]) -> None:
+    view = read(said("market_choice_page"), frames=frames).market
+    assert view is not None
+    assert (view.open_orders, view.orders_known) == ((), False)
+
+
+def ended(source: str, index: int, story: dict[str, Any], **money: str) -> Page:
+    """The pages of a phase of one round."""
+    told = said("round_results_page", 1, round_results_data={"messages": MESSAGES})
+    read(said("market_choice_page", 1), index, story)
+    read(told, index + 1, story)
+    return read({"source": source, **money}, index + 2, story)
+
+
+def test_the_last_page_of_each_phase_is_its_result() -> None:
+    story: dict[str, Any] = {}
+    read({"source": "begin_practice", "instructions": "Practise."}, 1, story)
+    practice = ended("practice_results", 2, story)
+    paid = ended("final_results", 12, story, participation_fee="$12.00", total_payment="$12.85")
+    for page, phase, payoff in ((practice, "practice", None), (paid, "paid", Decimal("12.85"))):
+        view = page.market
+        assert (page.kind, page.name) == (PageKind.MARKET, "final")
+        assert view is not None
+        assert view.final is not None
+        assert (view.final.cash, view.final.shares, view.final.final_wealth) == (
+            Decimal(100),
+            4,
+            Decimal(156),
+        )
+        assert (view.final.phase, view.final.payoff) == (phase, payoff)
+        assert [own.bought for own in view.own] == [1]
+    assert paid.market is not None
+    assert paid.market.round is not None
+    assert paid.market.market.participation_fee == 12
+    assert (paid.market.round.number, paid.market.round.of, paid.market.round.overall) == (1, 2, 2)
+    assert "total payment: $12.85" in paid.text
+
+
+def test_a_final_page_without_a_round_before_it_keeps_its_words() -> None:
+    page = read({"source": "final_results", "total_payment": "$12.85"})
+    assert (page.kind, page.market, page.text) == (PageKind.FORM, None, "total payment: $12.85")
+
+
+PLACE = {"type": "place", "side": "buy", "quantity": 2, "limit": "13.50", "round": 1, "ref": "r"}
+
+
+def judged(book: Book, frame: Mapping[str, Any], *, lost: bool, message: Mapping[str, Any] = PLACE) -> Any:
+    return Told("market_choice_page", book).judge(SendLive(message, "r"), frame, lost=lost)
+
+
+def test_an_order_without_an_answer_is_what_the_server_lists_anew() -> None:
+    assert judged(Book(), LISTED, lost=False) is None  # a list that nobody asked for answers no order
+    assert judged(Book(), LISTED, lost=True).accepted
+    known = judged(Book({3, 4}), LISTED, lost=True)
+    assert (known.accepted, known.words) == (False, ("The server does not list the order.",))
+    book = Book()
+    assert judged(book, {"func": "order_confirmed", "order_id": 3, "warnings": []}, lost=True).accepted
+    assert not judged(book, LISTED, lost=True).accepted
+
+
+def test_an_order_is_cancelled_once_the_server_lists_it_no_more() -> None:
+    cancel = {"type": "cancel", "order_id": 3, "round": 1, "ref": "r"}
+    delete, ask = Told("market_choice_page").calls(SendLive(cancel, "r"))
+    assert delete.arguments == ({"func": "delete_order", "oid": 3},)
+    assert ask.arguments == ({"func": "get_orders_for_player"},)
+    assert not judged(Book(), LISTED, lost=False, message=cancel).accepted
+    assert judged(Book(), {**LISTED, "orders": ORDERS[1:]}, lost=False, message=cancel).accepted

@@ -219,7 +219,8 @@ class MarketGridChoice(Told):
 
     @staticmethod
     def live_method(player, message):
-        return {player.id_in_group: answer(player, message)}
+        told = answer(player, message)
+        return {player.id_in_group: told} if told else {}
 
 
 def answer(player, message):
@@ -227,6 +228,10 @@ def answer(player, message):
         own = [one for one in Order.filter(player=player) if not one.deleted]
         listed = [{"id": o.id, "type": o.kind, "quantity": o.quantity, "price": o.price} for o in own]
         return {"func": "order_list", "orders": listed}
+    if message["func"] == "delete_order":
+        for one in Order.filter(player=player):
+            one.deleted = one.deleted or one.id == message["oid"]
+        return {}
     data = message["data"]
     kind, quantity, price, _ = data["type"], int(data["quantity"]), float(data["price"]), data["ts"]
     own = [one for one in Order.filter(player=player) if not one.deleted]
@@ -242,8 +247,13 @@ def answer(player, message):
         code = 2
     if code:
         return {"func": "order_rejected", "error_code": code, "warnings": []}
+    if price == player.session.config["dropped_price"]:
+        return {}
     order = Order.create(player=player, kind=kind, quantity=quantity, price=price)
-    return {"func": "order_confirmed", "order_id": order.id or len(own) + 1, "warnings": []}
+    Order.filter(player=player)  # gives it its number
+    if price == player.session.config["unanswered_price"]:
+        return {}
+    return {"func": "order_confirmed", "order_id": order.id, "warnings": []}
 
 
 class ForecastPage(Told):
