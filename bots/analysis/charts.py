@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from bots.analysis.benchmark import HUMAN_MEAN_PATH
+from bots.analysis.over_periods import quiet
 from bots.analysis.panel import Floats
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 JOURNAL_INCHES: Final = 6.3
 WIDE_INCHES: Final = 8.2
 NARROW_INCHES: Final = 4.0
+MARKETS_FOR_QUARTILES: Final = 4
 
 INK, MUTED, GRID, SHADE, PAPER = "#2b2f36", "#7d848e", "#dfe2e6", "#eceef1", "#fefefe"
 PRICE, VALUE, HUMAN, BID, OFFER = "#1f5fa8", "#b4532a", "#5b7f3a", "#2a7f78", "#8a4f9e"
@@ -268,7 +270,9 @@ class Paths:
 def comparison_chart(
     groups: Mapping[str, Paths], level: Floats, *, human: bool, units: bool = False
 ) -> Chart:
-    """Mean price of each treatment's markets with its band from the lowest to the highest, mean volume below.
+    """Mean price of each treatment's markets with its band, mean volume below.
+
+    The band holds the middle half of the markets; fewer than four are spanned from the lowest to the highest.
 
     Args:
         groups: by treatment.
@@ -286,8 +290,7 @@ def comparison_chart(
         for number, (name, paths) in enumerate(groups.items()):
             colour, places = SERIES[number % len(SERIES)], np.arange(1, paths.prices.shape[1] + 1)
             masked = np.ma.masked_invalid(paths.prices)
-            low, high = masked.min(axis=0).filled(np.nan), masked.max(axis=0).filled(np.nan)
-            axes.fill_between(places, low, high, color=colour, alpha=0.13, lw=0)
+            axes.fill_between(places, *_band(paths.prices), color=colour, alpha=0.16, lw=0)
             mean, label = masked.mean(axis=0).filled(np.nan), f"{name} ({len(paths.prices)})"
             axes.plot(places, mean, color=colour, lw=1.8, label=label)
             volume = np.ma.masked_invalid(paths.volumes).mean(axis=0).filled(np.nan)
@@ -297,12 +300,23 @@ def comparison_chart(
         lower.set_ylabel("Volume")
         lower.set_ylim(bottom=0)
         lower.set_xlabel("Paid round")
+        lower.set_xlim(0.5, max(paths.prices.shape[1] for paths in groups.values()) + 0.5)
         whole_numbers(lower)
         whole_numbers(lower, along="x")
         legend(axes)
         figure.align_ylabels()
 
     return Chart("prices-by-treatment", "Prices and volumes by treatment", draw, 1.6)
+
+
+def _band(prices: Floats) -> tuple[Floats, Floats]:
+    """Return the quartiles of the markets by round, of fewer than four the extremes; NaN without a price."""
+    if not len(prices):
+        return np.full(prices.shape[1], np.nan), np.full(prices.shape[1], np.nan)
+    ends = (25, 75) if len(prices) >= MARKETS_FOR_QUARTILES else (0, 100)
+    with quiet():
+        low, high = np.nanpercentile(prices, ends, axis=0)
+    return low, high
 
 
 def floats(rows: pl.DataFrame, column: str) -> Floats:

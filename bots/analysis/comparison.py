@@ -72,7 +72,7 @@ def comparison_page(
         prices=pictured,
         human=human,
         units=units,
-        rows=_rows(pooled, measures_told(units=units)),
+        rows=_rows(pooled, _told(runs)),
         tests=_tests(results, tested or (TESTED_OF_UNITS if units else TESTED)),
         notes=notes,
         traders=_traders(runs),
@@ -80,6 +80,13 @@ def comparison_page(
         checklist=checklist([run.played for run in runs]),
     )
     return page, [chart]
+
+
+def _told(runs: Sequence[Run]) -> tuple[str, ...]:
+    """Return the measures that say something of any of the runs."""
+    kinds = {run.rules is not None and run.rules.induced for run in runs}
+    wanted = {name for units in kinds for name in measures_told(units=units)}
+    return tuple(name for name in MEASURES if name in wanted)
 
 
 def _fundamental(panels: Iterable[Panel]) -> Floats:

@@ -153,13 +153,14 @@ MEASURES: Mapping[str, Described] = {
 }
 """Every measure of a market's prices, by its name in tables and JSON."""
 
-OF_UNITS = ("efficiency", "smith_alpha_trades", "mean_price", "mean_price_volume_weighted", "total_volume")
+_GAINS = ("efficiency", "smith_alpha_trades")
+OF_UNITS = (*_GAINS, "mean_price", "mean_price_volume_weighted", "total_volume")
 """Those that say something of a market in which units have values and costs."""
 
 
 def measures_told(*, units: bool) -> tuple[str, ...]:
     """Return the names of the measures that a report shows: of units, or of an asset."""
-    return OF_UNITS if units else tuple(MEASURES)
+    return OF_UNITS if units else tuple(name for name in MEASURES if name not in _GAINS)
 
 
 def measure_all(markets: Panel) -> dict[str, Measured]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -288,7 +289,13 @@ def render(template: str, **context: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": written, "measure": measure, "cash": cash, "percent": percent}
+    environment.filters |= {
+        "number": written,
+        "measure": measure,
+        "p": p_value,
+        "cash": cash,
+        "percent": percent,
+    }
     return environment.get_template(template).render(**context)
 
 
@@ -305,9 +312,14 @@ def measure(value: float | None, unit: str) -> str:
     return f"{value:,.0f}" if whole else written(value)
 
 
+def p_value(value: float) -> str:
+    """Return a p-value; none is ever 0."""
+    return "< 0.0001" if value < 0.0001 else written(value)
+
+
 def cash(value: float | None) -> str:
-    """Return an amount with two decimals; an en dash where it is not known."""
-    return "–" if value is None or math.isnan(value) else f"{value:,.2f}"
+    """Return an amount with two decimals, rounded as terminals do; an en dash where it is not known."""
+    return "–" if value is None or math.isnan(value) else f"{Decimal(str(value)):,.2f}"
 
 
 def percent(value: float | None) -> str:

@@ -63,13 +63,17 @@ def _number(value: float) -> float | None:
 
 
 def print_measures(console: Console, panel: Panel, results: Results, pooled: Mapping[str, Pooled]) -> None:
-    """Print few markets side by side, many as rows; below them what is pooled, and what is not defined."""
+    """Print few markets side by side, many as rows; below them what is pooled, and what is not defined.
+
+    A measure that is defined in no market has no row: why it is not stands at the end.
+    """
+    defined = {name: one for name, one in results.items() if "" in one.reasons}
     if len(panel) <= _SIDE_BY_SIDE:
-        _print_side_by_side(console, panel, results, pooled)
+        _print_side_by_side(console, panel, defined, pooled)
     else:
         _print_rows(console, panel, results)
         console.print()
-        _print_pooled(console, pooled)
+        _print_pooled(console, {name: pooled[name] for name in defined})
     _print_reasons(console, results)
 
 
@@ -93,7 +97,7 @@ def _side_by_side(
         table.add_column(escape(name), justify="right")
     if len(panel) > 1:
         table.add_column("Mean", justify="right")
-        table.add_column("95 % interval", justify="right")
+        table.add_column("95 % interval", justify="right", no_wrap=True)
     for name, one in results.items():
         described = MEASURES[name]
         about = {"Formula": described.formula, "Unit": described.unit}
@@ -135,7 +139,7 @@ def _print_reasons(console: Console, results: Results) -> None:
             if reason:
                 missing.setdefault(reason, []).append(MEASURES[name].label)
     for reason, labels in missing.items():
-        console.print(f"– {reason}: {', '.join(labels)}", highlight=False, markup=False)
+        console.print(f"– {reason}: {'; '.join(labels)}", highlight=False, markup=False)
 
 
 def _table(*names: str, left: int) -> Table:
