@@ -175,7 +175,7 @@ class LlmTrader:
                 talk.faults = unusable.faults
                 talk.messages += [
                     Message("assistant", reply.text[:_LONGEST_QUOTE] or "-"),
-                    Message("user", again(unusable.faults)),
+                    Message("user", again(unusable.faults, self._manner.wording)),
                 ]
                 talk.recorded += 1  # the reply itself stands in the journal as a reply
         raise DecisionFailed(

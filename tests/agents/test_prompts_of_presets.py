@@ -1,4 +1,4 @@
-"""No prompt contradicts its session: over all presets and types of traders, each rule is told as it is.
+"""No prompt contradicts its session, over all presets, variants of prompts and types of traders.
 
 What has to stand in a prompt is made here from the market's parameters, not from the page. Once that is taken
 out, no number is left: none was told that is not the session's.
@@ -7,15 +7,19 @@ out, no number is left: none was told that is not the session's.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
 import pytest
 
-from bots.agents.prompts import page_prompt, system_prompt
+from bots.agents.prompts import Wording, page_prompt, system_prompt, variants
 from bots.domain.market import MarketView
 from bots.domain.ports import Situation
+from markets.forecasting_parameters import FORECASTING_PRESETS, ForecastingParameters
+from markets.forecasting_view import ForecastPage, forecasting_view
 from markets.parameters import MarketParameters
+from markets.payoffs import Pay
 from markets.presets import PRESETS
 from markets.trading_period import TradingPeriod
 from markets.view import PageState, market_view
@@ -185,3 +189,78 @@ def test_trader_without_memory_is_not_promised_its_notes(induced: bool) -> None:
     assert "Both are shown to you again in later rounds" in kept
     assert "shown to you again in later rounds" not in dropped
     assert "Neither is shown to you again" in dropped
+
+
+RENAMED = {
+    "shares of one asset": "permits of one kind",
+    "shares": "permits",
+    "share": "permit",
+    "dividends": "yields",
+    "dividend": "yield",
+    "Dividends": "Yields",
+    "bought back": "redeemed",
+    "buy-back": "redemption",
+}
+
+
+def in_disguise(words: str) -> str:
+    for usual, other in RENAMED.items():
+        words = words.replace(usual, other)
+    return words
+
+
+@pytest.mark.parametrize(("name", "config"), CASES, ids=lambda one: one if isinstance(one, str) else "")
+def test_disguised_prompt_tells_the_same_rules_of_things_by_other_names(
+    name: str, config: dict[str, object]
+) -> None:
+    known, wording = MarketParameters.from_config(config), Wording("isomorph")
+    told = system_prompt(page_of(known, 1, "trade", None).market, wording)
+    for words, holds in unlike(known):
+        assert (in_disguise(words) in told) is holds, words
+    for passage in told_rules(known, 1):
+        assert in_disguise(passage) in told
+    period = open_of(known) if known.institution == "double_auction" else None
+    page = page_prompt(Situation(1, "d", page_of(known, 1, "trade", period)), wording=wording)
+    assert re.findall(r"(?i)shares?\b|dividend|asset|bought back|buy-back", told + page) == []
+
+
+@pytest.mark.parametrize("variant", [name for name in variants() if name != "standard"])
+@pytest.mark.parametrize(("name", "config"), CASES, ids=lambda one: one if isinstance(one, str) else "")
+def test_every_variant_tells_the_numbers_of_the_standard_prompt_and_no_others(
+    name: str, config: dict[str, object], variant: str
+) -> None:
+    known = MarketParameters.from_config(config)
+    period = open_of(known) if known.institution == "double_auction" else None
+    seen = page_of(known, 1, "trade", period)
+
+    def numbers(wording: Wording) -> Counter[str]:
+        told = system_prompt(seen.market, wording) + page_prompt(Situation(1, "d", seen), wording=wording)
+        return Counter(re.findall(r"\d[\d.]*(?<!\.)", told))
+
+    assert numbers(Wording(variant)) == numbers(Wording())
+
+
+@pytest.mark.parametrize("variant", variants())
+@pytest.mark.parametrize("name", FORECASTING_PRESETS)
+def test_no_prompt_contradicts_a_session_in_which_forecasts_make_the_price(name: str, variant: str) -> None:
+    known = ForecastingParameters.from_config(FORECASTING_PRESETS[name])
+    rules, page = known.rules, ForecastPage("forecast", known, 6, Pay(), 1, (), (), ())
+    seen = MarketView.model_validate(forecasting_view(page))
+    told = system_prompt(seen.market, Wording(variant))
+    passages = [
+        "You and 5 others",
+        f"- Rounds: {known.rounds}.",
+        f"the price of the {'next' if rules.ahead else 'present'} round",
+        f"the {'higher' if rules.feedback > 0 else 'lower'} the price.",
+        f"at most {amount(rules.highest)}.",
+        f"not negative and at most {amount(known.forecast_max)},",
+        f"without error earns {rules.reward_most} points",
+        f"where the error is {rules.reward_error} or more",
+    ]
+    left = told.replace(pay(told), "")
+    for passage in passages:
+        assert passage in left
+        left = left.replace(passage, "")
+    assert re.findall(r".*\d.*", left) == []
+    asked = page_prompt(Situation(1, "d", seen), wording=Wording(variant))
+    assert f"the price of round {1 + rules.ahead}, from 0.00 to {amount(known.forecast_max)}" in asked

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import os
 import re
+import tomllib
 from pathlib import Path
 from string import Template
 
 import pytest
 
 from bots.agents.page_replies import page_schema
-from bots.agents.prompts import Wording, page_prompt, system_prompt, variants
+from bots.agents.prompts import Wording, again, page_prompt, system_prompt, variants
 from bots.agents.prompts.pages import any_page_prompt, participant_prompt
-from bots.agents.prompts.texts import text
+from bots.agents.prompts.texts import names, raw_text, renamed, text
 from bots.agents.replies import read_reply, reply_schema
-from bots.domain.ports import PageSituation
+from bots.domain.ports import PageSituation, Remembered
 from tests.agents.periods import asset_page, units_page
 from tests.agents.sights import sight, situation
 from tests.market_pages import market_page
 
 GOLDEN = Path(__file__).parent / "golden"
-OWN = [(variant, name) for variant, names in variants().items() for name in names]
+OWN = [(variant, name) for variant, own in variants().items() for name in own if name.endswith(".txt")]
 SILENT = Wording(reasoning=False)
 SAVER = Wording(persona="You are 41 years old and patient.")
 
@@ -40,10 +41,24 @@ def _fields(template: str) -> list[str]:
     return re.findall(r"\$\{(\w+)\}", template)
 
 
-@pytest.mark.parametrize("name", ["system_paraphrase", "units_paraphrase"])
+DISGUISE = Wording("isomorph")
+PAST = Remembered("paid", 1, plan="Buy shares.", orders=("sell 9 at 14 (refused: You offered 9 shares.)",))
+TOLD = {
+    "system_paraphrase": lambda: system_prompt(sight().market, Wording("paraphrase")),
+    "units_paraphrase": lambda: system_prompt(units_page().market, Wording("paraphrase")),
+    "system_isomorph": lambda: system_prompt(sight().market, DISGUISE),
+    "units_isomorph": lambda: system_prompt(units_page().market, DISGUISE),
+    "auction_isomorph": lambda: system_prompt(asset_page().market, DISGUISE),
+    "trade_isomorph": lambda: page_prompt(situation(sight("trade", "14.25"), PAST), wording=DISGUISE),
+    "period_isomorph": lambda: page_prompt(situation(asset_page(), PAST), wording=DISGUISE),
+    "forecast_isomorph": lambda: page_prompt(situation(sight("forecast", "14.25"), PAST), wording=DISGUISE),
+    "again_isomorph": lambda: again(("You offered 99 shares, but only 4 are not reserved.",), DISGUISE),
+}
+
+
+@pytest.mark.parametrize("name", TOLD)
 def test_variant_is_word_for_word_the_reviewed_one(name: str) -> None:
-    market = (sight() if name.startswith("system") else units_page()).market
-    path, told = GOLDEN / f"{name}.txt", system_prompt(market, Wording("paraphrase")) + "\n"
+    path, told = GOLDEN / f"{name}.txt", TOLD[name]() + "\n"
     if os.environ.get("UPDATE_GOLDEN"):
         path.write_text(told, encoding="utf-8")
     assert told == path.read_text(encoding="utf-8")
@@ -82,3 +97,19 @@ def test_pages_outside_markets_leave_reasons_out_too() -> None:
 
 def test_reply_without_reasons_is_a_decision() -> None:
     assert read_reply('{"insight": "", "plan": "", "orders": []}', sight()).reasoning is None
+
+
+@pytest.mark.parametrize("variant", [name for name in variants() if name != "standard"])
+def test_sentences_of_a_variant_take_the_place_of_standard_ones_with_the_same_fields(variant: str) -> None:
+    own, known = (tomllib.loads(raw_text("sentences.toml", one)) for one in (variant, "standard"))
+    for table, told in own.items():
+        for key, sentence in told.items():
+            assert sorted(_fields(sentence)) == sorted(_fields(known[table][key]))
+            assert re.findall(r"\d", sentence) == []
+
+
+def test_other_names_are_of_whole_words_and_never_of_fields() -> None:
+    assert names("standard") == {}
+    assert renamed("Shares ${shares} shareholder SHARE share, ${endowment_shares}", "isomorph") == (
+        "Permits ${shares} shareholder PERMIT permit, ${endowment_shares}"
+    )
