@@ -2,14 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from bots.adapters.clock import SystemClock
 from bots.adapters.models.scripted import ScriptedModel
 from bots.agents.llm import LlmTrader
 from bots.domain.chat import Finish, Message, ModelFailed, Reply
@@ -17,6 +15,7 @@ from bots.domain.errors import DecisionFailed, FailureKind
 from bots.domain.market import Decision
 from bots.domain.records import Event, ModelAsked, ModelReplied, Usage
 from tests.agents.sights import sight, situation
+from tests.virtual_time import clock, in_virtual_time
 
 HOLD = json.dumps({"reasoning": "r", "insight": "", "plan": "p", "orders": []})
 SHORT = json.dumps({"orders": [{"side": "sell", "quantity": 9, "price": 14}]})
@@ -53,9 +52,9 @@ class FakeModel:
 
 async def decide(model: FakeModel, seconds: float = 2.0) -> tuple[Decision | DecisionFailed, list[Event]]:
     events: list[Event] = []
-    trader = LlmTrader(model, SystemClock(), seed=1)
+    trader = LlmTrader(model, clock(), seed=1)
     try:
-        made = await trader.decide(situation(sight()), time.monotonic() + seconds, events.append)
+        made = await trader.decide(situation(sight()), clock().monotonic() + seconds, events.append)
     except DecisionFailed as failed:
         return failed, events
     return made, events
@@ -70,6 +69,7 @@ def failure(retry_after: float | None, kind: FailureKind = FailureKind.UNAVAILAB
     return ModelFailed(kind, "no", retry_after=retry_after)
 
 
+@in_virtual_time
 async def test_decision_keeps_prompt_raw_reply_served_model_and_cost() -> None:
     made, events = await decide(FakeModel(HOLD))
     assert made == Decision(plan="p", reasoning="r")
@@ -84,6 +84,7 @@ async def test_decision_keeps_prompt_raw_reply_served_model_and_cost() -> None:
     assert replied.usage == USAGE
 
 
+@in_virtual_time
 async def test_request_is_recorded_before_it_is_sent() -> None:
     events: list[Event] = []
 
@@ -91,12 +92,13 @@ async def test_request_is_recorded_before_it_is_sent() -> None:
         assert [type(event) for event in events] == [ModelAsked]
         return Reply(HOLD, None, USAGE, 0.1)
 
-    await LlmTrader(FakeModel(look), SystemClock(), 1).decide(
-        situation(sight()), time.monotonic() + 1, events.append
+    await LlmTrader(FakeModel(look), clock(), 1).decide(
+        situation(sight()), clock().monotonic() + 1, events.append
     )
     assert len(events) == 2
 
 
+@in_virtual_time
 async def test_model_is_told_what_is_wrong_and_its_repair_is_taken() -> None:
     model = FakeModel(SHORT, HOLD)
     made, events = await decide(model)
@@ -109,6 +111,7 @@ async def test_model_is_told_what_is_wrong_and_its_repair_is_taken() -> None:
     assert asked[0].prompt_hash != asked[1].prompt_hash
 
 
+@in_virtual_time
 async def test_answers_that_stay_unusable_fail_the_decision_after_two_more_attempts() -> None:
     model = FakeModel(SHORT)
     failed, events = await decide(model)
@@ -118,18 +121,21 @@ async def test_answers_that_stay_unusable_fail_the_decision_after_two_more_attem
     assert len(events) == 6
 
 
+@in_virtual_time
 async def test_cut_answer_is_asked_for_in_fewer_words() -> None:
     model = FakeModel(Reply(HOLD[:20], None, USAGE, 0.1, Finish.CUT), HOLD)
     assert isinstance((await decide(model))[0], Decision)
     assert "fewer words" in model.asked[1][-1].text
 
 
+@in_virtual_time
 async def test_refusal_is_its_own_outcome_and_is_not_argued_with() -> None:
     model = FakeModel(Reply("I cannot.", None, USAGE, 0.1, Finish.REFUSED))
     assert kind((await decide(model))[0]) is FailureKind.REFUSAL
     assert len(model.asked) == 1
 
 
+@in_virtual_time
 async def test_passing_failure_is_waited_out_and_every_attempt_is_recorded() -> None:
     made, events = await decide(FakeModel(failure(0.0), failure(0.0), HOLD))
     assert isinstance(made, Decision)
@@ -144,35 +150,39 @@ async def test_passing_failure_is_waited_out_and_every_attempt_is_recorded() -> 
 
 
 @pytest.mark.parametrize("wait", [None, 3600.0])
+@in_virtual_time
 async def test_failure_that_outlasts_the_deadline_fails_at_once(wait: float | None) -> None:
-    started = time.monotonic()
+    started = clock().monotonic()
     failed, events = await decide(FakeModel(failure(wait)), seconds=60)
     assert kind(failed) is FailureKind.UNAVAILABLE
-    assert time.monotonic() - started < 30
+    assert clock().monotonic() == started
     assert len(events) == 2
 
 
+@in_virtual_time
 async def test_rejected_key_is_not_tried_again() -> None:
     model = FakeModel(failure(None, FailureKind.REJECTED))
     assert kind((await decide(model))[0]) is FailureKind.REJECTED
     assert len(model.asked) == 1
 
 
+@in_virtual_time
 async def test_model_that_stalls_fails_its_decision_at_the_deadline_and_says_so_in_the_journal() -> None:
     async def stall() -> Reply:
         await asyncio.Event().wait()
         raise AssertionError
 
-    started = time.monotonic()
-    failed, events = await decide(FakeModel(stall), seconds=0.2)
+    started = clock().monotonic()
+    failed, events = await decide(FakeModel(stall), seconds=20)
     assert kind(failed) is FailureKind.TIMEOUT
-    assert time.monotonic() - started < 10
+    assert clock().monotonic() - started == pytest.approx(20)
     assert isinstance(events[-1], ModelReplied)
     assert "deadline" in str(events[-1].error)
 
 
+@in_virtual_time
 async def test_scripted_model_trades_without_a_provider() -> None:
-    trader = LlmTrader(ScriptedModel(), SystemClock(), 1)
+    trader = LlmTrader(ScriptedModel(), clock(), 1)
     for page in (sight(), sight("forecast")):
-        made = await trader.decide(situation(page), time.monotonic() + 1, lambda event: None)
+        made = await trader.decide(situation(page), clock().monotonic() + 1, lambda event: None)
         assert [one.value for one in made.forecasts] == [Decimal(1)] * len(page.forecast_inputs)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 
 import pytest
 
-from bots.adapters.clock import SystemClock
 from bots.adapters.in_memory import MemoryStore, ScriptedSession
 from bots.agents.memory import Memory
 from bots.agents.past import Past
@@ -27,6 +25,7 @@ from tests.agents.sights import sight
 from tests.market_pages import end_page, market_page
 from tests.standins.model_server import ModelServer
 from tests.study.plans import plan_file, play, study_of, the_folder
+from tests.virtual_time import clock, in_virtual_time
 
 LEARNT = Decision(insight="Prices stay near 14.", plan="Buy below 14.")
 HOLD = STRATEGIES["hold"].make(1)
@@ -57,10 +56,10 @@ async def played(
     maker: Thinker, *, seconds: float | None = None, window: int | None = 5, people: bool = False
 ) -> MemoryStore:
     """Play the end of practice and the first paid round."""
-    store, until = MemoryStore(), time.monotonic() + 20
-    ends = None if seconds is None else time.monotonic() + seconds
+    store, until = MemoryStore(), clock().monotonic() + 20
+    ends = None if seconds is None else clock().monotonic() + seconds
     pages = [market_page("final", 1, expires_at=ends), market_page("trade", 2), end_page()]
-    table = Table(store, SystemClock(), until, "run", Pace(margin_seconds=0.05), with_people=people)
+    table = Table(store, clock(), until, "run", Pace(margin_seconds=0.05), with_people=people)
     seat = Seat(1, "abc", "", maker.name, 1)
     past = Past(memory=Memory(window=window))
     await TradingAgent(
@@ -69,6 +68,7 @@ async def played(
     return store
 
 
+@in_virtual_time
 async def test_trader_looks_back_once_sends_nothing_with_it_and_remembers_it_when_it_trades() -> None:
     maker = Thinker()
     store = await played(maker)
@@ -79,6 +79,7 @@ async def test_trader_looks_back_once_sends_nothing_with_it_and_remembers_it_whe
     assert [(event.act, event.page) for event in sent] == [("form", "final"), ("form", "trade")]
 
 
+@in_virtual_time
 async def test_memory_rebuilt_from_the_journal_holds_the_reflection() -> None:
     store = await played(Thinker())
     rebuilt = Memory.from_events(store.events).remembered
@@ -87,6 +88,7 @@ async def test_memory_rebuilt_from_the_journal_holds_the_reflection() -> None:
     ]
 
 
+@in_virtual_time
 async def test_reflection_that_takes_too_long_or_fails_is_recorded_and_nobody_stands_in() -> None:
     late = await played(Thinker(seconds=60), seconds=1.5)
     broken = await played(Thinker(fails=True))
@@ -96,11 +98,13 @@ async def test_reflection_that_takes_too_long_or_fails_is_recorded_and_nobody_st
 
 
 @pytest.mark.parametrize(("window", "people"), [(0, False), (5, True)])
+@in_virtual_time
 async def test_nobody_looks_back_without_memory_or_where_people_would_wait(window: int, people: bool) -> None:
     store = await played(Thinker(), window=window, people=people)
     assert [event.page for event in store.events if isinstance(event, DecisionMade)] == ["trade"]
 
 
+@in_virtual_time
 async def test_people_do_not_wait_longer_than_their_own_page_lasts() -> None:
     store = await played(Thinker(), seconds=5, people=True)
     assert [event.page for event in store.events if isinstance(event, DecisionMade)] == ["final", "trade"]

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 
-from bots.adapters.clock import SystemClock
 from bots.adapters.in_memory import MemoryStore
 from bots.domain.errors import SeatError
 from bots.domain.experiment import RunEnd, Seat, run_experiment
 from bots.domain.records import RunEnded, RunOutcome, SeatEnded, SeatOutcome
+from tests.virtual_time import clock, in_virtual_time
 
 
 def seats(count: int) -> list[Seat]:
@@ -27,12 +26,13 @@ async def run(
         seats(count),
         play,
         store=store or MemoryStore(),
-        clock=SystemClock(),
-        until=time.monotonic() + seconds,
+        clock=clock(),
+        until=clock().monotonic() + seconds,
         stop=stop or asyncio.Event(),
     )
 
 
+@in_virtual_time
 async def test_all_seats_that_finish_make_a_finished_run() -> None:
     async def play(seat: Seat) -> None:
         await asyncio.sleep(0)
@@ -43,13 +43,14 @@ async def test_all_seats_that_finish_make_a_finished_run() -> None:
     assert {one.outcome for one in end.seats.values()} == {SeatOutcome.FINISHED}
 
 
+@in_virtual_time
 async def test_a_seat_that_fails_does_not_stop_its_siblings() -> None:
     finished = []
 
     async def play(seat: Seat) -> None:
         if seat.number == 2:
             raise SeatError("its browser went away")
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(2)
         finished.append(seat.number)
 
     end = await run(play)
@@ -59,6 +60,7 @@ async def test_a_seat_that_fails_does_not_stop_its_siblings() -> None:
     assert end.seats[2].reason == "SeatError: its browser went away"
 
 
+@in_virtual_time
 async def test_a_bug_in_one_seat_is_recorded_as_that_seats_failure() -> None:
     async def play(seat: Seat) -> None:
         if seat.number == 1:
@@ -71,11 +73,12 @@ async def test_a_bug_in_one_seat_is_recorded_as_that_seats_failure() -> None:
     assert end.seats[3].outcome is SeatOutcome.FINISHED
 
 
+@in_virtual_time
 async def test_the_deadline_ends_the_seats_that_still_play_and_only_those() -> None:
     async def play(seat: Seat) -> None:
         await asyncio.sleep(0 if seat.number == 1 else 60)
 
-    end = await run(play, seconds=0.05)
+    end = await run(play, seconds=5)
 
     assert end.outcome is RunOutcome.TIMED_OUT
     assert end.seats[1].outcome is SeatOutcome.FINISHED
@@ -83,6 +86,7 @@ async def test_the_deadline_ends_the_seats_that_still_play_and_only_those() -> N
     assert end.reason == "2 of 3 seats timed-out"
 
 
+@in_virtual_time
 async def test_an_interrupt_ends_the_run_and_says_so() -> None:
     stop = asyncio.Event()
 
@@ -95,6 +99,7 @@ async def test_an_interrupt_ends_the_run_and_says_so() -> None:
     assert end.outcome is RunOutcome.INTERRUPTED
 
 
+@in_virtual_time
 async def test_a_seat_can_clean_up_when_the_run_is_cut_short() -> None:
     cleaned = []
 
@@ -105,11 +110,12 @@ async def test_a_seat_can_clean_up_when_the_run_is_cut_short() -> None:
             await asyncio.sleep(0)
             cleaned.append(seat.number)
 
-    await run(play, seconds=0.02)
+    await run(play, seconds=5)
 
     assert sorted(cleaned) == [1, 2, 3]
 
 
+@in_virtual_time
 async def test_each_seat_and_the_run_are_recorded_as_ended_once() -> None:
     store = MemoryStore()
 
@@ -117,7 +123,7 @@ async def test_each_seat_and_the_run_are_recorded_as_ended_once() -> None:
         if seat.number == 1:
             await asyncio.sleep(60)
 
-    await run(play, seconds=0.02, store=store)
+    await run(play, seconds=5, store=store)
 
     assert sorted(e.seat for e in store.events if isinstance(e, SeatEnded)) == [1, 2, 3]
     assert [e.outcome for e in store.events if isinstance(e, RunEnded)] == [RunOutcome.TIMED_OUT]

@@ -1,58 +1,57 @@
 from __future__ import annotations
 
 import asyncio
-import selectors
 import time
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bots.adapters.clock import SystemClock
 from bots.adapters.models.limits import Budget, Pace
 from bots.adapters.models.prices import Price, cost_usd
 from bots.domain.chat import ModelFailed
 from bots.domain.errors import FailureKind
 from bots.domain.records import Usage
+from tests.virtual_time import VirtualTime, clock, in_virtual_time
 
 
 def pace(requests: int | None = None, tokens: int | None = None, concurrency: int = 100) -> Pace:
-    return Pace(
-        SystemClock(), requests_per_minute=requests, tokens_per_minute=tokens, concurrency=concurrency
-    )
+    return Pace(clock(), requests_per_minute=requests, tokens_per_minute=tokens, concurrency=concurrency)
 
 
+@in_virtual_time
 async def test_requests_are_spread_over_time_and_not_sent_in_a_herd() -> None:
     limits, sent = pace(requests=1200), list[float]()
 
     async def ask() -> None:
-        async with limits.place(10, time.monotonic() + 5):
-            sent.append(time.monotonic())
+        async with limits.place(10, clock().monotonic() + 5):
+            sent.append(clock().monotonic())
 
     await asyncio.gather(*(ask() for _ in range(30)))
-    assert sent[-1] - sent[0] > 0.4  # 20 at once, then 20 a second
-    assert sent[19] - sent[0] < 0.9  # 20 a second from the start would take 0.95 s
+    assert sent[19] == sent[0]  # 20 at once, then 20 a second
+    assert sent[-1] - sent[0] == pytest.approx(0.5, abs=0.02)
 
 
+@in_virtual_time
 async def test_request_whose_place_comes_after_the_deadline_fails_at_once() -> None:
-    limits, started = pace(requests=6), time.monotonic()
+    limits, started = pace(requests=6), clock().monotonic()
     async with limits.place(1, started + 9):
         pass
     with pytest.raises(ModelFailed, match="past the deadline") as failed:
         async with limits.place(1, started + 9):
             pass
     assert failed.value.kind is FailureKind.UNAVAILABLE
-    assert time.monotonic() - started < 5
+    assert clock().monotonic() - started < 5
 
 
+@in_virtual_time
 async def test_no_more_requests_are_under_way_than_allowed() -> None:
     limits, under_way, most = pace(concurrency=3), 0, 0
 
     async def ask() -> None:
         nonlocal under_way, most
-        async with limits.place(1, time.monotonic() + 5):
+        async with limits.place(1, clock().monotonic() + 5):
             under_way += 1
             most = max(most, under_way)
             await asyncio.sleep(0.01)
@@ -62,53 +61,26 @@ async def test_no_more_requests_are_under_way_than_allowed() -> None:
     assert most == 3
 
 
+@in_virtual_time
 async def test_tokens_that_were_not_used_are_given_back_at_once_to_who_waits_for_them() -> None:
-    limits, deadline = pace(tokens=2000), time.monotonic() + 100
+    limits, deadline = pace(tokens=2000), clock().monotonic() + 100
     async with limits.place(1500, deadline) as taken:
         waiting = asyncio.create_task(limits.place(1500, deadline).__aenter__())
         await asyncio.sleep(0.01)
         assert not waiting.done()
     limits.correct(taken, 500)
-    await asyncio.wait_for(waiting, 0.5)
+    await waiting
+    assert clock().monotonic() < deadline - 99  # long before the minute would have brought them
 
 
+@in_virtual_time
 async def test_tokens_beyond_the_estimate_keep_the_next_request_back() -> None:
-    limits, deadline = pace(tokens=2000), time.monotonic() + 0.5
+    limits, deadline = pace(tokens=2000), clock().monotonic() + 0.5
     async with limits.place(100, deadline) as taken:
         limits.correct(taken, 1990)
     with pytest.raises(ModelFailed, match="past the deadline"):
         async with limits.place(100, deadline):
             pass
-
-
-class VirtualTime(asyncio.SelectorEventLoop):
-    """A loop and its clock in which waiting takes no time."""
-
-    def __init__(self) -> None:
-        self._virtual = 1000.0
-        super().__init__(_JumpingSelector(self))
-
-    def time(self) -> float:
-        return self._virtual
-
-    def monotonic(self) -> float:
-        return self._virtual
-
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(self._virtual, UTC)
-
-    def jump(self, seconds: float) -> None:
-        self._virtual += seconds
-
-
-class _JumpingSelector(selectors.DefaultSelector):
-    def __init__(self, loop: VirtualTime) -> None:
-        super().__init__()
-        self._loop = loop
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        self._loop.jump(timeout or 0.0)
-        return super().select(0)
 
 
 @settings(max_examples=25, deadline=None)

@@ -148,9 +148,10 @@ async def test_those_who_wait_are_grouped_by_arrival_and_then_wait_for_everybody
 async def test_timer_of_the_page_is_its_deadline(transport: Transport, neutral_server: NeutralServer) -> None:
     _, links = neutral_server.session("pairs", 2, timer=40)
     async with seated(transport, links[0]) as (one, _), seated(transport, links[1]) as (other, _):
+        began = time.monotonic()
         page = await at_timed_page(one, other)
         assert page.expires_at is not None
-        assert 38 < page.expires_at - time.monotonic() <= 40
+        assert began + 39 < page.expires_at <= time.monotonic() + 40
         again = await one.look()
         assert (again.visit, again.expires_at) == (page.visit, page.expires_at)
         quiet = await advance(one)
@@ -163,10 +164,11 @@ async def test_page_whose_time_is_over_goes_on_by_itself(
 ) -> None:
     code, links = neutral_server.session("pairs", 2, timer=1)
     async with seated(transport, links[0]) as (one, _), seated(transport, links[1]) as (other, _):
-        page = await at_timed_page(one, other)
-        after = await one.wait(page, soon())
-        assert after is not None
-        assert after.name == "Quiet"
+        page: Page | None = await advance(one)
+        await advance(other)
+        while page is not None and page.name != "Quiet":  # where a machine is slow, Timed may be over unseen
+            page = await one.wait(page, soon())
+        assert page is not None
     assert neutral_server.stored(code)[0]["pairs.1.player.timed_out"] == "1"
 
 
@@ -182,7 +184,7 @@ async def until_at(server: NeutralServer, session: str, page: str) -> None:
 async def test_act_for_a_page_whose_timer_ended_is_not_sent_to_the_next(
     transport: Transport, neutral_server: NeutralServer
 ) -> None:
-    code, links = neutral_server.session("pairs", 2, timer=1)
+    code, links = neutral_server.session("pairs", 2, timer=3)
     async with seated(transport, links[0]) as (one, _), seated(transport, links[1]) as (other, _):
         await at_timed_page(one, other)
         await until_at(neutral_server, code, "Quiet")
@@ -197,9 +199,12 @@ async def test_act_for_a_page_whose_timer_ended_is_not_sent_to_the_next(
 async def test_timed_out_form_is_marked_and_not_checked(
     transport: Transport, neutral_server: NeutralServer
 ) -> None:
-    code, links = neutral_server.session("pairs", 2, timer=1.9)
+    code, links = neutral_server.session("pairs", 2, timer=4)
     async with seated(transport, links[0]) as (one, _), seated(transport, links[1]) as (other, _):
-        await at_timed_page(one, other)
+        page = await at_timed_page(one, other)
+        assert page.expires_at is not None
+        # oTree believes that the time was over in its last two seconds
+        await asyncio.sleep(page.expires_at - 1.9 - time.monotonic())
         answer = await one.act(SubmitForm({"note": "in time"}, timed_out=True), soon())
         assert answer.accepted
     row = neutral_server.stored(code)[0]

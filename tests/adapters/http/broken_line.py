@@ -15,6 +15,7 @@ class BrokenLine:
     Attributes:
         requests: first lines of the requests that came.
         break_before: requests that start so never reach the server.
+        broken: a request never reached the server.
         break_after: the answers to requests that start so never come back.
         lost: while it is, nothing comes through in either direction, and nobody is told.
     """
@@ -25,6 +26,7 @@ class BrokenLine:
     break_after: str = "\0"
     port: int = 0
     lost: bool = False
+    broken: asyncio.Event = field(default_factory=asyncio.Event)
     _found: asyncio.Event = field(default_factory=asyncio.Event)
 
     def lose(self) -> None:
@@ -47,6 +49,7 @@ class BrokenLine:
             self.requests.append(first)
             await self.through()
             if first.startswith(self.break_before):
+                self.broken.set()
                 return
             server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self.to_port)
             with contextlib.closing(server_writer):

@@ -84,7 +84,7 @@ async def test_socket_that_broke_is_opened_again(
     line.break_before = "GET /live"
     async with seated(http, over(line, neutral_server.link("channel"))) as (session, _):
         spoken = asyncio.create_task(session.act(say("at last"), soon()))
-        await asyncio.sleep(0.2)
+        await line.broken.wait()
         assert not spoken.done()
         line.break_before = "\0"
         assert (await spoken).accepted
