@@ -153,6 +153,8 @@ def price_chart(prices: pl.DataFrame, *, human: bool) -> Chart:
         upper.margins(y=0.12)
         legend(upper)
         lower.bar(places, rows["volume"].to_numpy(), color=PRICE, width=0.62)
+        if not traded.any():
+            lower.set_ylim(0, 1)
         lower.set_ylabel("Volume")
         whole_numbers(lower)
         figure.align_ylabels()
@@ -192,6 +194,8 @@ def book_chart(prices: pl.DataFrame, *, continuous: bool = False) -> Chart:
         excess = excess_bids(rows, continuous=continuous)
         colours = np.where(excess >= 0, BID, OFFER).tolist()
         lower.bar(places, np.nan_to_num(excess), color=colours, width=0.62)
+        if not np.nan_to_num(excess).any():
+            lower.set_ylim(-1, 1)
         lower.axhline(0, color=MUTED, lw=0.7)
         lower.set_ylabel("Bids − offers")
         whole_numbers(lower)

@@ -25,15 +25,23 @@ class Item:
     answer: str
 
 
+_UNSEEN = "No page of the market was seen."
+
+
 def checklist(runs: Sequence[PlayedRun]) -> tuple[Item, ...]:
     """Return the checklist for the runs together."""
     seats = [seat for run in runs for seat in run.seats.values()]
     calls = [call for seat in seats for own in seat.calls.values() for call in own]
-    if any(seat.kind == "model" for seat in seats):
+    if calls:
         personas = sorted({seat.record.persona for seat in seats} - {""})
         models = [*_models(calls, personas), _tokens(calls)]
     else:
-        nobody = "No language model took part: every bot is a strategy."
+        silent = any(seat.kind == "model" for seat in seats)
+        nobody = (
+            "No request went to a model."
+            if silent
+            else "No language model took part: every bot is a strategy."
+        )
         models = [Item(asked, "not applicable", nobody) for asked in (*_OF_MODELS, "Tokens and cost")]
     return (*models, *_design(runs), *_people(runs), *_records(runs, seats))
 
@@ -73,10 +81,12 @@ def _tokens(calls: Sequence[Call]) -> Item:
 
 def _value_told(rules: Sequence[MarketRules]) -> Item:
     """Tell what traders are told of what is traded."""
+    if not rules:
+        return Item("Fundamental value", "not applicable", _UNSEEN)
     if rules and all(one.induced for one in rules):
         return Item("Values and costs", "stated", "Each trader is told those of its own units alone.")
     disclosed = frozenset(one.fundamental_values is not None for one in rules)
-    words = {frozenset({True}): "Disclosed.", frozenset({False}): "Not disclosed.", frozenset(): "Not known."}
+    words = {frozenset({True}): "Disclosed.", frozenset({False}): "Not disclosed."}
     return Item("Fundamental value", "stated", words.get(disclosed, "Differs between runs."))
 
 
@@ -101,21 +111,23 @@ def _design(runs: Sequence[PlayedRun]) -> list[Item]:
         _value_told(rules),
         Item(
             "Time limits",
-            "stated",
-            f"Trade page: {', '.join(timers) or 'not known'}; people and bots have the same pages.",
+            "stated" if timers else "not applicable",
+            f"Trade page: {', '.join(timers)}; people and bots have the same pages." if timers else _UNSEEN,
         ),
     ]
 
 
 def _people(runs: Sequence[PlayedRun]) -> list[Item]:
     told = [run.rules.computer_traders for run in runs if run.rules]
-    honest = bool(told) and all(told)
+    honest: State = "not applicable" if not told else "stated" if all(told) else "to do"
     people = any(run.manifest.subjects > run.manifest.bots for run in runs)
     return [
         Item(
             "No deception",
-            "stated" if honest else "to do",
-            f"Participants were {'' if honest else 'not '}told that computer traders may take part.",
+            honest,
+            f"Participants were {'' if all(told) else 'not '}told that computer traders may take part."
+            if told
+            else _UNSEEN,
         ),
         Item(
             "People",

@@ -51,6 +51,7 @@ class Sent:
     answer: ActAnswered | None
     unanswered: ActUnanswered | None
     inputs: tuple[ForecastInput, ...] = ()  # what the page asked, on forecast pages
+    after: str = ""  # the seat's latest decision before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +211,7 @@ def _follow(seat: PlayedSeat, events: Iterable[Event]) -> None:
     replies = {(e.decision, e.attempt): e for e in events if isinstance(e, ModelReplied)}
     inputs: tuple[ForecastInput, ...] = ()
     overall: int | None = None
+    latest = ""
     for event in events:
         match event:
             case PageSeen(is_news=True):  # the same page, with what it has been told since
@@ -226,7 +228,10 @@ def _follow(seat: PlayedSeat, events: Iterable[Event]) -> None:
             case ActAnswered():
                 _hear(seat, overall, event.content)
             case ActSent():
-                seat.sent.append(Sent(event, answers.get(event.ref), unanswered.get(event.ref), inputs))
+                told = answers.get(event.ref), unanswered.get(event.ref)
+                seat.sent.append(Sent(event, *told, inputs, latest))
+            case DecisionMade():
+                latest = event.decision
             case ModelAsked():
                 reply = replies.get((event.decision, event.attempt))
                 seat.calls.setdefault(event.decision, []).append(Call(event, reply))

@@ -35,7 +35,7 @@ from bots.analysis.panel import Measure
 from bots.analysis.runs import Run
 from bots.analysis.schedules import Schedule, schedules
 from bots.analysis.surplus import worth_of_units
-from bots.analysis.timeline import Reading, readings
+from bots.analysis.timeline import Chapter, Reading, readings
 from bots.analysis.trader_charts import holdings_chart, schedules_chart
 from bots.analysis.unit_charts import efficiency_chart, induced_chart
 
@@ -255,7 +255,14 @@ def _first(run: Run) -> tuple[str, ...]:
 def _grid(told: Sequence[Reading]) -> dict[str, Any]:
     """Return the table of all decisions, traders down and rounds across, that leads to each."""
     rounds = {one.overall: one for reading in told for one in reading.moments if one.overall is not None}
-    return {"rounds": [rounds[number] for number in sorted(rounds)], "of": told}
+    numbers = sorted(rounds)
+    rows = []
+    for reading in told:
+        chapters: dict[int | None, list[Chapter]] = {}
+        for one in reading.chapters:
+            chapters.setdefault(one.overall, []).append(one)
+        rows.append((reading, [chapters.get(number, []) for number in numbers]))
+    return {"rounds": [rounds[number] for number in numbers], "of": rows}
 
 
 def _usage(run: Run) -> list[dict[str, Any]]:

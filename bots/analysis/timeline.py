@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from bots.analysis.played import Call, Decided, PlayedRun, PlayedSeat, Sent
 
 _SYSTEM, _USER = "[system]", "\n\n[user]"
+_FEW = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,46 @@ class Reading:
     instructions: str
     moments: tuple[Moment, ...]
 
+    @property
+    def chapters(self) -> tuple[Chapter, ...]:
+        """The decisions by round."""
+        parts = groupby(self.moments, key=lambda one: one.overall)
+        return tuple(Chapter(self.seat, tuple(own)) for _, own in parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """One trader's decisions of one round, or of pages between rounds; there is one at least."""
+
+    seat: int
+    moments: tuple[Moment, ...]
+
+    @property
+    def overall(self) -> int | None:
+        """Round of the session."""
+        return self.moments[0].overall
+
+    @property
+    def anchor(self) -> str:
+        """Its name in the report's address."""
+        return f"c-s{self.seat}-{self.moments[0].name}"
+
+    @property
+    def is_long(self) -> bool:
+        """Whether there are more decisions than a line of letters can show, as in a double auction."""
+        return self.overall is not None and len(self.moments) > _FEW
+
+    @property
+    def title(self) -> str:
+        """Round and how many decisions it has."""
+        first = self.moments[0]
+        return f"{'Practice' if first.phase == 'practice' else 'Round'} {first.round}"
+
+    @property
+    def failed(self) -> bool:
+        """Whether any decision failed or was the fallback's."""
+        return any(one.failure or one.fallback for one in self.moments)
+
 
 def readings(run: PlayedRun) -> tuple[Reading, ...]:
     """Return every trader's decisions in order, by seat."""
@@ -96,7 +138,10 @@ def readings(run: PlayedRun) -> tuple[Reading, ...]:
 
 def _reading(run: PlayedRun, seat: PlayedSeat) -> Reading:
     instructions = _instructions(seat)
-    moments = tuple(_moment(run, seat, one, instructions) for one in seat.decisions)
+    sent: dict[str, list[Sent]] = {}
+    for act in seat.sent:
+        sent.setdefault(act.act.decision or act.after, []).append(act)
+    moments = tuple(_moment(run, seat, one, instructions, sent.get(one.name, ())) for one in seat.decisions)
     return Reading(seat.record.seat, seat.record.trader, seat.record.participant, instructions, moments)
 
 
@@ -107,7 +152,9 @@ def _instructions(seat: PlayedSeat) -> str:
     return head if found and head.startswith(_SYSTEM) else ""
 
 
-def _moment(run: PlayedRun, seat: PlayedSeat, one: Decided, instructions: str) -> Moment:
+def _moment(
+    run: PlayedRun, seat: PlayedSeat, one: Decided, instructions: str, sent: Sequence[Sent]
+) -> Moment:
     key, made, failed = run.round_of(one.overall), one.made, one.failed
     content = made.content if made else None
     return Moment(
@@ -125,7 +172,7 @@ def _moment(run: PlayedRun, seat: PlayedSeat, one: Decided, instructions: str) -
         plan=(content.plan if content else None) or "",
         insight=(content.insight if content else None) or "",
         reasoning=(content.reasoning if content else None) or "",
-        acts=tuple(_acts(seat.sent, one)),
+        acts=tuple(_acts(sent, one)),
         exchanges=tuple(_exchange(call, instructions) for call in seat.calls.get(one.name, [])),
     )
 

@@ -19,6 +19,7 @@ from bots.analysis.period_fills import PeriodOrder, period_fills
 from bots.analysis.report import run_page
 from bots.analysis.runs import Run
 from bots.analysis.surplus import period_gains
+from bots.analysis.timeline import readings
 from bots.analysis.undefined import NO_UNITS
 from bots.domain.market import OwnTrade
 from bots.services.study_report import read_market
@@ -111,6 +112,31 @@ def told_in(run: Run, overall: int) -> list[tuple[int, dict[str, Any], dict[str,
         and sent.act.content.get("type") in ("place", "cancel")
     ]
     return sorted(told, key=lambda one: one[2]["seq"])
+
+
+def test_each_decision_is_read_with_what_it_sent_and_nothing_else(run: Run) -> None:
+    for reading in readings(run.played):
+        made = {one.name: one.made for one in run.played.seats[reading.seat].decisions if one.made}
+        for moment in reading.moments:
+            content = made[moment.name].content
+            wanted = [f"take back order {number}" for number in content.cancel]
+            wanted += [f"{one.side.value} {one.quantity} at {one.limit}" for one in content.orders]
+            told = [act.what for act in moment.acts]
+            assert told == wanted[: len(told)]  # what came too late was not sent
+    told = [act.what for one in readings(run.played) for moment in one.moments for act in moment.acts]
+    assert len([what for what in told if " at " in what]) == run.orders.height
+
+
+def test_a_period_of_many_decisions_is_one_click_that_leads_to_all_of_them(run: Run) -> None:
+    page = LexborHTMLParser(run_page(run)[0])
+    numbers = [link for link in page.css(".grid a") if link.text().isdigit()]
+    assert numbers
+    for link in numbers:
+        chapter = page.css_first(link.attributes["href"] or "")
+        assert chapter is not None
+        assert len(chapter.css("details.moment > .inside")) == int(link.text())
+    anchors = {one.attributes["id"] for one in page.css("details.moment > .inside[id]")}
+    assert anchors == {f"d-{name}" for name in run.decisions["decision"]}
 
 
 def test_a_report_names_the_rules_of_its_institution_alone(run: Run) -> None:

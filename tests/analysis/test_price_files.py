@@ -136,6 +136,15 @@ def test_a_table_is_printed_and_names_in_the_file_are_no_markup(tmp_path: Path) 
     assert "E[d]" in outcome.output
 
 
+def test_a_measure_that_no_market_has_is_no_row_but_a_reason(tmp_path: Path) -> None:
+    file = written(tmp_path, "market,period,price\na,1,14\na,2,15\n")
+    outcome = CliRunner().invoke(command(), ["measures", str(file), "--fundamental", "14"])
+    rows, _, reasons = outcome.output.partition("\n– ")
+    assert "RAD " in rows
+    assert "Turnover" not in rows
+    assert "Turnover" in reasons
+
+
 def test_ten_thousand_markets_take_less_than_two_seconds(tmp_path: Path) -> None:
     draw = np.random.default_rng(1).uniform(8, 40, 300_000)
     rows = "".join(f"m{at // 30},{at % 30 + 1},{price:.2f}\n" for at, price in enumerate(draw.tolist()))

@@ -1,16 +1,22 @@
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
-from selectolax.lexbor import LexborHTMLParser
+from rich.console import Console
+from selectolax.lexbor import LexborHTMLParser, LexborNode
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 import bots
 from bots.analysis.behaviour import entropy, gini
-from bots.analysis.report import write_report
+from bots.analysis.comparison import comparison_page
+from bots.analysis.report import run_page, write_report
+from bots.services.summary import print_market
+from markets.presets import PRESETS
 from tests.analysis.played_runs import MODEL, NASTY, play_run
 from tests.end_to_end.person import chromium
 
@@ -81,6 +87,57 @@ def test_a_run_without_a_finished_round_has_a_report_too(folder: Path, tmp_path:
     (tmp_path / "journal.jsonl").write_text("")
     file = write_report([bots.open_run(tmp_path)], tmp_path / "report.html")[0]
     assert "No round of the shipped market was finished" in file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("preset", "kept"),
+    [
+        ("reference", 0.0),
+        ("reference", 0.02),
+        ("reference", 0.4),
+        ("auction-demo", 0.4),
+        ("gode-sunder", 0.6),
+    ],
+)
+def test_a_run_that_was_cut_short_is_reported_as_far_as_it_came(
+    tmp_path: Path, preset: str, kept: float
+) -> None:
+    config: dict[str, Any] = {**PRESETS[preset], "practice_rounds": 1, "paid_rounds": 2}
+    folder = play_run(
+        tmp_path / "run-1", ["zero-intelligence"] * (12 if preset == "gode-sunder" else 4), **config
+    )
+    lines = (folder / "journal.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    (folder / "journal.jsonl").write_text("".join(lines[: int(len(lines) * kept)]), encoding="utf-8")
+    run = bots.open_run(folder)
+
+    page, _ = run_page(run)
+    assert all(LexborHTMLParser(page).css_first(a.attributes["href"] or "") for a in _links(page))
+    assert ("No round of the shipped market was finished" in page) == (run.prices.height == 0)
+    assert ("No decision was made." in page) == (run.decisions.height == 0)
+    assert "No page of the market was seen." in comparison_page([run, run])[0] or run.rules is not None
+    print_market(Console(file=io.StringIO()), run.played)
+
+
+def _links(page: str) -> list[LexborNode]:
+    return LexborHTMLParser(page).css("nav a, .grid a")
+
+
+@pytest.mark.parametrize("preset", ["gode-sunder", "reference"])
+def test_a_market_without_a_trade_is_reported_without_a_number_it_does_not_have(
+    tmp_path: Path, preset: str
+) -> None:
+    config: dict[str, Any] = {**PRESETS[preset], "practice_rounds": 0, "paid_rounds": 2}
+    run = bots.open_run(
+        play_run(tmp_path / "run-1", ["hold"] * (12 if preset == "gode-sunder" else 4), **config)
+    )
+
+    page, _ = run_page(run)
+    assert "No order was sent." in page
+    assert run.prices["volume"].to_list() == [0, 0]
+    told = {row["measure"]: row["value"] for row in run.measures.to_dicts()}
+    assert told["rad_volume_weighted"] is None
+    if preset == "gode-sunder":
+        assert (told["efficiency"], told["smith_alpha_trades"]) == (0, None)
 
 
 def test_many_runs_are_compared_by_treatment_with_exact_tests(tmp_path: Path) -> None:
