@@ -64,5 +64,6 @@ def form_answer(location: str, page: Page) -> Answer:
 
 def by_field(problems: Iterable[tuple[str, str]], page: Page) -> tuple[str, ...]:
     """Return (field name, words) as sentences that call each field what the page calls it."""
-    labels = {field.name: field.label for field in page.form.fields} if page.form else {}
+    fields = page.form.fields if page.form else ()
+    labels = {field.name: field.label for field in fields if not field.nth}
     return tuple(f"{labels.get(name, name)}: {words}".removeprefix(": ") for name, words in problems)

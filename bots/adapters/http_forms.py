@@ -52,13 +52,11 @@ def fill_form(form: LexborNode, tree: LexborHTMLParser, act: SubmitForm) -> Fill
     """Return the form with the act's answers; fields without one are as the page has them."""
     elements = form_elements(form, tree)
     controls = _controls(elements)
-    by_name = {control.name: control for control in reversed(controls)}
     problems: dict[str, list[str]] = {}
     for name, value in act.values.items():
         wanted = (value,) if isinstance(value, str) else value
-        found = by_name.get(name)
-        words = [*found.fill(wanted)] if found else ["There is no such field on this page."]
-        if words:
+        found = [control for control in controls if control.name == name]
+        if words := [*_fill(found, wanted)] if found else ["There is no such field on this page."]:
             problems[name] = words
     pressed, missing = _pressed(elements, act.button)
     if missing:
@@ -78,6 +76,21 @@ def fill_form(form: LexborNode, tree: LexborHTMLParser, act: SubmitForm) -> Fill
         if act.timed_out
         else tuple((name, words) for name, several in problems.items() for words in several),
     )
+
+
+def _fill(controls: Sequence[_Control], wanted: Sequence[str]) -> Iterator[str]:
+    """Enter the answer to a name: into its boxes, else into its inputs, one after the other."""
+    boxes = [control for control in controls if isinstance(control, _Boxes)]
+    if boxes or len(controls) == 1:
+        yield from (boxes or controls)[0].fill(wanted)
+        return
+    for index, control in enumerate(controls):
+        yield from control.fill((_nth(wanted, index),))
+
+
+def _nth(wanted: Sequence[str], index: int) -> str:
+    """Return the answer to one of several inputs of a name; a lone answer is that of all."""
+    return wanted[index] if index < len(wanted) else next(iter(wanted), "")
 
 
 def timed_out_form(form: LexborNode | None, tree: LexborHTMLParser) -> Pairs:
@@ -138,24 +151,39 @@ def _controls(elements: Iterable[LexborNode]) -> list[_Control]:
     """Return the controls in the page's order; boxes of one name are one."""
     controls: list[_Control] = []
     boxes: dict[str, _Boxes] = {}
-    texts: dict[str, _Texts] = {}
     for element in elements:
         name, kind = attribute(element, "name"), element_type(element)
-        if not name or kind in PRESSED or kind == "file":
+        if not name or kind in PRESSED:
             continue
-        if kind == "select":
+        if kind == "file":
+            controls.append(_File(name, element))
+        elif kind == "select":
             controls.append(_List(name, element))
-            continue
-        of_kind: dict[str, _Boxes] | dict[str, _Texts] = boxes if kind in BOXES else texts
-        if name not in of_kind:
-            made = (
-                boxes.setdefault(name, _Boxes(name))
-                if kind in BOXES
-                else texts.setdefault(name, _Texts(name))
-            )
-            controls.append(made)
-        of_kind[name].add(element)
+        elif kind not in BOXES:
+            controls.append(_Text(name, element))
+        else:
+            if name not in boxes:
+                controls.append(boxes.setdefault(name, _Boxes(name)))
+            boxes[name].add(element)
     return controls
+
+
+class _File:
+    """An upload: nobody here has a file to give."""
+
+    def __init__(self, name: str, node: LexborNode) -> None:
+        self.name = name
+        self._required = "required" in node.attributes
+
+    def fill(self, wanted: Sequence[str]) -> Iterator[str]:
+        del wanted
+        yield "Files are not given here."
+
+    def problem(self) -> str | None:
+        return "Please select a file." if self._required else None
+
+    def values(self) -> Iterable[str]:
+        return ()
 
 
 class _Boxes:
@@ -215,59 +243,45 @@ class _List:
         return self._chosen
 
 
-class _Texts:
-    """Inputs that hold a text each; more than one of a name are filled in their order."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self._inputs: list[_Text] = []
-
-    def add(self, node: LexborNode) -> None:
-        self._inputs.append(_Text(node))
-
-    def fill(self, wanted: Sequence[str]) -> Iterator[str]:
-        for index, one in enumerate(self._inputs):
-            value = wanted[index] if index < len(wanted) else next(iter(wanted), "")
-            if not one.enter(value):
-                yield f'"{value}" cannot be entered here.'
-
-    def problem(self) -> str | None:
-        return next(filter(None, (one.problem() for one in self._inputs)), None)
-
-    def values(self) -> Iterable[str]:
-        return [one.value for one in self._inputs]
-
-
 class _Text:
     """One input, or a text area."""
 
-    def __init__(self, node: LexborNode) -> None:
+    def __init__(self, name: str, node: LexborNode) -> None:
+        self.name = name
         self._node = node
         self._type = element_type(node)
-        self.value = (node.text() or "") if self._type == "textarea" else attribute(node, "value")
+        self._value = (node.text() or "") if self._type == "textarea" else attribute(node, "value")
         if self._type == "range":
-            self.value = _plain(self._on_slider(_number(self.value) or self._middle()))
+            self._value = _plain(self._on_slider(_number(self._value) or self._middle()))
 
-    def enter(self, value: str) -> bool:
+    def fill(self, wanted: Sequence[str]) -> Iterator[str]:
+        value = _nth(wanted, 0)
+        if not self._enter(value):
+            yield f'"{value}" cannot be entered here.'
+
+    def values(self) -> Iterable[str]:
+        return (self._value,)
+
+    def _enter(self, value: str) -> bool:
         """Enter a value as far as the input takes it; return whether it did."""
         if self._type == "textarea":
-            self.value = value
+            self._value = value
             return True
-        self.value = _LINE_END.sub("", value)
+        self._value = _LINE_END.sub("", value)
         if self._type == "range":
-            number = _number(self.value)
-            self.value = _plain(self._on_slider(self._middle() if number is None else number))
-            return number == _number(self.value)
-        if self._type == "number" and _number(self.value) is None:
-            self.value = ""
-        return bool(self.value) or value == ""
+            number = _number(self._value)
+            self._value = _plain(self._on_slider(self._middle() if number is None else number))
+            return number == _number(self._value)
+        if self._type == "number" and _number(self._value) is None:
+            self._value = ""
+        return bool(self._value) or value == ""
 
     def problem(self) -> str | None:
         if self._type in _UNCHECKED or "readonly" in self._node.attributes:
             return None
-        if not self.value:
+        if not self._value:
             return "Please fill out this field." if "required" in self._node.attributes else None
-        number = _number(self.value)
+        number = _number(self._value)
         return self._problem_of(number) if self._type == "number" and number is not None else None
 
     def _problem_of(self, number: Decimal) -> str | None:

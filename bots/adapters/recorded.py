@@ -201,6 +201,7 @@ class RecordedSession:
             market=event.view,
             errors=event.errors,
             live=event.live,
+            seconds=event.timer,
             frames=(*earlier, *event.frames),
             revision=event.revision,
             controls=event.controls,

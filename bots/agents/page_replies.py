@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bots.agents.page_schema import answers_model, answers_schema, asked_fields, open_fields
+from bots.agents.page_schema import answers_model, answers_schema, asked_fields, gathered, open_fields
 from bots.agents.prompts import NumberForm
 from bots.agents.replies import Schema, UnusableReply, exact, object_schema, read_json, schema_faults
 from bots.domain.market import Decision, PageMove
@@ -129,7 +129,7 @@ def _form(reply: _Reply, page: Page) -> PageMove:
     button = buttons[_known("button", reply.button, buttons)] if buttons else None
     if is_way_back(page, button):
         return PageMove(button=button)
-    return PageMove(values=_values(reply.answers, asked_fields(page.form)), button=button)
+    return PageMove(values=_values(reply.answers, asked_fields(page.form), page.form), button=button)
 
 
 def _move(reply: _Reply, page: Page) -> PageMove:
@@ -147,13 +147,13 @@ def is_way_back(page: Page, button: int | None) -> bool:
 def _left(move: PageMove, reply: _Reply, page: Page) -> PageMove:
     if is_way_back(page, move.button):
         return move
-    return move.model_copy(update={"values": _values(reply.answers, asked_fields(page.form))})
+    return move.model_copy(update={"values": _values(reply.answers, asked_fields(page.form), page.form)})
 
 
 def _used(move: PageMove, reply: _Reply, page: Page) -> PageMove:
     """Give a control what was entered; fields left open stay as they are."""
-    entered = _values(reply.inputs, open_fields(asked_fields(Form(page.inputs))))
-    entered |= _values(reply.answers, open_fields(asked_fields(page.form)))
+    entered = _values(reply.inputs, open_fields(asked_fields(Form(page.inputs))), None)
+    entered |= _values(reply.answers, open_fields(asked_fields(page.form)), page.form)
     return move.model_copy(update={"values": {name: value for name, value in entered.items() if value}})
 
 
@@ -197,13 +197,15 @@ _COMPLETED: Mapping[str, Callable[[PageMove, _Reply, Page], PageMove]] = {
 }
 
 
-def _values(given: Mapping[str, Any] | None, fields: Mapping[str, Field]) -> dict[str, str | tuple[str, ...]]:
+def _values(
+    given: Mapping[str, Any] | None, fields: Mapping[str, Field], form: Form | None
+) -> dict[str, str | tuple[str, ...]]:
     try:
         valid = answers_model(fields).model_validate(given or {})
     except ValidationError as error:
         raise UnusableReply(*schema_faults(error)) from None
     found = ((field, getattr(valid, f"f{place}")) for place, field in enumerate(fields.values()))
-    return {field.name: value for field, value in found if value is not None}
+    return gathered(form, ((field, value) for field, value in found if value is not None))
 
 
 def _known(key: str, said: str | None, names: Mapping[str, object]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from functools import partial
@@ -29,13 +29,38 @@ def asked_fields(form: Form | None) -> Mapping[str, Field]:
     Hidden fields are left to the page's script. A name that cannot be a key is replaced by its place. Where
     a slider stands is always asked: it always stands somewhere.
     """
-    fields = [field for field in form.fields if field.kind is not FieldKind.HIDDEN] if form else []
+    fields = [field for field in form.fields if field.is_asked] if form else []
+    names = {field.name for field in fields}
     return {
-        field.name if _SAFE_KEY.fullmatch(field.name) else f"field_{place}": replace(
-            field, required=field.required or field.kind is FieldKind.RANGE
-        )
+        _key(field, place, names): replace(field, required=field.required or field.kind is FieldKind.RANGE)
         for place, field in enumerate(fields, start=1)
     }
+
+
+def _key(field: Field, place: int, names: Collection[str]) -> str:
+    key = f"{field.name}_{field.nth}" if field.nth else field.name
+    usable = _SAFE_KEY.fullmatch(key) and not (field.nth and key in names)
+    return key if usable else f"field_{place}"
+
+
+def gathered(form: Form | None, answers: Iterable[tuple[Field, _Sent]]) -> dict[str, _Sent]:
+    """Return answers by the name under which they are sent.
+
+    Of several inputs of one name all are sent, one after the other; what has no answer stays as it is.
+    """
+    sent: dict[str, _Sent] = {}
+    several: dict[str, dict[int, str]] = {}
+    for field, answer in answers:
+        if field.nth:
+            several.setdefault(field.name, {})[field.nth] = (
+                answer if isinstance(answer, str) else "".join(answer)
+            )
+        else:
+            sent[field.name] = answer
+    for name, given in several.items():
+        inputs = [field for field in form.fields if field.name == name and field.nth] if form else []
+        sent[name] = tuple(given.get(field.nth, field.value or "") for field in inputs)
+    return sent
 
 
 def open_fields(fields: Mapping[str, Field]) -> Mapping[str, Field]:

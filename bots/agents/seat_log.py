@@ -66,6 +66,7 @@ class SeatLog:
                 location=page.location,
                 title=page.title if told else "",
                 seconds_left=left,
+                timer=page.seconds if told else None,
                 view=page.market,
                 text=page.text if told or says_more else "",
                 form=page.form if page.form and (page.form.fields or told) else None,

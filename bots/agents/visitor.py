@@ -12,19 +12,19 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any, Protocol
 
-from bots.agents.page_notes import Remembering
+from bots.agents.page_notes import Remembering, sent_text
 from bots.agents.page_replies import is_acted_on
 from bots.agents.page_schema import asked_fields
 from bots.agents.seat_log import SeatLog
 from bots.domain.errors import DecisionFailed, FailureKind, SeatError
 from bots.domain.market import Decision, PageMove
-from bots.domain.pages import Act, Answer, Form, Page, SendLive, SubmitForm, UseControl
+from bots.domain.pages import Act, Answer, FieldKind, Form, Page, SendLive, SubmitForm, UseControl
 from bots.domain.ports import Clock, PageDecider, PageSituation
 
 MOST_TRIES = 4  # of a decision maker on one form
 MOST_BACKS = 3  # times one page is left for the one before it
 MOST_MOVES = 60  # of a decision maker on one page that is acted on
-_MOST_FALLBACKS = 3  # tries of the fallback after that, before the seat gives up
+_MOST_FALLBACKS = 12  # tries of the fallback after that, before the seat gives up
 _MOST_FAILURES = 3  # decisions in a row that fail on a page that is acted on, before the fallback takes over
 _PAUSE = PageMove(do="wait", seconds=5.0)  # what is done on such a page where a decision failed
 
@@ -93,6 +93,7 @@ class Visitor:
         self._tries = self._moves = self._failures = 0
         self._refused: tuple[str, ...] = ()
         self._backs: Counter[str] = Counter()  # by location
+        self._last = ""  # what was sent last, as text
 
     async def visit(self, page: Page) -> Page:
         """Do one thing on a page and return the page after it, which is the same where it stays.
@@ -102,6 +103,7 @@ class Visitor:
             SeatError: neither the decision maker nor the fallback found what the page accepts.
         """
         self._look_at(page)
+        _check_files(page)
         page = self._offered(page)
         acted = is_acted_on(page)
         if not acted and not asks_something(page):
@@ -182,6 +184,7 @@ class Visitor:
         if move.do == "wait":
             return await self._hands.wait_for_news(page, move.seconds)
         act = _act(page, move)
+        self._last = sent_text({"values": move.values})
         answer, after = await self._hands.send(page, act, name)
         if answer is not None and not answer.accepted and after.location == page.location:
             self._count_refusal(page, answer, form=isinstance(act, SubmitForm))
@@ -194,7 +197,23 @@ class Visitor:
         self._refused = answer.words or ("no reason given",)
         self._tries += form
         if self._tries >= MOST_TRIES + _MOST_FALLBACKS:
-            raise SeatError(f"{page.name} was refused {self._tries} times: {' '.join(self._refused)}")
+            words = " ".join(self._refused)
+            raise SeatError(f"{page.name} was refused {self._tries} times, last with {self._last}: {words}")
+
+
+def _check_files(page: Page) -> None:
+    """Let a page pass unless it goes on only with a file.
+
+    Raises:
+        SeatError: it does.
+    """
+    fields = page.form.fields if page.form else ()
+    wanted = [field.label for field in fields if field.kind is FieldKind.FILE and field.required]
+    if wanted:
+        raise SeatError(
+            f"{page.name} goes on only with a file ({', '.join(wanted)}), and bots have none to give. Make "
+            "it optional, or let a person have this seat"
+        )
 
 
 def asks_something(page: Page) -> bool:

@@ -23,6 +23,7 @@ class FieldKind(StrEnum):
     LONG_TEXT = "long-text"
     RANGE = "range"
     HIDDEN = "hidden"
+    FILE = "file"  # nobody here has one to give
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One input of a form, with what the page says about it."""
+    """One input of a form, with what the page says about it.
+
+    Attributes:
+        nth: which of several inputs of one name, from 1; 0 where it is the only one.
+    """
 
     name: str
     kind: FieldKind
@@ -51,6 +56,12 @@ class Field:
     help_text: str = ""
     near: str = ""  # what stands around it and is neither its label nor its help
     errors: tuple[str, ...] = ()
+    nth: int = 0
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether a participant answers it: hidden ones are the page's own, files nobody has."""
+        return self.kind not in {FieldKind.HIDDEN, FieldKind.FILE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +185,7 @@ class Page:
         trouble: of broken pages.
         location: path of the address, `/p/CODE/APP/PAGE/INDEX` on oTree pages.
         expires_at: when the page's timer ends, monotonic seconds; None without a timer.
+        seconds: how long the timer ran when the page was opened.
         errors: the server's words about a refused form.
         frames: live frames received on this visit, oldest first.
         controls: what can be pressed beside the form's buttons, where the page's scripts run.
@@ -191,6 +203,7 @@ class Page:
     market: MarketView | None = None
     live: bool = False
     expires_at: float | None = None
+    seconds: float | None = None
     errors: tuple[str, ...] = ()
     frames: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     revision: int = 0

@@ -197,6 +197,7 @@ class PageSeen(_SeatEvent):
     location: str
     title: str = ""
     seconds_left: float | None = None
+    timer: float | None = None  # seconds that the page's timer ran when it was opened; outside markets
     view: MarketView | None = None
     text: str = ""
     form: Form | None = None

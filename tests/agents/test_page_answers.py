@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.agents.forms import plain_answers, random_answers
+from bots.agents.forms import answers_adding_up, plain_answers, random_answers
 from bots.agents.page_notes import PageNotes
 from bots.agents.page_replies import page_schema, read_page_reply
 from bots.agents.page_schema import NUMBERS, asked_fields, sendable
@@ -298,3 +299,42 @@ def test_memory_has_what_was_sent_refused_and_noted() -> None:
     assert notes.remembered("/p/a/b/P/2") == (
         "== Page 1\nmy note: x is 1\nI sent: x = 1; y = a, b\nthe server did not accept it: Too small.",
     )
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 30)), min_size=2, max_size=5), st.integers(0, 99))
+def test_numbers_that_are_to_add_up_stay_within_what_the_page_accepts(
+    spans: list[tuple[int, int]], seed: int
+) -> None:
+    fields = tuple(
+        Field(f"n{place}", FieldKind.INTEGER, "", True, minimum=str(least), maximum=str(least + more))
+        for place, (least, more) in enumerate(spans)
+    )
+    draw = random.Random(seed)
+    total = Decimal(sum(draw.randint(least, least + more) for least, more in spans))
+    answers = answers_adding_up(Form(fields), total, draw)
+    assert answers is not None
+    assert sum(Decimal(str(one)) for one in answers.values()) == total
+    for (least, more), one in zip(spans, answers.values(), strict=True):
+        assert least <= Decimal(str(one)) <= least + more
+    assert (
+        answers_adding_up(Form(fields), Decimal(sum(least + more for least, more in spans) + 1), draw) is None
+    )
+
+
+def test_inputs_of_one_name_are_sent_in_their_sequence_and_what_has_no_answer_stays() -> None:
+    several = tuple(
+        Field("w", kind, label, nth == 2, value=value, nth=nth)
+        for nth, (kind, label, value) in enumerate(
+            [(FieldKind.HIDDEN, "", "7"), (FieldKind.INTEGER, "Two", None), (FieldKind.TEXT, "Three", "c")], 1
+        )
+    )
+    page = Page(
+        "v", PageKind.FORM, "/p/a/b/C/1", form=Form((*several, Field("w_3", FieldKind.TEXT, "Other")))
+    )
+    assert list(asked_fields(page.form)) == ["w_2", "field_2", "w_3"]
+    answers = {"w_2": 5, "field_2": "x", "w_3": ""}
+    move = read_page_reply(json.dumps({"reasoning": "", "note": "", "answers": answers}), page).move
+    assert move is not None
+    assert move.values == {"w": ("7", "5", "x"), "w_3": ""}
+    assert page.form is not None
+    assert plain_answers(page.form) == {"w": ("7", "0", "c")}

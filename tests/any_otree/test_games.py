@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from bots.agents.strategies import Hold
+from bots.domain.pages import SubmitForm
 from bots.domain.ports import ParticipantSession
 from bots.domain.records import ActSent, DecisionMade, DecisionNotMade, PageSeen, RunOutcome
 from bots.services.replay import replay
 from tests.adapters.neutral_server import NeutralServer
-from tests.adapters.participants import Transport
+from tests.adapters.participants import Transport, seated, soon
 from tests.any_otree.players import Lab, model
 
 pytestmark = [pytest.mark.server, pytest.mark.asyncio(loop_scope="session")]
@@ -83,6 +86,34 @@ async def test_a_chat_is_heard_across_transports(
             event.text for event in played.of(seat) if isinstance(event, PageSeen) and event.page == "Talk"
         ]
         assert f"Participant {other}hello from {other}" in texts[-1], texts
+
+
+async def test_four_play_together_over_http_in_a_browser_and_as_a_person(
+    http: Transport, browser: Transport, neutral_server: NeutralServer
+) -> None:
+    code, links = neutral_server.session("commons", 4)
+
+    class Mixed:
+        async def open_session(self, link: str) -> ParticipantSession:
+            return await (browser if link == links[1] else http).open_session(link)
+
+    async def person() -> None:
+        async with seated(http, links[2]) as (session, _):
+            await session.act(SubmitForm({"contribution": "20"}), soon())
+
+    bots = [links[0], links[1], links[3]]
+    played, _ = await asyncio.gather(
+        Lab(Mixed()).play(bots, [model(1), model(2, NONSENSE), Hold(3)]), person()
+    )
+    assert played.end.outcome is RunOutcome.FINISHED, played.end.seats
+    given = [int(row["commons.1.player.contribution"]) for row in neutral_server.stored(code)]
+    decided = [int(played.accepted(seat)["contribution"]) for seat in (1, 2, 3)]
+    assert given == [*decided[:2], 20, decided[2]]
+    results = [
+        event.text for event in played.events if isinstance(event, PageSeen) and event.page == "Result"
+    ]
+    assert len(results) == 3
+    assert all(f"Together you gave {sum(given)}." in text for text in results)
 
 
 async def test_who_does_not_think_leaves_a_live_page_by_its_button_and_on_record(

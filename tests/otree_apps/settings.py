@@ -10,6 +10,8 @@ SESSION_CONFIGS = [
     {"name": "bakery", "app_sequence": ["bakery"], "num_demo_participants": 1},
     {"name": "games", "app_sequence": ["games"], "num_demo_participants": 2},
     {"name": "anything", "app_sequence": ["anything"], "num_demo_participants": 1},
+    {"name": "odd", "app_sequence": ["odd"], "num_demo_participants": 1},
+    {"name": "commons", "app_sequence": ["commons"], "num_demo_participants": 4},
     {"name": "ways", "app_sequence": ["ways"], "num_demo_participants": 1},
     {"name": "arrivals", "app_sequence": ["arrivals"], "num_demo_participants": 2},
 ]
@@ -23,6 +25,8 @@ SESSION_CONFIG_DEFAULTS = {
     "participation_fee": 0,
     "timer": 60,  # of the timed page, in seconds
     "scripted": False,  # the form has hidden fields that its script fills
+    "upload": "",  # a page comes that takes a file: optional, or required
+    "rule": "sum",  # of a page that takes no answers but those that add up, or none at all: never
     "quiz": False,  # a page comes whose script decides whether its form goes
     "talk": False,  # the games have a chat
     "practice": 3,  # rounds of the market that offers readPage()

@@ -57,6 +57,7 @@ class Document:
             "form": self.form,
             "live": self.live,
             "expires_at": self.expires_at,
+            "seconds": self.seconds,
             "errors": self.errors,
             "controls": self.controls,
             "inputs": self.inputs if self.controls else (),
@@ -149,11 +150,16 @@ class Document:
         return None
 
     @cached_property
-    def expires_at(self) -> float | None:
+    def seconds(self) -> float | None:
+        """How long the page's timer ran when it was opened; None without a timer."""
         for script in self.tree.css("script:not([src])"):
             if timer := _TIMER.search(script.text()):
-                return self.snapshot.loaded_at + float(timer[1])
+                return float(timer[1])
         return None
+
+    @cached_property
+    def expires_at(self) -> float | None:
+        return None if self.seconds is None else self.snapshot.loaded_at + self.seconds
 
     @cached_property
     def errors(self) -> tuple[str, ...]:

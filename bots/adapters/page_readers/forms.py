@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -16,7 +18,6 @@ PRESSED: Final = frozenset({"submit", "image", "button", "reset"})
 _ELEMENTS: Final = "input, select, textarea, button"
 BOXES: Final = frozenset({"radio", "checkbox"})
 _OPTION_NUMBER: Final = re.compile(r"-\d+$")  # oTree numbers the options of a field: id_happy-0, id_happy-1 …
-_NO_FIELD: Final = PRESSED | {"file"}  # nobody here has a file to give
 _WRITTEN: Final[Mapping[str, str]] = {
     "date": "YYYY-MM-DD",
     "time": "HH:MM",
@@ -42,13 +43,27 @@ _Elements = Sequence[LexborNode]
 def read_form(form: LexborNode, tree: LexborHTMLParser) -> Form:
     """Return what the form holds: fields in the page's order, oTree's Next button first, those back last."""
     elements = form_elements(form, tree)
-    groups: dict[str, list[LexborNode]] = {}
-    for element in elements:
-        if (name := attribute(element, "name")) and element_type(element) not in _NO_FIELD:
-            groups.setdefault(name, []).append(element)
     labels = {attribute(label, "for"): label for label in reversed(tree.css("label[for]"))}
-    fields = tuple(_Group(name, nodes, form, labels).field() for name, nodes in groups.items())
+    fields = tuple(
+        replace(_Group(name, nodes, form, labels).field(), nth=nth) for name, nodes, nth in _grouped(elements)
+    )
     return Form(fields=fields, buttons=_buttons(elements))
+
+
+def _grouped(elements: Iterable[LexborNode]) -> Iterator[tuple[str, list[LexborNode], int]]:
+    """Yield names with the elements that are one field, and which of several of that name it is.
+
+    Boxes of one name are one field. Of other inputs each is its own.
+    """
+    groups: dict[tuple[str, int], list[LexborNode]] = {}
+    count: Counter[str] = Counter()
+    for element in elements:
+        name, kind = attribute(element, "name"), element_type(element)
+        if name and kind not in PRESSED:
+            count[name] += kind not in BOXES
+            groups.setdefault((name, 0 if kind in BOXES else count[name]), []).append(element)
+    for (name, nth), nodes in groups.items():
+        yield name, nodes, nth if count[name] > 1 else 0
 
 
 def read_group(name: str, node: LexborNode, root: LexborNode) -> Field:
@@ -169,6 +184,7 @@ class _Group:
             "textarea": FieldKind.LONG_TEXT,
             "range": FieldKind.RANGE,
             "hidden": FieldKind.HIDDEN,
+            "file": FieldKind.FILE,
             "number": FieldKind.INTEGER if self._in_whole_steps() else FieldKind.DECIMAL,
         }
         # oTree writes decimal numbers into text inputs and sets `inputmode`, though it may be empty.

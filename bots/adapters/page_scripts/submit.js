@@ -49,10 +49,12 @@
 
   const fill = (name, wanted) => {
     const inputs = named(name);
+    const boxes = inputs.filter((input) => ["radio", "checkbox"].includes(input.type));
+    const enter = (input, answers) => (input.options ? select(input, answers) : type(input, answers[0] ?? ""));
     if (inputs.length === 0) problem(name, "There is no such field on this page.");
-    else if (["radio", "checkbox"].includes(inputs[0].type)) tick(inputs, wanted);
-    else if (inputs[0].type.startsWith("select")) select(inputs[0], wanted);
-    else inputs.forEach((input, index) => type(input, wanted[index] ?? wanted[0] ?? ""));
+    else if (boxes.length > 0) tick(boxes, wanted);
+    else if (inputs.length === 1) enter(inputs[0], wanted);
+    else inputs.forEach((input, index) => enter(input, [wanted[index] ?? wanted[0] ?? ""]));
   };
 
   // What sends the form is counted as bots.adapters.page_readers.forms does; pressed is what was meant, or nothing.

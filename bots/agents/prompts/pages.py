@@ -35,6 +35,7 @@ def any_page_prompt(situation: PageSituation, wording: Wording = _AS_USUAL) -> s
         reasoning=reasoning_words(wording),
         memory=_memory(situation),
         text=as_block(as_data(_text(page))),
+        time="" if page.seconds is None else _say("time", "timed", seconds=round(page.seconds)),
         pushed=_pushed(page),
         refused=_refused(situation),
         ask=_ask(page),
@@ -64,6 +65,11 @@ def _ask(page: Page) -> str:
     acted = is_acted_on(page)
     fields = asked_fields(page.form)
     lines = [line for key, field in fields.items() for line in _field(key, field)]
+    lines += [
+        _say("field", "file", label=_line(field.label))
+        for field in (page.form.fields if page.form else ())
+        if field.kind is FieldKind.FILE
+    ]
     if not acted:
         lines += [
             _say("field", "back" if is_way_back(page, place) else "button", name=_line(name))

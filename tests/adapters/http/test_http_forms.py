@@ -121,3 +121,13 @@ def test_page_that_wants_no_checks_gets_none() -> None:
 def test_any_answer_to_any_input_is_sent_or_told_of(value: str, kind: str) -> None:
     sent = filled(f'<form><input type="{kind}" name="n" value="3"></form>', SubmitForm({"n": value}))
     assert {name for name, _ in (*sent.pairs, *sent.problems)} <= {"n"}
+
+
+def test_inputs_of_one_name_are_filled_one_after_the_other_and_a_file_that_must_be_given_is_told() -> None:
+    form = """<form id="form"><input name="w"><select name="w"><option>a<option>b</select>
+      <input name="w" value="z">
+      <input type="hidden" name="x" value="0"><input type="checkbox" name="x" value="1">
+      <input type="file" name="cv" required><button>Next</button></form>"""
+    sent = filled(form, SubmitForm({"w": ("1", "b", "3"), "x": "1"}))
+    assert sent.problems == (("cv", "Please select a file."),)
+    assert sent.pairs == (("w", "1"), ("w", "b"), ("w", "3"), ("x", "0"), ("x", "1"))
