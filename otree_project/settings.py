@@ -7,9 +7,13 @@ OTREE_SECRET_KEY                                                                
 from os import environ
 from secrets import token_hex
 
+from needed_otree import refuse_other_otree
+
 from markets.config import CONTINUOUS, SURROUNDINGS
 from markets.forecasting_parameters import FORECASTING_PRESETS
 from markets.presets import PRESETS, UNCERTAIN
+
+refuse_other_otree()
 
 APPS = ["market_intro", "call_market", "market_end"]
 AUCTION_APPS = ["market_intro", "double_auction", "market_end"]

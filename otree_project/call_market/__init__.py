@@ -160,7 +160,15 @@ class Forecast(Page):
 
 
 class ClearMarket(PausableWaitPage):
+    template_name = "market/Waiting.html"
     is_displayed = is_played
+
+    @staticmethod
+    def vars_for_template(player: Player) -> dict[str, Any]:
+        return {
+            "waiting_title": "The market is about to be cleared",
+            "waiting_text": "The others are still trading or forecasting.",
+        }
 
     @staticmethod
     def after_all_players_arrive(group: Group) -> None:

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 from otree.api import Currency
-from otree.database import dbq
+from otree.database import db, dbq
 from session_market import MAX_HORIZONS, SessionMarket, market_of
 
 from markets.accounts import Account
@@ -281,6 +281,7 @@ def answer(player: Player, message: Any) -> Frame:
     reaction = react(message, desk, order_id=group.next_order_id)
     if not reaction.repeated:
         _keep(reaction, message, player, group, rows)
+        db.commit()  # oTree would do so after it has answered, and a server can be killed in between
     return reaction.frame
 
 

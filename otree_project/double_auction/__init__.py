@@ -111,7 +111,7 @@ class PhaseStart(Page):
 
 
 class OpenMarket(PausableWaitPage):
-    template_name = "double_auction/Waiting.html"
+    template_name = "market/Waiting.html"
     is_displayed = is_played
 
     @staticmethod
@@ -148,7 +148,7 @@ class Trade(Page):
 
 
 class CloseMarket(WaitPage):
-    template_name = "double_auction/Waiting.html"
+    template_name = "market/Waiting.html"
     is_displayed = is_played
 
     @staticmethod

@@ -167,7 +167,15 @@ class Forecast(Page):
 
 
 class MakePrice(PausableWaitPage):
+    template_name = "market/Waiting.html"
     is_displayed = is_played
+
+    @staticmethod
+    def vars_for_template(player: Player) -> dict[str, Any]:
+        return {
+            "waiting_title": "The price is about to be made",
+            "waiting_text": "The others are still forecasting.",
+        }
 
     @staticmethod
     def after_all_players_arrive(group: Group) -> None:
