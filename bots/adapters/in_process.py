@@ -13,38 +13,22 @@ Everything happens on one event loop; a market is not to be shared between loops
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final
 
+from bots.adapters.in_process_pages import InProcessPages, InProcessSession, SeatState, Step, form_of
 from bots.adapters.in_process_views import SharedViews
-from bots.domain.errors import SessionLost
-from bots.domain.market import MarketView
-from bots.domain.pages import (
-    Act,
-    Answer,
-    Button,
-    Field,
-    FieldKind,
-    Form,
-    Page,
-    PageKind,
-    SendLive,
-    SubmitForm,
-    UseControl,
-)
+from bots.domain.pages import Answer, Page, PageKind, SendLive, SubmitForm
 from markets.call_market import MarketState, close_round, final_of, next_round, open_market
-from markets.forecasts import GivenForecast, read_forecasts
-from markets.live import Desk, Frame, Reaction, react
-from markets.orders import Order
+from markets.forecasts import read_forecasts
+from markets.live import Desk, Reaction, react
 from markets.parameters import MarketParameters
 from markets.payoffs import FinalOutcome, Pay
 from markets.rounds import RoundRef
 from markets.view import PageName, PageState
 
-Step = Literal["phase_start", "opening", "trade", "forecast", "wait", "results", "final", "payment"]
+__all__ = ["InProcessMarket", "InProcessSession", "SeatState", "Step"]
 
 _PAGE_CLASSES: Final[Mapping[Step, str]] = {
     "phase_start": "PhaseStart",
@@ -56,42 +40,9 @@ _PAGE_CLASSES: Final[Mapping[Step, str]] = {
     "final": "Final",
     "payment": "Payment",
 }
-_MOVED_ON: Final = "The page had moved on before this was sent."
-_NEXT: Final = Button("Next")
 
 
-@dataclass(slots=True)
-class SeatState:
-    """Where one trader is. `orders`, `answers` and `given` are those of its present round."""
-
-    trader: int
-    step: Step
-    overall: int = 1
-    visit: int = 1
-    orders: list[Order] = field(default_factory=list)
-    answers: dict[str, Frame] = field(default_factory=dict)
-    given: tuple[GivenForecast, ...] = ()
-    frames: list[Frame] = field(default_factory=list)
-    errors: tuple[str, ...] = ()
-    expires_at: float | None = None
-    timer: asyncio.TimerHandle | None = None
-    opened: bool = False
-    page: Page | None = None  # as it is now; None until somebody looks
-    news: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def shown(self) -> tuple[str, int]:
-        """Visit and revision of the present page."""
-        return f"{self.trader}-{self.visit}", len(self.frames)
-
-    def tell(self) -> None:
-        """Wake whoever waits for this seat's page to change."""
-        self.page = None
-        self.news.set()
-        self.news = asyncio.Event()
-
-
-class InProcessMarket:
+class InProcessMarket(InProcessPages):
     """One call market and the seats of its traders.
 
     Args:
@@ -117,20 +68,15 @@ class InProcessMarket:
         self.pay = pay or Pay()
         self._views = SharedViews(parameters, traders, self.pay)
         self._seed = parameters.dividend_seed or seed
-        self._timed = timed
         self._next_order_id = 1
         self._open = {1: open_market(parameters, range(1, traders + 1))}
         self._closed: dict[int, MarketState] = {}
-        self._seats = {trader: SeatState(trader, "phase_start") for trader in self._open[1].accounts}
+        super().__init__(self._open[1].accounts, "phase_start", timed=timed)
 
     @property
     def rounds(self) -> tuple[MarketState, ...]:
         """The rounds that are closed, practice first; each as it was right after it closed."""
         return tuple(self._closed[overall] for overall in sorted(self._closed))
-
-    def session(self, trader: int) -> InProcessSession:
-        """Return the pages of one trader, 1 for the first."""
-        return InProcessSession(self, trader)
 
     def final(self, trader: int) -> FinalOutcome:
         """Return how the session ended for a trader.
@@ -142,23 +88,6 @@ class InProcessMarket:
         return final_of(state, trader, parameters=self.parameters, pay=self.pay)
 
     # What sessions ask for.
-
-    def page(self, trader: int) -> Page:
-        """Return a trader's present page; the first time, its timer starts."""
-        seat = self._seats[trader]
-        if not seat.opened:
-            seat.opened = True
-            seat.page = None
-            self._start_timer(seat)
-        return self._page(seat)
-
-    def shown(self, trader: int) -> tuple[str, int]:
-        """Return visit and revision of a trader's present page."""
-        return self._seats[trader].shown
-
-    def news(self, trader: int) -> asyncio.Event:
-        """Return the event that is set when the trader's page next changes."""
-        return self._seats[trader].news
 
     def submit(self, trader: int, act: SubmitForm) -> Answer:
         """Take a form; forecasts that cannot be read show the page again, unless its time is over."""
@@ -244,33 +173,13 @@ class InProcessMarket:
         for seat in seats:
             self._go_on(seat)
 
-    def _turn(self, seat: SeatState, errors: tuple[str, ...] = ()) -> None:
-        """Show a new document: the next page, or the same one with the server's words."""
-        seat.visit += 1
-        seat.frames, seat.errors = [], errors
-        seat.tell()
-
-    def _start_timer(self, seat: SeatState) -> None:
-        if seat.timer:
-            seat.timer.cancel()
-        seat.timer, seat.expires_at = None, None
-        seconds = self.parameters.seconds(seat.step, self._ref(seat).phase) if self._timed else None
-        if seconds is not None:
-            loop = asyncio.get_running_loop()
-            seat.expires_at = loop.time() + seconds
-            seat.timer = loop.call_at(
-                seat.expires_at, self.submit, seat.trader, SubmitForm({}, timed_out=True)
-            )
+    def _seconds(self, seat: SeatState) -> int | None:
+        return self.parameters.seconds(seat.step, self._ref(seat).phase)
 
     def _ref(self, seat: SeatState) -> RoundRef:
         return self.parameters.round_at(seat.overall)
 
     # What a page shows.
-
-    def _page(self, seat: SeatState) -> Page:
-        if seat.page is None:
-            seat.page = self._drawn(seat)
-        return seat.page
 
     def _drawn(self, seat: SeatState) -> Page:
         kinds = {"opening": PageKind.WAIT, "wait": PageKind.WAIT, "payment": PageKind.END}
@@ -282,7 +191,7 @@ class InProcessMarket:
             kind=kind,
             location=self._location(seat),
             title=_PAGE_CLASSES[seat.step],
-            form=_form(view) if kind is PageKind.MARKET else None,
+            form=form_of(view) if kind is PageKind.MARKET else None,
             market=view,
             live=seat.step == "trade",
             expires_at=seat.expires_at,
@@ -335,86 +244,3 @@ class InProcessMarket:
 
     def _page_state(self, seat: SeatState, page: PageName, **more: Any) -> PageState:
         return PageState(page, self.parameters, len(self._seats), self.pay, trader=seat.trader, **more)
-
-
-class InProcessSession:
-    """One trader of an `InProcessMarket`; a `bots.domain.ports.ParticipantSession`."""
-
-    def __init__(self, market: InProcessMarket, trader: int) -> None:
-        self._market = market
-        self._trader = trader
-        self._shown = ""  # visit of the page that was returned last: acts are meant for it
-        self._closed = False
-
-    async def look(self) -> Page:
-        """Return the present page.
-
-        Raises:
-            SessionLost: the seat was given up.
-        """
-        self._check_open()
-        page = self._market.page(self._trader)
-        self._shown = page.visit
-        return page
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise SessionLost(f"the seat of trader {self._trader} was given up")
-
-    async def act(self, act: Act, until: float) -> Answer:
-        """Send a form or a live message; not accepted where the page that was returned last has gone.
-
-        Raises:
-            SessionLost: the seat was given up.
-        """
-        self._check_open()
-        visit, _ = self._market.shown(self._trader)
-        if not self._shown:
-            await self.look()
-        elif self._shown != visit:
-            return Answer(accepted=False, words=(_MOVED_ON,), page=await self.look())
-        if isinstance(act, SendLive):
-            return self._market.send(self._trader, act)
-        if isinstance(act, UseControl):
-            return Answer(accepted=False, words=("This market has no controls.",))
-        answer = self._market.submit(self._trader, act)
-        self._shown = answer.page.visit if answer.page else visit
-        return answer
-
-    async def wait(self, seen: Page, until: float) -> Page | None:
-        """Return the present page once it is another than `seen` or has had more live frames.
-
-        Raises:
-            SessionLost: the seat was given up.
-        """
-        try:
-            async with asyncio.timeout_at(until):
-                while True:
-                    self._check_open()
-                    news = self._market.news(self._trader)
-                    if self._market.shown(self._trader) != (seen.visit, seen.revision):
-                        return await self.look()
-                    await news.wait()
-        except TimeoutError:
-            return None
-
-    async def close(self) -> None:
-        """Give the seat up. Its timers, where pages have them, play on for it."""
-        self._closed = True
-
-
-def _form(view: MarketView | None) -> Form:
-    inputs = view.forecast_inputs if view else ()
-    return Form(
-        tuple(
-            Field(
-                name=one.field,
-                kind=FieldKind.DECIMAL,
-                label=f"Price of round {one.round}",
-                minimum=str(one.minimum),
-                maximum=str(one.maximum),
-            )
-            for one in inputs
-        ),
-        (_NEXT,),
-    )

@@ -14,11 +14,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from bots.domain.market import Value
+from markets.forecasting_parameters import FORECASTING_PRESETS, LEARNING_TO_FORECAST, ForecastingParameters
 from markets.parameters import MarketParameters, ParameterError
 from markets.presets import PRESETS, Config
 
@@ -26,6 +28,7 @@ _T = TypeVar("_T")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,47}\Z")
 _COUNT = re.compile(r"\s*(?:(\d{1,4})\s*x\s+)?(\S+)\s*\Z")
 _TIMER = "_seconds"  # how the config keys of timers end
+_PRESETS: Mapping[str, Config] = {**PRESETS, **FORECASTING_PRESETS}
 _HASH_LENGTH = 12  # hex digits that a folder's name and a manifest carry
 
 MODEL_HERE = "{model}"
@@ -137,8 +140,24 @@ class Settings:
 
     @property
     def parameters(self) -> MarketParameters:
-        """The market's parameters."""
+        """The parameters of a market in which an asset or units are traded."""
         return MarketParameters.from_config(self.config)
+
+    @property
+    def forecasting(self) -> ForecastingParameters | None:
+        """The parameters of a market that forecasts alone make; None where something is traded."""
+        return ForecastingParameters.from_config(self.config) if _forecasts_alone(self.config) else None
+
+    @property
+    def usual_price(self) -> Fraction:
+        """The market's initial price; where forecasts alone make it, the fundamental."""
+        forecasting = self.forecasting
+        return forecasting.rules.fundamental if forecasting else self.parameters.initial_price
+
+    @property
+    def own_seed(self) -> str:
+        """The seed of dividends, or of a forecasting market's noise, that the market itself sets."""
+        return str(self.config["noise_seed" if _forecasts_alone(self.config) else "dividend_seed"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,9 +302,9 @@ class StudyPlan(Value):
         table, changed = f"treatments.{treatment}.market", self.treatments[treatment].market
         where, given = (table, changed) if "preset" in changed else ("market", self.market)
         preset = given.get("preset", "reference")
-        if not isinstance(preset, str) or preset not in PRESETS:
-            raise PlanFault(where, "preset", f"there is no preset {preset!r}", f"Use {', '.join(PRESETS)}.")
-        config: dict[str, Any] = {**PRESETS[preset]}
+        if not isinstance(preset, str) or preset not in _PRESETS:
+            raise PlanFault(where, "preset", f"there is no preset {preset!r}", f"Use {', '.join(_PRESETS)}.")
+        config: dict[str, Any] = {**_PRESETS[preset]}
         if not timed:
             config |= {key: 0 for key in config if key.endswith(_TIMER)}
         for where, keys in (("market", self.market), (table, changed)):
@@ -359,6 +378,10 @@ def resolved_hash(resolved: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_HASH_LENGTH]
 
 
+def _forecasts_alone(config: Mapping[str, Any]) -> bool:
+    return bool(config["institution"] == LEARNING_TO_FORECAST)
+
+
 def _first(changed: _T | None, plan: _T) -> _T:
     return plan if changed is None else changed
 
@@ -384,7 +407,7 @@ def _nearest(key: str, known: Mapping[str, Any]) -> str:
 def _readable(config: dict[str, Any], given: Mapping[str, Mapping[str, Any]]) -> Config:
     """Return the config if a market can be made of it; a problem is told at the table that set its key."""
     try:
-        MarketParameters.from_config(config)
+        (ForecastingParameters if _forecasts_alone(config) else MarketParameters).from_config(config)
     except ParameterError as error:
         problem = error.problems[0]
         key, _, what = problem.partition(" ")

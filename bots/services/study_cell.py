@@ -231,7 +231,7 @@ def _configuration(job: CellJob) -> dict[str, Any]:
             "repetition": cell.repetition,
         },
         "market": dict(settings.config),
-        "dividend_seed": settings.parameters.dividend_seed or cell.dividend_seed,
+        "dividend_seed": settings.own_seed or cell.dividend_seed,
         "seating_seed": cell.seating_seed,
         "shuffle": settings.shuffle,
         "memory_window": settings.memory_window,

@@ -100,7 +100,7 @@ def _cells(cells: Sequence[Cell], runs: Mapping[tuple[str, int], str]) -> Table:
     for name in ("Treatment", "Repetition", "Dividends", "Seating seed", "Sampling seed", "Run"):
         table.add_column(name, justify="left" if name in ("Treatment", "Dividends", "Run") else "right")
     for cell in cells:
-        dividends = cell.settings.parameters.dividend_seed or cell.dividend_seed
+        dividends = cell.settings.own_seed or cell.dividend_seed
         seeds = (str(cell.seating_seed), str(cell.sampling_seed))
         where = runs.get(cell.key, "–")
         table.add_row(escape(cell.treatment), str(cell.repetition), escape(dividends), *seeds, where)

@@ -178,7 +178,7 @@ def _of_one(study: Study, cell: Cell, assumed: Assumed) -> dict[str, Used]:
     if all(spec.model is None for spec in specs):
         return {}
     used: dict[str, Used] = {}
-    price = Decimal(str(float(cell.settings.parameters.initial_price)))
+    price = Decimal(str(float(cell.settings.usual_price)))
 
     def build(spec: TraderSpec, seed: int) -> DecisionMaker:
         if spec.model is None:

@@ -10,6 +10,8 @@ from typing import Protocol
 from bots.adapters.auto_session import HandedOver
 from bots.adapters.browser_settings import BrowserOptions
 from bots.adapters.in_process_auction import in_process_market
+from bots.adapters.in_process_forecasting import InProcessForecasting
+from bots.adapters.in_process_pages import InProcessPages
 from bots.adapters.links import read_links
 from bots.adapters.otree_server import OTreeRest, OTreeServer, ServerPlan
 from bots.domain.experiment import Seat
@@ -46,14 +48,18 @@ class InProcess:
     url = IN_PROCESS
 
     def __init__(self, cell: Cell, specs: Sequence[TraderSpec]) -> None:
-        settings = cell.settings
-        self._market = in_process_market(
-            settings.parameters, settings.traders, seed=cell.dividend_seed, timed=settings.timed
-        )
+        self._market = _market_of(cell)
         self.seats = seats_of(cell, specs)
 
     async def open(self, seat: Seat, store: RunStore, clock: Clock) -> ParticipantSession:
         return self._market.session(seat.number)
+
+
+def _market_of(cell: Cell) -> InProcessPages:
+    settings, seed = cell.settings, cell.dividend_seed
+    if settings.forecasting is not None:
+        return InProcessForecasting(settings.forecasting, settings.traders, seed=seed, timed=settings.timed)
+    return in_process_market(settings.parameters, settings.traders, seed=seed, timed=settings.timed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +92,12 @@ class Server:
             UserMustMend: the server cannot be reached, or refuses.
         """
         config = dict(cell.settings.config) | {"traders_per_market": 0}
-        config["dividend_seed"] = config.get("dividend_seed") or cell.dividend_seed
-        session = await self.rest.create_session("demo", cell.settings.traders, modified=config)
+        forecasting = cell.settings.forecasting is not None
+        config["noise_seed" if forecasting else "dividend_seed"] = (
+            cell.settings.own_seed or cell.dividend_seed
+        )
+        name = "ltf_positive" if forecasting else "demo"  # the config has every key, whichever session's
+        session = await self.rest.create_session(name, cell.settings.traders, modified=config)
         url = f"{self.rest.url}/SessionStartLinks/{session['code']}"
         links = (await read_links(url, credentials_of(self.room.environment))).links
         seats = tuple(
