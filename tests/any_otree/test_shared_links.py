@@ -151,3 +151,14 @@ async def test_a_run_by_a_link_for_many_that_was_killed_goes_on_at_the_places_it
     assert (ended.code, other.code) == (0, 0), ended.output + other.output
     seated = [seat.participant for one in (ended, other) for seat in one.manifest.seats]
     assert seated == [row["participant.code"] for row in neutral_server.stored(code)]
+
+
+async def test_a_rooms_bare_address_stands_for_its_session(
+    tmp_path: Path, neutral_server: NeutralServer
+) -> None:
+    code = neutral_server.in_room("open", "questions", 3)
+    ended = await run(tmp_path, f"{neutral_server.url}/room/open", "hold", "--num-bots", "2", *HTTP)
+
+    assert ended.code == 0, ended.output
+    assert [row["questions.1.player.age"] for row in neutral_server.stored(code)] == ["", "18", "18"]
+    assert ended.manifest.server["session"] == code
