@@ -2,12 +2,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import pytest
 
 from bots.adapters.in_memory import MemoryStore
-from bots.domain.errors import SeatError
-from bots.domain.experiment import RunEnd, Seat, run_experiment
-from bots.domain.records import RunEnded, RunOutcome, SeatEnded, SeatOutcome
+from bots.domain.errors import RecordLost, SeatError
+from bots.domain.experiment import RunEnd, Seat, SeatEnd, manifest_at_end, run_experiment
+from bots.domain.records import (
+    Event,
+    RunEnded,
+    RunManifest,
+    RunOutcome,
+    SeatEnded,
+    SeatOutcome,
+    SeatRecord,
+)
 from tests.virtual_time import clock, in_virtual_time
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def seats(count: int) -> list[Seat]:
@@ -128,3 +141,85 @@ async def test_each_seat_and_the_run_are_recorded_as_ended_once() -> None:
     assert sorted(e.seat for e in store.events if isinstance(e, SeatEnded)) == [1, 2, 3]
     assert [e.outcome for e in store.events if isinstance(e, RunEnded)] == [RunOutcome.TIMED_OUT]
     assert isinstance(store.events[-1], RunEnded)
+
+
+@in_virtual_time
+async def test_a_store_that_keeps_nothing_more_ends_all_seats_and_the_run() -> None:
+    left = []
+
+    class FullDisk(MemoryStore):
+        def append(self, event: Event) -> None:
+            if isinstance(event, SeatEnded):
+                raise RecordLost("the disk is full", where="run-1", mend="Make room.")
+            super().append(event)
+
+    async def play(seat: Seat) -> None:
+        try:
+            await asyncio.sleep(seat.number)
+        finally:
+            left.append(seat.number)
+
+    store = FullDisk()
+    with pytest.raises(RecordLost, match="Make room"):
+        await run(play, store=store)
+
+    assert sorted(left) == [1, 2, 3]
+    assert not [event for event in store.events if isinstance(event, RunEnded)]
+
+
+@in_virtual_time
+async def test_an_act_that_cannot_be_recorded_ends_the_run_and_is_no_failure_of_its_seat() -> None:
+    async def play(seat: Seat) -> None:
+        if seat.number == 2:
+            raise RecordLost("the disk is full", where="run-1", mend="Make room.")
+        await asyncio.sleep(60)
+
+    store = MemoryStore()
+    with pytest.raises(RecordLost):
+        await run(play, store=store)
+
+    assert not [event for event in store.events if isinstance(event, SeatEnded)]
+
+
+@in_virtual_time
+async def test_a_seat_for_which_no_memory_is_left_says_so() -> None:
+    async def play(seat: Seat) -> None:
+        raise MemoryError
+
+    end = await run(play, count=1)
+
+    assert end.seats[1].reason == "the machine had no memory left for this seat"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "unplayed"),
+    [(RunOutcome.INTERRUPTED, SeatOutcome.INTERRUPTED), (RunOutcome.TIMED_OUT, SeatOutcome.FAILED)],
+)
+def test_a_manifest_at_the_end_says_how_each_seat_ended(outcome: RunOutcome, unplayed: SeatOutcome) -> None:
+    earlier = SeatRecord(seat=1, participant="a", trader="hold", seed=1, outcome=SeatOutcome.FINISHED)
+    open_seats = [SeatRecord(seat=n, participant="b", trader="hold", seed=n) for n in (2, 3)]
+    begun = RunManifest(
+        run=1,
+        run_id="r1",
+        production=False,
+        notes="",
+        url="http://localhost",
+        model="hold",
+        command=(),
+        started=NOW,
+        subjects=3,
+        bots=3,
+        timeout_minutes=5,
+        fallback="hold",
+        seed=1,
+        seats=(earlier, *open_seats),
+    )
+
+    ended = manifest_at_end(begun, RunEnd(outcome, {2: SeatEnd(SeatOutcome.FAILED, "away")}, NOW, "why"))
+
+    assert (ended.ended, ended.outcome, ended.reason) == (NOW, outcome, "why")
+    assert ended.seats[0] == earlier
+    assert [(one.outcome, one.reason) for one in ended.seats[1:]] == [
+        (SeatOutcome.FAILED, "away"),
+        (unplayed, "why"),
+    ]

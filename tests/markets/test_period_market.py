@@ -9,10 +9,12 @@ import pytest
 from markets.accounts import Account
 from markets.call_market import MarketState, final_of, next_round, open_market
 from markets.induced import realised_surplus
+from markets.orders import Side
 from markets.parameters import MarketParameters, ParameterError
 from markets.payoffs import Pay
 from markets.period_market import close_period, open_period
 from markets.trading_period import TradingPeriod
+from markets.view import PageState, market_view
 from tests.markets.periods import INDUCED, parameters, place
 
 
@@ -115,6 +117,7 @@ def test_earnings_of_all_paid_periods_are_the_payoff_and_losses_reach_no_further
         ),
         ({"induced_values": "5", "induced_costs": "1"}, "interest_rate must be 0 where units have induced"),
         ({"must_improve": "perhaps"}, "must_improve must be True or False"),
+        ({**INDUCED, "disclose_fundamental": True}, "disclose_fundamental must be False where units have"),
     ],
 )
 def test_what_does_not_go_together_is_told_before_a_session_is_made(
@@ -123,3 +126,22 @@ def test_what_does_not_go_together_is_told_before_a_session_is_made(
     with pytest.raises(ParameterError) as refused:
         parameters(**config)
     assert told in str(refused.value)
+
+
+def test_a_round_is_closed_once() -> None:
+    known = parameters()
+    with pytest.raises(ValueError, match="Round 1 is closed already"):
+        close_period(closed(known, 2), played(known, 2), parameters=known, seed="7")
+
+
+def test_each_trader_has_the_units_of_its_side_and_nobody_has_any_without_a_schedule() -> None:
+    known = parameters(**INDUCED)
+    assert known.units_of(1) == (Side.BUY, (Fraction(10), Fraction(6)))
+    assert known.units_of(4) == (Side.SELL, (Fraction(5),))
+    assert parameters().units_of(1) is None
+
+
+def test_units_stand_on_the_page_of_their_trader_alone() -> None:
+    known = parameters(**INDUCED)
+    state = PageState("trade", known, 4, ref=known.round_at(1), units=known.units_of(3))
+    assert market_view(state)["units"] == {"side": "sell", "worth": ["3.00", "7.00"]}

@@ -188,3 +188,28 @@ def test_no_json_makes_a_period_raise(message: Any) -> None:
         "refused",
         "ready",
     )
+
+
+def test_an_answer_that_is_recalled_is_given_again_and_one_to_nothing_is_not_kept() -> None:
+    market, asked = period(), place("buy", 1, "14")
+    told = {"type": "refused", "ref": asked["ref"], "reasons": []}
+    market.recall(1, told)
+    market.recall(2, {**told, "ref": ""})
+    assert market.receive(1, asked, 0).answer == told
+    assert market.state(1)["period"]["bids"] == []
+    assert market.receive(2, place("buy", 1, "14"), 0).answer["type"] == "placed"
+
+
+def test_a_period_that_is_closed_stays_so_and_tells_nobody_again() -> None:
+    market = period()
+    assert set(market.close()) == {1, 2, 3}
+    assert market.close() == {}
+
+
+def test_a_message_of_no_known_kind_or_without_its_fields_is_refused_with_what_is_missing() -> None:
+    market = period()
+    unknown = market.receive(1, {"type": "dance", "ref": "a"}, 0)
+    assert "must be one of" in unknown.answer["reasons"][0]["message"]
+    short = market.receive(1, {"type": "place", "ref": "b", "side": "buy"}, 0)
+    assert codes(unknown) == codes(short) == ["malformed"]
+    assert market.seq == 0

@@ -17,6 +17,7 @@ from tests.study.plans import SMALL, plan_file, study_of
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = 'name = "x"\nrepetitions = 2\n'
 TWO = HEAD + 'seats = "2 x hold"\n'
+ELEVEN = "".join(f"\n[treatments.t{number}]" for number in range(11))
 
 
 def test_the_plan_that_new_writes_can_be_run_as_it_stands() -> None:
@@ -45,6 +46,7 @@ def test_the_examples_can_be_run(plan: Path) -> None:
         (HEAD + 'seat = "hold"', "key seat", "Did you mean seats"),
         (HEAD.replace("2", "2.5") + 'seats = "2 x hold"', "key repetitions", "was 2.5"),
         (HEAD.replace("2", "0") + 'seats = "2 x hold"', "key repetitions", "from 1"),
+        (HEAD.replace("2", "100000") + 'seats = "2 x hold"' + ELEVEN, "", "at most 1000000"),
         (HEAD.replace("2", "true") + 'seats = "2 x hold"', "key repetitions", "was True"),
         (HEAD.replace('"x"', '"a/b"') + 'seats = "2 x hold"', "key name", "letters"),
         (HEAD, "[treatments.baseline], key seats", "missing"),
@@ -65,6 +67,7 @@ def test_the_examples_can_be_run(plan: Path) -> None:
         (TWO + "[seeds]\ndividend = 1", "[seeds], key dividend", "Did you mean dividends"),
         (TWO + "[seeds]\nsampling = -1", "[seeds], key sampling", "at least 0"),
         (TWO + "[limits]\nmax_cost_usd = 0.5", "[limits], key max_cost_usd", "in quotes"),
+        (TWO + '[limits]\nmax_cost_usd = "much"', "[limits], key max_cost_usd", "amount"),
         (TWO + '[market]\npreset = "old"', "[market], key preset", "reference"),
         (TWO + "[market]\npaid_roundz = 3", "[market], key paid_roundz", "paid_rounds"),
         (TWO + "[market]\npaid_rounds = 0", "[market], key paid_rounds", "from 1"),
