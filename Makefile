@@ -37,6 +37,18 @@ check: .stamps/venv audit ## Lint, types, import contracts and audit of the depe
 audit: .stamps/venv ## Audit locks, hashes, known bad releases and what is installed; asks no network
 	$(BIN)/python scripts/audit.py
 
+# What reaches every branch of the rules and the domain: their own tests, and those of what is made of them.
+COVERING := tests/markets tests/domain tests/agents tests/study/test_plan.py
+
+.PHONY: coverage
+coverage: .stamps/venv ## Hold markets/ and bots/domain/ to every line and branch (opt-in, two minutes)
+	$(BIN)/python -m coverage run --source=markets,bots/domain -m pytest -q $(COVERING)
+	$(BIN)/python -m coverage report --show-missing --skip-covered --fail-under=100
+
+.PHONY: release-notes
+release-notes: .stamps/venv ## Print what TAG=v0.2.0 brings, if every file names that version; without TAG, what is unreleased
+	@$(BIN)/python scripts/release_notes.py $(TAG)
+
 .PHONY: test-faults
 test-faults: $(READY) ## Play the long fault suite: kill what can be killed at random moments (opt-in, some minutes)
 	TEST_FAULTS=1 $(BIN)/python -m pytest tests/faults --timeout 600
