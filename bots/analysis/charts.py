@@ -373,6 +373,8 @@ def whole_numbers(axes: Axes, along: str = "y") -> None:
 
     axis = axes.yaxis if along == "y" else axes.xaxis
     axis.set_major_locator(MaxNLocator(integer=True, nbins=3 if along == "y" else 10))
+    if along == "x":
+        axes.set_xlim(left=0.5)  # rounds begin with 1
     axes.tick_params(length=0)
 
 

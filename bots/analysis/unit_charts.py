@@ -50,8 +50,8 @@ def induced_chart(
         _steps(left, sorted(costs), OFFER, "Supply")
         left.set_xlabel("Units")
         left.set_ylabel("Cash per unit")
-        left.set_xlim(left=0)
         whole_numbers(left, along="x")
+        left.set_xlim(left=0)
         _sequence(right, rows, told)
         for axes in (left, right):
             axes.tick_params(length=0)
