@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Iterator
+from typing import Final
 
 import aiohttp
 import pytest
@@ -13,13 +16,15 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from bots.adapters.otree_server import OTreeServer, ServerPlan
 from tests.faults.servers import kept_plan, kill
-from tests.otree_project.otree_walker import Room
+from tests.otree_project.otree_walker import Room, Walker
 from tests.otree_project.test_auction_in_browser import CONFIG as AUCTION
 from tests.otree_project.test_auction_in_browser import assert_period_is_drawn, seq_is, titled
 from tests.otree_project.test_in_browser import (
     CONFIG,
     complaints,
+    data,
     message,
+    network,
     tab_to,
     texts,
     type_over,
@@ -28,6 +33,9 @@ from tests.otree_project.test_in_browser import (
 )
 
 pytestmark = [pytest.mark.server, pytest.mark.browser]
+
+ABSENCE: Final = float(os.environ.get("ABSENCE_SECONDS", "2"))
+"""How long somebody is offline; a laboratory's promise is 20."""
 
 
 @pytest.fixture
@@ -92,9 +100,91 @@ async def test_order_typed_while_the_double_auctions_server_is_gone_is_placed_wh
     async with OTreeServer.start(plan):
         message(chromium, "Order placed")
         no_notice(chromium)
+        seq_is(chromium, 2)
         period = assert_period_is_drawn(chromium).period
         assert period is not None
         assert [str(level.limit) for level in period.offers] == ["16.00"]
         orders = await room.export("custom_export_orders", "double_auction")
     assert [(row["seat"], row["outcome"]) for row in orders] == [("2", "placed"), ("1", "placed")]
+    complaints(chromium)
+
+
+async def test_who_was_offline_for_part_of_a_page_is_where_the_market_is_and_on_the_same_page(
+    chromium: webdriver.Chrome, otree_server: str, http: aiohttp.ClientSession
+) -> None:
+    room = await Room.create(http, otree_server, 2, **AUCTION)
+    await room.all_reach("trade")
+    visit(chromium, room)
+    seq_is(chromium, 0)
+    try:
+        network(chromium, there=False)
+        notice(chromium, "There is no network connection.")
+        chromium.execute_script("liveSocket._ws.close()")  # as the line does once it is noticed
+        await room.walkers[1].order("sell", 1, "16", "unheard")
+        type_over(tab_to(chromium, "#limit"), "13")
+        chromium.switch_to.active_element.send_keys(Keys.ENTER)
+        assert texts(chromium, "[data-order]") == []
+        await asyncio.sleep(ABSENCE)  # nothing is waited for: so long somebody is away
+        assert texts(chromium, "#_otree-title") == ["Trade"]
+    finally:
+        network(chromium, there=True)
+    message(chromium, "Order placed")
+    no_notice(chromium)
+    seq_is(chromium, 2)
+    period = assert_period_is_drawn(chromium).period
+    assert period is not None
+    assert [str(level.limit) for level in (*period.offers, *period.bids)] == ["16.00", "13.00"]
+    complaints(chromium)  # of the network that was gone
+
+
+async def test_an_old_tab_of_a_session_that_has_ended_leads_to_its_last_page_on_any_machine(
+    chromium: webdriver.Chrome, otree_server: str, http: aiohttp.ClientSession
+) -> None:
+    config = {**CONFIG, "paid_rounds": 1, "phase_start_seconds": 0, "final_seconds": 0}
+    room = await Room.create(http, otree_server, 2, **config)
+    await room.everybody(lambda walker: walker.reach("trade"))
+    visit(chromium, room)  # the tab that somebody leaves open
+    await room.walkers[0].order("buy", 1, "15", "before leaving")
+    await room.all_reach("results")
+    await room.everybody(lambda walker: walker.submit())
+    await room.walkers[1].submit()
+    assert room.walkers[1].page.name == "Payment"
+
+    chromium.refresh()  # the old tab
+    titled(chromium, "End of the market")
+    assert len(data(chromium).own) == 1
+    elsewhere = Walker(http, otree_server, room.walkers[0].code)  # the start link again, on another machine
+    assert (await elsewhere.open()).name == "Final"
+    await elsewhere.submit()
+    tab_to(chromium, ".otree-btn-next").send_keys(Keys.ENTER)
+    WebDriverWait(chromium, 10).until(lambda here: "/Payment/" in here.current_url)
+    visit(chromium, room)
+    assert "/Payment/" in chromium.current_url
+    traders = await room.export("custom_export_traders")
+    assert [(row["seat"], row["bought"]) for row in traders] == [("1", "0"), ("2", "0")]
+
+
+async def test_who_left_in_a_double_auction_comes_back_to_a_later_period_and_orders_there_alone(
+    chromium: webdriver.Chrome, otree_server: str, http: aiohttp.ClientSession
+) -> None:
+    room = await Room.create(http, otree_server, 2, **AUCTION)
+    await room.all_reach("trade")
+    visit(chromium, room)
+    seq_is(chromium, 0)
+    first = data(chromium).round
+    await room.everybody(lambda walker: walker.submit())  # as the timers do for who is away
+    await room.all_reach("results")
+    await room.everybody(lambda walker: walker.submit())
+    await room.everybody(lambda walker: walker.open())
+    await room.all_reach("trade")
+    stale = {"type": "place", "side": "buy", "quantity": 1, "limit": "14", "ref": "old", "round": 1}
+    assert (await room.walkers[0].tell(stale))[0]["type"] == "refused"
+    if data(chromium).round == first:  # unless the closing of the period has taken the tab along
+        chromium.refresh()
+    WebDriverWait(chromium, 10).until(lambda here: data(here).round != first)
+    type_over(tab_to(chromium, "#limit"), "13")
+    chromium.switch_to.active_element.send_keys(Keys.ENTER)
+    message(chromium, "Order placed")
+    orders = await room.export("custom_export_orders", "double_auction")
+    assert [(row["round"], row["outcome"]) for row in orders] == [("2", "refused"), ("2", "placed")]
     complaints(chromium)

@@ -237,3 +237,39 @@ async def test_units_are_shown_as_they_are_worth_and_earned(
     assert texts(chromium, "[data-show=period-earned]") == ["5.00"]
     assert texts(chromium, "[data-unit]") == ["10.00 bought for 5.00, earned 5.00", "6.00 your next unit"]
     assert violations(chromium) == []
+
+
+@pytest.mark.parametrize(
+    ("own", "told"), [({}, []), ({"interest_rate": "0.05", "buy_back": "14"}, ["5 %", "14"])]
+)
+async def test_pages_are_silent_about_interest_and_buy_back_that_a_market_does_not_have(
+    chromium: webdriver.Chrome,
+    otree_server: str,
+    http: aiohttp.ClientSession,
+    own: dict[str, str],
+    told: list[str],
+) -> None:
+    config = {**CONFIG, "preset": "ssw1988", "paid_rounds": 1, **own}
+    room = await Room.create(http, otree_server, 3, **config)
+    seen = []
+    await room.everybody(lambda walker: walker.reach("phase_start"))
+    visit(chromium, room)
+    seen += texts(chromium, "main")
+    await room.all_reach("trade")
+    for page in ("results", "final"):
+        visit(chromium, room)
+        seen += texts(chromium, "main")
+        await room.everybody(lambda walker: walker.submit())
+        await room.all_reach(page)
+    visit(chromium, room)
+    seen += texts(chromium, "main")
+    for words in ("nterest", "ought back"):
+        assert [words in page for page in seen] == [
+            bool(told) and page_has(words, at) for at, page in enumerate(seen)
+        ]
+    assert all(amount in seen[0] for amount in told)
+
+
+def page_has(words: str, at: int) -> bool:
+    """Whether the start, trade, results and final pages, in this order, tell of a thing that a market has."""
+    return at in ({0, 1, 2} if words == "nterest" else {0, 3})

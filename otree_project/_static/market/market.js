@@ -125,6 +125,12 @@
     return "You did not trade in this round.";
   }
 
+  /* When a data-if element is there: of what a market does not have nothing is said. */
+  const conditions = {
+    "interest": () => (view.market.interest_by_round || [view.market.interest_rate]).some((rate) => Number(rate) > 0),
+    "buy-back": () => Number(view.market.buy_back) > 0,
+  };
+
   /* What a data-draw element is filled with. */
   const drawings = {
     chart(host) {
@@ -178,14 +184,19 @@
 
     orders(list) {
       one("#no-orders").hidden = view.open_orders.length > 0;
-      list.replaceChildren(...view.open_orders.map((order) => {
+      // An order stays the same element while it is open: who is about to cancel it keeps the focus when others trade.
+      const known = new Map(Array.from(list.children, (item) => [item.dataset.order, item]));
+      const wanted = view.open_orders.map((order) => {
         const words = shares(order.quantity) + " at " + money(order.limit) + (order.side === "buy" ? " or less" : " or more");
-        const cancel = make("button", { type: "button", class: "plain small", "data-cancel": order.order_id }, "Cancel");
-        cancel.setAttribute("aria-label", "Cancel: " + order.side + " " + words);
-        return make("li", { "data-order": order.order_id },
-          make("span", { class: "tag tag--" + order.side }, order.side === "buy" ? "Buy" : "Sell"),
-          make("span", { class: "number" }, words), cancel);
-      }));
+        const item = known.get(String(order.order_id)) || newOrder(order);
+        item.querySelector(".number").textContent = words;
+        item.querySelector("button").setAttribute("aria-label", "Cancel: " + order.side + " " + words);
+        return item;
+      });
+      for (const item of known.values()) if (!wanted.includes(item)) item.remove();
+      wanted.forEach((item, i) => {
+        if (list.children[i] !== item) list.insertBefore(item, list.children[i] || null);
+      });
     },
 
     scored(host) {
@@ -202,6 +213,13 @@
     },
   };
 
+  function newOrder(order) {
+    return make("li", { "data-order": order.order_id },
+      make("span", { class: "tag tag--" + order.side }, order.side === "buy" ? "Buy" : "Sell"),
+      make("span", { class: "number" }),
+      make("button", { type: "button", class: "plain small", "data-cancel": order.order_id }, "Cancel"));
+  }
+
   function tableHead(names) {
     return make("thead", {}, make("tr", {}, ...names.map((name) => make("th", { scope: "col" }, name))));
   }
@@ -215,6 +233,7 @@
     for (const place of all("[data-show]")) place.textContent = texts[place.dataset.show]();
     for (const place of all("[data-draw]")) drawings[place.dataset.draw](place);
     for (const place of all("[data-forecast]")) place.textContent = question(place.dataset.forecast);
+    for (const place of all("[data-if]")) place.hidden = !conditions[place.dataset.if]();
     for (const place of all("[data-if-reserved]")) {
       const kind = place.dataset.ifReserved;
       place.hidden = String(view.holdings[kind]) === String(view.holdings[kind + "_available"]);
