@@ -15,7 +15,7 @@ from bots.analysis.endowments import is_reference_design, panel_of
 from bots.analysis.guide import checklist
 from bots.analysis.inference import Difference, Effect, Pooled, effect, holm, permutation_test, pool
 from bots.analysis.kinds import compared_over_markets, outcomes_of
-from bots.analysis.market_measures import measure_markets
+from bots.analysis.market_measures import OfRow, measure_markets
 from bots.analysis.measures import MEASURES, measures_told
 from bots.analysis.panel import Floats, Measured, Panel
 from bots.analysis.report import Picture, picture, render
@@ -41,19 +41,20 @@ class Test:
 
 
 def comparison_page(
-    runs: Sequence[Run], *, tested: Sequence[str] = (), notes: Sequence[str] = ()
+    runs: Sequence[Run], *, tested: Sequence[str] = (), notes: Sequence[str] = (), of: OfRow = "all"
 ) -> tuple[str, list[Chart]]:
     """Return the page that compares runs, and the charts on it.
 
     Args:
         tested: measures on which treatments are tested against each other; none: `TESTED`, or those of units.
         notes: what a reader has to know of the runs, such as those left out.
+        of: which of several markets in a row the measures are of.
     """
     groups: dict[str, list[Run]] = {}
     for run in runs:
         groups.setdefault(run.manifest.model, []).append(run)
     panels = {name: panel_of([run.played for run in own]) for name, own in groups.items()}
-    results = {name: measure_markets([run.played for run in own]) for name, own in groups.items()}
+    results = {name: measure_markets([run.played for run in own], of) for name, own in groups.items()}
     pooled = {name: pool(own) for name, own in results.items()}
     human = all(run.rules is not None and is_reference_design(run.rules) for run in runs)
     units = all(run.rules is not None and run.rules.induced for run in runs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import Literal
 
 import numpy as np
 
@@ -12,20 +13,36 @@ from bots.analysis.measures import measure_all
 from bots.analysis.panel import Measured
 from bots.analysis.played import PlayedRun
 
+OfRow = Literal["all", "first", "last"]
+"""Which of several markets in a row a measure is of: all, by their mean, or one of them."""
 
-def measure_markets(runs: Sequence[PlayedRun]) -> dict[str, Measured]:
+
+def measure_markets(runs: Sequence[PlayedRun], of: OfRow = "all") -> dict[str, Measured]:
     """Return every measure of every market, run by run.
 
     Several markets in a row have the same traders and are no independent observations: they count as one,
-    with the mean of those in which a measure is defined.
+    with the mean of those in which a measure is defined, or with the first or the last of them.
+
+    Args:
+        of: which markets of a row count.
     """
     results = measure_all(panel_of(runs))
     sizes = [markets_in_a_row(run) for run in runs for _ in run.markets]
     if all(size == 1 for size in sizes):
         return results
     ends = list(accumulate(sizes))
-    parts = [slice(end - size, end) for size, end in zip(sizes, ends, strict=True)]
+    parts = [_counted(end - size, end, of) for size, end in zip(sizes, ends, strict=True)]
     return {name: _joined(one, parts) for name, one in results.items()}
+
+
+def _counted(start: int, end: int, of: OfRow) -> slice:
+    match of:
+        case "first":
+            return slice(start, start + 1)
+        case "last":
+            return slice(end - 1, end)
+        case _:
+            return slice(start, end)
 
 
 def _joined(one: Measured, parts: Sequence[slice]) -> Measured:

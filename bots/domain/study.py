@@ -187,12 +187,14 @@ class StudyPlan(Value):
         timeout_minutes: longest time of one cell.
         hypotheses, outcomes, rules: what is registered before; they decide nothing in the markets themselves.
         outcomes: measures that treatments are compared in, the primary one first.
+        outcome_market: which of several markets in a row they are of: all, by their mean, or one of them.
     """
 
     name: str
     notes: Annotated[str, Field(max_length=20_000)] = ""
     hypotheses: Annotated[str, Field(max_length=20_000)] = ""
     outcomes: Annotated[tuple[str, ...], Field(min_length=1)] = ("rad", "rd", "amplitude", "turnover")
+    outcome_market: Literal["all", "first", "last"] = "all"
     repetitions: Annotated[int, Field(ge=1, le=MOST_REPETITIONS, strict=True)]
     model: Text = "zero-intelligence"
     traders: Traders | None = None

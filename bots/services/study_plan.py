@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import difflib
 import random
+import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 
 from bots.adapters.models.catalogue import Catalogue
 from bots.agents.fallbacks import FALLBACKS
-from bots.agents.prompts import texts_hash
+from bots.agents.prompts import texts_hash, variants
 from bots.analysis.measures import MEASURES
 from bots.domain.errors import UserMustMend
 from bots.domain.experiment import Seat
@@ -50,6 +51,8 @@ _TABLES: Mapping[str, type[BaseModel]] = {
     "treatments": Treatment,
 }
 _DEPTH = {"treatments": 2, "seeds": 1, "limits": 1, "rules": 1, "market": 1, "parameters": 1}
+PEOPLE = re.compile(r"(?:^|,|\sx\s)\s*(?:people|person|persons|humans?)\s*(?:,|$)", re.IGNORECASE)
+"""Seats that are meant for people."""
 _SEED = "a whole number of at least 0"
 _FLAG = "true or false"
 _ALLOWED: Mapping[str, str] = {
@@ -74,6 +77,7 @@ _ALLOWED: Mapping[str, str] = {
     "seating": _SEED,
     "sampling": _SEED,
     "outcomes": 'a list of measures such as ["rad", "turnover"]',
+    "outcome_market": '"all", "first" or "last"',
     "stop_after_failed": "a whole number of markets of at least 1",
     "exclude_fallback_share": 'a share from 0 to below 1 in quotes, such as "0.10"',
     "max_tokens": "a whole number above 0",
@@ -109,6 +113,16 @@ class Study:
     def hash(self) -> str:
         """Of the resolved plan: it changes where a result could, and not with notes, limits or layout."""
         return resolved_hash(self.resolved)
+
+    def parameters_set_in(self, treatment: str) -> Mapping[str, str]:
+        """Return, for each parameter of models that the plan sets, the file, table and key of it."""
+        changed = self.plan.treatments[treatment].parameters
+        tables = {"parameters": self.plan.parameters, f"treatments.{treatment}.parameters": changed}
+        return {
+            key: _where(self.where, table, key)
+            for table, given in tables.items()
+            for key in given.model_dump(exclude_none=True)
+        }
 
     @property
     def folder_name(self) -> str:
@@ -207,6 +221,7 @@ def _resolve_treatment(plan: StudyPlan, name: str, path: Path, catalogue: Catalo
     except PlanFault as fault:
         raise UserMustMend(fault.what, where=_where(path, fault.table, fault.key), mend=fault.mend) from None
     changed = plan.treatments[name]
+    _check_manner(plan, name, path, catalogue)
     specs = _known(settings, _where(path, _table(name, changed.seats), "seats"), catalogue)
     if settings.fallback not in FALLBACKS:
         raise UserMustMend(
@@ -227,6 +242,25 @@ def _resolve_treatment(plan: StudyPlan, name: str, path: Path, catalogue: Catalo
     }
 
 
+def _check_manner(plan: StudyPlan, name: str, path: Path, catalogue: Catalogue) -> None:
+    """Check the names of what a treatment changes of how models are told.
+
+    Raises:
+        UserMustMend: nothing has such a name.
+    """
+    changed = plan.treatments[name]
+    known: Mapping[str, Collection[str]] = {"prompt": variants(), "persona": catalogue.personas}
+    for key, names in known.items():
+        own = getattr(changed, key)
+        value = getattr(plan, key) if own is None else own
+        if value and value not in names:
+            raise UserMustMend(
+                f"there is none named {value!r}",
+                where=_where(path, _table(name, own), key),
+                mend=f"Use {' or '.join(sorted(names)) or 'no name: there is none yet'}.",
+            )
+
+
 def _seat(spec: TraderSpec) -> dict[str, Any]:
     persona = {} if spec.persona is None else {"persona": spec.persona.model_dump(mode="json")}
     return {"trader": spec.name, "parameters": dict(spec.parameters), **persona}
@@ -238,6 +272,14 @@ def _known(settings: Settings, where: str, catalogue: Catalogue) -> tuple[Trader
     Raises:
         UserMustMend: at `where`, not at the option of the documented command.
     """
+    if PEOPLE.search(settings.seats):
+        raise UserMustMend(
+            "a study plays no markets with people: they come once, and a market that is cut short is "
+            "played anew",
+            where=where,
+            mend="Play those on a server, market by market: `bots run LINK MODEL --num-bots N` seats bots in "
+            "a session and leaves its other links to people, and `bots report` compares the runs.",
+        )
     try:
         return _assigned(settings, 0, catalogue)
     except UserMustMend as error:

@@ -10,6 +10,7 @@ from bots.agents.prompts import texts_hash
 from bots.analysis.inference import CONFIDENCE, RESAMPLES
 from bots.analysis.measures import MEASURES
 from bots.services.study_plan import Study
+from bots.services.study_report import of_a_row
 from bots.services.surroundings import git_state, package_versions
 
 
@@ -90,6 +91,7 @@ def _analysis(study: Study) -> Iterator[str]:
         "over all pairs of one "
         "outcome; outcomes are not adjusted for each other.\n"
     )
+    yield from (f"{told}\n" for told in of_a_row(study))
 
 
 def _rules(study: Study) -> Iterator[str]:

@@ -136,7 +136,9 @@ def read_treatments(study: Study, folder: Path) -> tuple[Treated, ...]:
 def _treated(study: Study, name: str, finished: Sequence[tuple[int, CellRun]]) -> Treated:
     excluded = {run.folder.name for _, run in finished if is_excluded(study, run)}
     markets = [(number, run) for number, run in finished if run.folder.name not in excluded]
-    results = measure_markets([read_market(run.folder, run.manifest) for _, run in markets])
+    results = measure_markets(
+        [read_market(run.folder, run.manifest) for _, run in markets], study.plan.outcome_market
+    )
     return Treated(
         name,
         tuple(repetition for repetition, _ in markets),
@@ -171,6 +173,14 @@ def _of_excluded(study: Study, treated: Sequence[Treated]) -> tuple[str, ...]:
     names = [f"{one.name}: {', '.join(one.excluded)}" for one in treated if one.excluded]
     told = "; ".join(names) or "none"
     return (f"Left out, for more than {rule} of decisions made by the fallback: {told}.",)
+
+
+def of_a_row(study: Study) -> tuple[str, ...]:
+    """Return which of several markets in a row the measures are of, where it is one of them."""
+    which = study.plan.outcome_market
+    if which == "all":
+        return ()
+    return (f"Of several markets in a row with the same traders, measures are of the {which} one.",)
 
 
 def read_market(folder: Path, manifest: RunManifest, *, acts: bool = False) -> PlayedRun:
@@ -209,8 +219,8 @@ def write_html(study: Study, data: Path, measures: Sequence[str]) -> tuple[Path,
             if run := done.get((treatment, repetition)):
                 named = run.manifest.model_copy(update={"model": treatment})
                 runs.append(Run(read_market(run.folder, named, acts=True)))
-    notes = _of_excluded(study, read_treatments(study, folder))
-    page, charts = comparison_page(runs, tested=measures, notes=notes)
+    notes = (*_of_excluded(study, read_treatments(study, folder)), *of_a_row(study))
+    page, charts = comparison_page(runs, tested=measures, notes=notes, of=study.plan.outcome_market)
     replace_file(folder / "report.html", page)
     write_charts(charts, folder / "figures")
     return folder / "report.html", folder / "figures"
@@ -291,7 +301,7 @@ def _measured(study: Study, treated: Sequence[Treated], measures: Sequence[str],
         f"Means over markets with {CONFIDENCE:.0%} percentile bootstrap intervals "
         f"({RESAMPLES} resamples of whole markets, seed {seed})."
     )
-    notes = (note, "; ".join(meanings) + ".", *_of_excluded(study, treated))
+    notes = (note, "; ".join(meanings) + ".", *_of_excluded(study, treated), *of_a_row(study))
     columns = ("Measure", "Treatment", "Markets", "Mean", f"{CONFIDENCE:.0%} interval")
     return _Report("Treatments", columns, tuple(rows), 3, notes)
 

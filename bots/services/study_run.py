@@ -103,7 +103,8 @@ async def _check(study: Study, room: Room) -> None:
     """
     specs = set(study.traders)
     check_ready(specs, study.catalogue, room.environment)
-    await check_parameters(specs, study.catalogue)
+    for cell in study.cells[: len(study.plan.treatments)]:
+        await check_parameters(study.seated(cell), study.catalogue, study.parameters_set_in(cell.treatment))
     if study.plan.limits.max_cost_usd is not None:
         check_priced(specs, study.catalogue, where=f"{study.where}, table [limits], key max_cost_usd")
 

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from bots.adapters.run_folder import read_manifest
 from bots.agents.strategies import STRATEGIES
-from bots.analysis.endowments import panel_of
+from bots.analysis.market_measures import measure_markets
 from bots.analysis.measures import MEASURES
 from bots.analysis.panel import Floats
 from bots.analysis.power import ALPHA, POWER, detectable
@@ -100,7 +100,9 @@ def _played(study: Study, strategy: str, markets: int, measure: str) -> Floats:
         play = stack.enter_context(processes(count)).map if count > 1 else map
         done = [one for one in play(play_strategies, jobs) if one.outcome is RunOutcome.FINISHED]
         runs = [read_market(one.run, read_manifest(one.run)) for one in done]
-        return MEASURES[measure].of(panel_of(runs)).values if runs else np.array([np.nan])
+        return (
+            measure_markets(runs, study.plan.outcome_market)[measure].values if runs else np.array([np.nan])
+        )
 
 
 def _job(study: Study, first: Cell, number: int, strategy: str, facts: StudyFacts) -> CellJob:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
@@ -212,11 +212,16 @@ def check_priced(specs: Iterable[TraderSpec], catalogue: Catalogue, where: str =
             )
 
 
-async def check_parameters(specs: Iterable[TraderSpec], catalogue: Catalogue) -> None:
-    """Check that each model would be sent the parameters its entry sets, and asked in the form it names.
+async def check_parameters(
+    specs: Iterable[TraderSpec], catalogue: Catalogue, set_in: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Check that each model would be sent the parameters it has, and asked in the form its entry names.
+
+    Args:
+        set_in: by parameter, where it was set in the place of the entry, such as a plan.
 
     Raises:
-        UserMustMend: names the entry and the parameter.
+        UserMustMend: names where the parameter was set, and the parameter.
     """
     for spec in set(specs):
         if spec.model is None:
@@ -227,7 +232,7 @@ async def check_parameters(specs: Iterable[TraderSpec], catalogue: Catalogue) ->
                 check_parameters as check,  # loads providers' libraries
             )
 
-            await check(spec.asked, spec.model, provider, SystemClock(), catalogue.where)
+            await check(spec.asked, spec.model, provider, SystemClock(), catalogue.where, set_in)
 
 
 def configuration_of(

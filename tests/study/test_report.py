@@ -15,6 +15,7 @@ from bots.analysis.endowments import panel_of
 from bots.analysis.measures import MEASURES, measure_all
 from bots.analysis.reading import read_run
 from bots.domain.errors import UserMustMend
+from bots.services.study_register import registration
 from bots.services.study_report import (
     compare,
     read_market,
@@ -137,3 +138,20 @@ async def test_markets_in_a_row_with_the_same_traders_are_one_observation(tmp_pa
             each = measure_all(panel_of([read_run(folder / run)]))["total_volume"].values
             assert len(each) == 2
             assert volume == pytest.approx(each.mean())
+
+
+@pytest.mark.parametrize(("which", "place"), [("first", 0), ("last", 1)])
+async def test_treatments_are_compared_by_the_market_of_a_row_that_the_plan_names(
+    tmp_path: Path, which: str, place: int
+) -> None:
+    text = SMALL.replace("[market]", "[market]\npaid_markets = 2").replace(
+        "traders = 3", f'traders = 3\noutcome_market = "{which}"'
+    )
+    assert (await play(plan_file(tmp_path, text), tmp_path))[0] == 0
+    study, folder = study_of(tmp_path / "study.toml"), the_folder(tmp_path)
+    for treated in read_treatments(study, folder):
+        for run, volume in zip(treated.runs, treated.results["total_volume"].values, strict=True):
+            assert volume == measure_all(panel_of([read_run(folder / run)]))["total_volume"].values[place]
+    page = write_html(study, tmp_path, ["rad"])[0].read_text(encoding="utf-8")
+    assert f"measures are of the {which} one" in page
+    assert f"measures are of the {which} one" in registration(study)

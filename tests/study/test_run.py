@@ -154,6 +154,33 @@ async def test_model_that_cannot_be_asked_as_planned_is_told_before_anything_is_
     assert not (tmp_path / "studies").exists()
 
 
+@pytest.mark.parametrize(
+    ("given", "where"),
+    [
+        ("parameters = {{ temperature = 0.5 }}\n{0}", "table [parameters], key temperature"),
+        (
+            "{0}\n[treatments.mixed.parameters]\ntemperature = 0.5",
+            "[treatments.mixed.parameters], key temperature",
+        ),
+        (
+            '{0}\n[treatments.mixed.parameters]\nmax_tokens = 1100\nreasoning_effort = "high"',
+            "[treatments.mixed.parameters], key reasoning_effort",
+        ),
+    ],
+)
+async def test_parameter_that_would_not_be_sent_is_told_with_the_file_that_sets_it(
+    given: str, where: str, tmp_path: Path
+) -> None:
+    model = "anthropic:claude-sonnet-4-20250514" if "effort" in given else "openai:gpt-5-2025-08-07"
+    plan = plan_file(tmp_path, given.format(SMALL.replace("2 x zero-intelligence, 1", f"2 x {model}, 1")))
+
+    with pytest.raises(UserMustMend) as caught:
+        await play(plan, tmp_path, environment={"OPENAI_API_KEY": "sk-key", "ANTHROPIC_API_KEY": "sk-key"})
+    assert caught.value.where == f"{plan}, table {where.removeprefix('table ')}"
+    assert "models.toml" not in str(caught.value)
+    assert not (tmp_path / "studies").exists()
+
+
 async def test_local_model_is_served_for_as_long_as_the_study_plays(tmp_path: Path) -> None:
     async with ModelServer() as server:
         python = tmp_path / "python"

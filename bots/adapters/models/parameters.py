@@ -11,6 +11,7 @@ import math
 import time
 import warnings
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, get_args
 
 import httpx2
@@ -42,13 +43,19 @@ _SCHEMA = {"type": "object", "properties": {}, "required": [], "additionalProper
 
 
 async def check_parameters(
-    asked: str, entry: ModelEntry, provider: ProviderEntry, clock: Clock, where: str
+    asked: str,
+    entry: ModelEntry,
+    provider: ProviderEntry,
+    clock: Clock,
+    where: str,
+    set_in: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Check a model's parameters against a request as it would be sent; nothing leaves this process.
 
     Args:
         asked: the model's name as the user gave it, for the message.
         where: models.toml, for the message.
+        set_in: by parameter, where else it was set, for the message.
 
     Raises:
         UserMustMend: a parameter would not be sent, or leaves no room for an answer.
@@ -63,7 +70,7 @@ async def check_parameters(
             raise UserMustMend(
                 f"{parameter} = {wanted!r} would not be sent: "
                 f"{entry.provider}:{entry.model} is known not to take it",
-                where=table,
+                where=set_in.get(parameter, table),
                 mend="Take it out, or use a model that takes it.",
             )
     budget = _thinking(sent)
@@ -71,10 +78,10 @@ async def check_parameters(
         raise UserMustMend(
             f"reasoning_effort = {entry.reasoning_effort!r} lets the model think for {budget} tokens, "
             f"and max_tokens = {entry.max_tokens} leaves none for an answer",
-            where=table,
+            where=set_in.get("reasoning_effort") or set_in.get("max_tokens") or table,
             mend=f"Set max_tokens to {budget + 2048} or more, or a lower reasoning_effort.",
         )
-    await _check_effort(entry, provider, clock, table)
+    await _check_effort(entry, provider, clock, set_in.get("reasoning_effort", table))
 
 
 async def _check_effort(entry: ModelEntry, provider: ProviderEntry, clock: Clock, table: str) -> None:
