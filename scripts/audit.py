@@ -1,10 +1,10 @@
 """Audit the dependencies without a network: python scripts/audit.py   (part of `make check`)
 
 - every requirement of a lock is one exact version with sha256 hashes, and nothing comes from elsewhere;
-- what requirements*.txt ask for stands in the lock, in a version they allow;
+- what requirements*.txt ask for stands in their lock, in a version they allow;
 - no release that scripts/known_bad.toml names is locked, unless it says why;
-- what is installed in this environment, and in oTree's if it is there, is what the lock says; what was added
-  by hand is told.
+- what is installed here, and in the environments of oTree and the local model if they are there, is what the
+  locks say; what was added by hand is told.
 """
 
 from __future__ import annotations
@@ -138,7 +138,11 @@ def audit(root: Path) -> tuple[list[str], list[str]]:
     accepted: list[str] = []
     places = {
         "requirements.lock": (root / "requirements-dev.txt", _of_this_environment()),
-        "otree_project/requirements.lock": (root / "otree_project/requirements.txt", _of_otree(root)),
+        "otree_project/requirements.lock": (
+            root / "otree_project/requirements.txt",
+            _of(root, ".venv-otree"),
+        ),
+        "requirements-local.lock": (root / "requirements-local.txt", _of(root, ".venv-local-model")),
     }
     for name, (asked, installed) in places.items():
         locked, wrong = read_lock((root / name).read_text(encoding="utf-8"), name)
@@ -157,8 +161,8 @@ def _of_this_environment() -> dict[str, str] | None:
     return _installed(sys.path) if Path(sys.prefix).parent == ROOT else None
 
 
-def _of_otree(root: Path) -> dict[str, str] | None:
-    paths = [str(path) for path in root.glob(".venv-otree/lib/python*/site-packages")]
+def _of(root: Path, environment: str) -> dict[str, str] | None:
+    paths = [str(path) for path in root.glob(f"{environment}/lib/python*/site-packages")]
     return _installed(paths) if paths else None
 
 

@@ -28,7 +28,7 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
@@ -47,7 +47,21 @@ _SECRETS: Final = ("_API_KEY", "_REST_KEY", "_PASSWORD", "_SECRET", "_TOKEN")
 
 def environment_without_secrets() -> dict[str, str]:
     """Return our environment as a browser or a server may have it: without keys and passwords."""
-    return {name: value for name, value in os.environ.items() if not name.upper().endswith(_SECRETS)}
+    return {name: value for name, value in os.environ.items() if not _is_secret(name)}
+
+
+@contextlib.contextmanager
+def secrets_kept_back() -> Iterator[None]:
+    """Take keys and passwords out of our environment meanwhile: libraries start programs too."""
+    held = {name: os.environ.pop(name) for name in list(os.environ) if _is_secret(name)}
+    try:
+        yield
+    finally:
+        os.environ.update(held)
+
+
+def _is_secret(name: str) -> bool:
+    return name.upper().endswith(_SECRETS)
 
 
 class Guarded:

@@ -8,11 +8,13 @@ from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
+from bots.domain.errors import FailureKind
 from bots.domain.market import DividendOutcome, MarketRules, MarketView
 from bots.domain.records import (
     ActAnswered,
     ActSent,
     DecisionMade,
+    DecisionNotMade,
     Event,
     Journal,
     PageMissed,
@@ -53,6 +55,7 @@ class TraderResult:
     fallbacks: int  # decisions that the declared fallback made
     missed: int  # pages
     outcome: str
+    undecided: str = ""  # why its last decision failed, where not one of its own was ever made
 
 
 def rounds_before(view: MarketView) -> int:
@@ -116,4 +119,14 @@ def _trader_result(seat: int, events: list[Event]) -> TraderResult:
         fallbacks=sum(isinstance(event, DecisionMade) and event.fallback for event in events),
         missed=sum(isinstance(event, PageMissed) for event in events),
         outcome=ended[-1].outcome.value if ended else "running",
+        undecided=_undecided(events),
     )
+
+
+def _undecided(events: Sequence[Event]) -> str:
+    """Tell why a trader's last decision failed if all did; what the user limited or paused is no failure."""
+    if any(isinstance(event, DecisionMade) and not event.fallback for event in events):
+        return ""
+    asked_for = (FailureKind.PAUSED, FailureKind.OVER_BUDGET)
+    failed = [event for event in events if isinstance(event, DecisionNotMade) and event.kind not in asked_for]
+    return f"{failed[-1].kind.value}: {failed[-1].reason}" if failed else ""

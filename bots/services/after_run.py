@@ -13,9 +13,9 @@ from bots.adapters.guard import environment_without_secrets
 from bots.analysis.figures import price_and_volume
 from bots.analysis.model_use import ModelMeter
 from bots.analysis.reading import read_run
-from bots.analysis.run_data import read_journal, trader_results
+from bots.analysis.run_data import TraderResult, read_journal, trader_results
 from bots.services.runner import RunReport
-from bots.services.summary import print_market, print_models, print_traders
+from bots.services.summary import print_market, print_models, print_traders, print_undecided
 
 _WRITE_REPORT = """
 import sys
@@ -27,15 +27,20 @@ write_report([open_run(folder)], folder / "report.html")
 """
 
 
-def show_and_draw(console: Console, report: RunReport) -> None:
-    """Print the market's and the traders' tables, say where the run is, draw the figure into its folder."""
+def show_and_draw(console: Console, report: RunReport) -> tuple[TraderResult, ...]:
+    """Print the market's and the traders' tables, say where the run is, draw the figure into its folder.
+
+    Returns:
+        How each trader did.
+    """
     if console.quiet:
         print(report.folder)
     events, run = read_journal(report.folder).events, read_run(report.folder)
     console.print()
     print_market(console, run)
     manifest = run.manifest
-    print_traders(console, trader_results(events))
+    results = trader_results(events)
+    print_traders(console, results)
     print_models(console, ModelMeter(events), manifest)
     console.print()
     reason = f": {report.end.reason}" if report.end.reason else ""
@@ -44,6 +49,8 @@ def show_and_draw(console: Console, report: RunReport) -> None:
     if any(run.history(market) for market in run.markets):
         _make(console, "Figure", report.folder, lambda: price_and_volume(run, report.folder)[0])
     _make(console, "Report", report.folder, lambda: _report(report.folder))
+    print_undecided(console, results, manifest.fallback)
+    return results
 
 
 def _report(folder: Path) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +22,10 @@ from bots.services.plan import DEFAULT_TIMEOUT_MINUTES, DEFAULT_WAIT_MINUTES, Ag
 from bots.services.room import Room
 from bots.services.terminal import begin, say_error, with_manner
 
+if TYPE_CHECKING:
+    from bots.analysis.run_data import TraderResult
+    from bots.services.runner import RunReport
+
 EXIT_MEND = 2
 EXIT_CODES = {
     RunOutcome.FINISHED: 0,
@@ -30,6 +34,8 @@ EXIT_CODES = {
     RunOutcome.TIMED_OUT: 4,
     RunOutcome.INTERRUPTED: EXIT_INTERRUPTED,
 }
+EXIT_UNDECIDED = 6
+"""The run finished, but every decision of some trader failed."""
 
 app = typer.Typer(
     name="bots",
@@ -141,8 +147,13 @@ async def _run(plan: RunPlan, room: Room) -> int:
 
     report = await run_plan(plan, room)
     await keep_people(report.folder, room)
-    show_and_draw(room.console, report)
-    return EXIT_CODES[report.end.outcome]
+    return exit_code(report, show_and_draw(room.console, report))
+
+
+def exit_code(report: RunReport, results: Sequence[TraderResult]) -> int:
+    """Return how a run's command ends."""
+    undecided = any(one.undecided for one in results)
+    return EXIT_CODES[report.end.outcome] or (EXIT_UNDECIDED if undecided else 0)
 
 
 @app.command()
@@ -168,8 +179,7 @@ async def _resume(folder: Path, room: Room, again: Again) -> int:
 
     report = await resume_run(folder, room, again)
     await keep_people(report.folder, room)
-    show_and_draw(room.console, report)
-    return EXIT_CODES[report.end.outcome]
+    return exit_code(report, show_and_draw(room.console, report))
 
 
 @app.command()

@@ -30,7 +30,7 @@ class Demo:
 async def run_demo(demo: Demo, room: Room) -> int:
     """Serve the market on a throw-away database, play one session, show it; return the run's exit code."""
     from bots.services.after_run import show_and_draw
-    from bots.services.cli import EXIT_CODES
+    from bots.services.cli import exit_code
     from bots.services.runner import run
 
     room.console.print(_STARTING, highlight=False)
@@ -52,8 +52,7 @@ async def run_demo(demo: Demo, room: Room) -> int:
             command += f" --transport {demo.transport.value}"
         room.console.print(command, highlight=False, markup=False, soft_wrap=True)
         report = await run(plan, room)
-    show_and_draw(room.console, report)
-    return EXIT_CODES[report.end.outcome]
+    return exit_code(report, show_and_draw(room.console, report))
 
 
 def otree_python_of(environment: Mapping[str, str]) -> Path | None:

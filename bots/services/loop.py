@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+from bots.adapters.guard import secrets_kept_back
 from bots.services.configuration import environment, readable_by_others
 from bots.services.interrupt import interruptible
 from bots.services.room import Room
@@ -26,10 +27,12 @@ def in_loop(work: Callable[[Room], Coroutine[Any, Any, int]]) -> None:
     if (file := readable_by_others()) is not None:
         say_warning(f"{file}: other users of this machine can read it. Close it with chmod 600 {file}.")
 
+    settings = environment()
+
     async def guarded() -> int:
-        with interruptible() as interrupt:
+        with interruptible() as interrupt, secrets_kept_back():
             try:
-                return await work(Room(environment(), console, interrupt))
+                return await work(Room(settings, console, interrupt))
             except asyncio.CancelledError:
                 if not interrupt.happened:
                     raise

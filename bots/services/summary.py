@@ -89,6 +89,20 @@ def print_traders(console: Console, results: Sequence[TraderResult]) -> None:
     console.print(table)
 
 
+def print_undecided(console: Console, results: Sequence[TraderResult], fallback: str) -> None:
+    """Say of which traders every decision failed, and why; nothing where there are none."""
+    undecided = [one for one in results if one.undecided]
+    for trader in dict.fromkeys(one.trader for one in undecided):
+        its = [one for one in undecided if one.trader == trader]
+        seats = ", ".join(str(one.seat) for one in its)
+        told = (
+            f"Warning: every decision of {trader} failed (seat{'s' * (len(its) > 1)} {seats}); {fallback} "
+            f"traded instead. Last: {' '.join(its[-1].undecided.split())[:300]}"
+        )
+        console.print()
+        console.print(Text(told, style="bold red"), soft_wrap=True)
+
+
 def print_models(console: Console, meter: ModelMeter, manifest: RunManifest) -> None:
     """Print one line a model: requests, tokens and cost; and whether a limit of the run was reached."""
     if not meter.uses:

@@ -106,6 +106,24 @@ async def test_run_at_its_limit_falls_back_and_says_so(
     assert (await replay(ended.run)).code == 0
 
 
+async def test_run_whose_model_refuses_the_key_finishes_and_says_loudly_that_nothing_was_decided(
+    market_server: OTreeServer, models: ModelServer, tmp_path: Path
+) -> None:
+    models.script = [Fault.KEY_REFUSED] * 100
+    url = await session_url(market_server, 3)
+    arguments = (url, "2 x gpt-4o, 1 x zero-intelligence", "--transport", "http")
+    ended = await run(tmp_path, *arguments, environment=models.environment(KEY))
+
+    assert ended.code == 6, ended.output
+    assert ended.manifest.outcome == "finished"
+    *_, last = ended.output.strip().splitlines()
+    name = "openai:gpt-4o-2024-08-06"
+    seats = ", ".join(str(seat.seat) for seat in ended.manifest.seats if seat.trader == name)
+    assert last.startswith(f"Warning: every decision of {name} failed (seats {seats}); hold traded instead.")
+    assert "Last: rejected: " in last
+    assert KEY not in ended.output
+
+
 async def test_whole_run_of_twenty_four_traders_replays_from_its_recording(
     market_server: OTreeServer, models: ModelServer, tmp_path: Path
 ) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from asyncio.subprocess import PIPE, STDOUT
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bots.adapters.otree_server import OTreeServer
 from tests.adapters.server.quiz_project import PASSWORD, REST_KEY
-from tests.end_to_end.command import AT_DEBUG_LEVEL, ROOT
+from tests.end_to_end.command import AT_DEBUG_LEVEL, ROOT, descendants, end, start
 from tests.standins.model_server import ModelServer
 
 pytestmark = pytest.mark.server
@@ -41,9 +43,39 @@ async def test_no_secret_is_written_or_printed_at_debug_level(
         output, _ = await asyncio.wait_for(process.communicate(), 120)
 
     written = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    assert process.returncode == 0, output.decode()
+    assert process.returncode == 6, output.decode()  # what the stand-in answers fits no quiz
     assert b"DEBUG" in output
     assert any(path.name == "journal.jsonl" for path in written)
     for secret in (MODEL_KEY, REST_KEY, PASSWORD):
         assert secret.encode() not in output, secret
         assert [path.name for path, content in written.items() if secret.encode() in content] == []
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(sys.platform == "win32", reason="there nobody reads another program's environment")
+async def test_no_program_that_a_run_starts_is_given_a_secret(
+    market_server: OTreeServer, tmp_path: Path
+) -> None:
+    """Neither in its arguments nor in its environment, which others of the same account can read."""
+    config = {"practice_rounds": 0, "paid_rounds": 1}
+    session = await market_server.rest.create_session("demo", 2, modified=config)
+    url = f"{market_server.url}/SessionStartLinks/{session['code']}"
+    given = {"OTREE_REST_KEY": REST_KEY, "OTREE_ADMIN_PASSWORD": PASSWORD}
+    told: dict[str, str] = {}  # what each program below was told, by its command line
+    async with ModelServer(delay=0.2) as model:
+        process = await start(tmp_path, url, "gpt-4o", environment=given | model.environment(MODEL_KEY))
+        ours = psutil.Process(process.pid).cmdline()
+        ending = asyncio.create_task(end(process, tmp_path))
+        while not ending.done():
+            with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+                for one in descendants(process.pid):
+                    if (command := one.cmdline()) != ours:  # else it has not become another program yet
+                        told[" ".join(command)] = f"{command} {one.environ()}"
+            await asyncio.sleep(0.05)
+    ended = await ending
+
+    assert ended.code == 0, ended.output
+    for program in ("chromedriver", "--remote-debugging-port", "write_report"):
+        assert any(program in command and "PATH" in all_told for command, all_told in told.items()), program
+    for secret in (MODEL_KEY, REST_KEY, PASSWORD):
+        assert [command for command, all_told in told.items() if secret in all_told] == []
