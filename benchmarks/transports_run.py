@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from benchmarks.process_tree import Taken, run
 from bots.adapters.guard import Guarded
 from bots.adapters.otree_server import OTreeServer, ServerPlan
 from bots.domain.errors import FailureKind
+from bots.domain.market import MarketView, RoundRef
 from bots.domain.records import (
     ActAnswered,
     ActSent,
@@ -40,6 +41,7 @@ from tests.standins.model_server import Asked, ModelServer, trading_answer
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PACES: Final = (0.1, 3.0, 10.0)  # seconds a model takes in the first, second and third paid round
+_TRADE_SECONDS: Final = 20.0  # what a trade page's timer has left at the moment it can be read first
 _ROUND: Final = re.compile(r"paid round (\d+) of")
 
 
@@ -181,7 +183,7 @@ async def play_app(client: str, command: Sequence[str], server: NeutralServer, b
 
 async def play_market(transport: str, server: OTreeServer, model: ModelServer, bots: int) -> MarketRun:
     """Let bots whose model takes its time play one paid round for each pace."""
-    rounds = {"practice_rounds": 0, "paid_rounds": len(PACES)}
+    rounds = {"practice_rounds": 0, "paid_rounds": len(PACES), "trade_seconds": int(_TRADE_SECONDS)}
     session = await server.rest.create_session("demo", bots, modified=rounds)
     url = f"{server.url}/SessionStartLinks/{session['code']}"
     with tempfile.TemporaryDirectory() as scratch:
@@ -216,23 +218,30 @@ def _events(folder: Path) -> tuple[Event, ...]:
 
 
 def _judged(events: Sequence[Event]) -> tuple[dict[float, list[float]], dict[float, int]]:
-    """Return, by pace, seconds from page read to order accepted less deciding, and deadlines missed."""
+    """Return, by pace, seconds from page ready to order accepted less deciding, and deadlines missed.
+
+    A page's timer runs from when it was ready, so what it has lost where the seat read it is time that the
+    page waited for its seat.
+    """
     latencies: dict[float, list[float]] = {pace: [] for pace in PACES}
     missed = dict.fromkeys(PACES, 0)
-    seen: dict[int, tuple[datetime, float]] = {}  # when a seat read its trade page, and at which pace
+    ready: dict[int, tuple[datetime, float]] = {}  # when a seat's trade page was, and at which pace
     decided: dict[int, float] = {}
     asked: dict[str, int] = {}
     for event in events:
         match event:
-            case PageSeen(page="trade", view=view) if view is not None and view.round is not None:
-                seen[event.seat] = event.at, PACES[view.round.number - 1]
+            case PageSeen(
+                page="trade", view=MarketView(round=RoundRef(number=paid)), seconds_left=float(left)
+            ):
+                waited = timedelta(seconds=_TRADE_SECONDS - left)
+                ready[event.seat] = event.at - waited, PACES[paid - 1]
             case DecisionMade(page="trade"):
                 decided[event.seat] = event.seconds
             case ActSent(act="live"):
                 asked[event.ref] = event.seat
-            case ActAnswered(accepted=True) if event.ref in asked and event.seat in seen:
-                read, pace = seen.pop(event.seat)
-                latencies[pace].append((event.at - read).total_seconds() - decided[event.seat])
+            case ActAnswered(accepted=True) if event.ref in asked and event.seat in ready:
+                since, pace = ready.pop(event.seat)
+                latencies[pace].append((event.at - since).total_seconds() - decided[event.seat])
             case PageMissed(round=int(number)):
                 missed[PACES[number - 1]] += 1
             case DecisionNotMade(kind=FailureKind.TIMEOUT, round=int(number)):

@@ -83,7 +83,7 @@ def _seconds(row: Mapping[str, Any]) -> str:
 
 def _market(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     head = [
-        "| shipped market | bots | model | read → accepted, median | p95 | deadlines missed | memory |",
+        "| shipped market | bots | model | page ready → accepted, median | p95 | deadlines missed | memory |",
         "|---|---|---|---|---|---|---|",
     ]
     return head + [

@@ -18,7 +18,6 @@ from urllib.parse import SplitResult, urlsplit
 from bots.adapters.answers import frame_payload
 from bots.adapters.bidi import BidiError, Connection, ConnectionLost
 from bots.adapters.border import Border
-from bots.adapters.browser import started_browser
 from bots.adapters.browser_settings import BrowserSettings, Family
 from bots.adapters.page_readers import Snapshot
 from bots.domain.errors import LedAway, SessionLost
@@ -269,6 +268,8 @@ class Tabs:
 
     @classmethod
     async def _started(cls, settings: BrowserSettings) -> Self:
+        from bots.adapters.browser import started_browser  # loads Selenium, which bots over HTTP do without
+
         async with contextlib.AsyncExitStack() as resources:
             running = await resources.enter_async_context(started_browser(settings))
             connection = await Connection.connect(running.bidi_url)
