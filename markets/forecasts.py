@@ -71,16 +71,19 @@ def read_forecast(raw: object, maximum: Fraction) -> Fraction | str:
     Returns:
         The forecast, or a sentence that says what is allowed.
     """
-    wrong = f"The forecast must be a number from 0 to {exact_text(maximum)}, such as 14.50."
     if isinstance(raw, bool) or not isinstance(raw, str | int):
-        return wrong
+        return _wrong_forecast(maximum)
     if isinstance(raw, str) and len(raw) > LONGEST_INPUT:
-        return wrong
+        return _wrong_forecast(maximum)
     try:
         value = parse_decimal(raw)
     except ValueError:
-        return wrong
-    return value if 0 <= value <= maximum else wrong
+        return _wrong_forecast(maximum)
+    return value if 0 <= value <= maximum else _wrong_forecast(maximum)
+
+
+def _wrong_forecast(maximum: Fraction) -> str:
+    return f"The forecast must be a number from 0 to {exact_text(maximum)}, such as 14.50."
 
 
 def read_forecasts(

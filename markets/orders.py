@@ -153,9 +153,7 @@ class Standing:
 
 def reserved_cash(orders: Iterable[Order], tick: Fraction) -> Fraction:
     """Return the cash a trader's open bids could cost, if all were filled at their limits."""
-    return sum(
-        (order.quantity * order.limit * tick for order in orders if order.side is Side.BUY), Fraction(0)
-    )
+    return tick * sum(order.quantity * order.limit for order in orders if order.side is Side.BUY)
 
 
 def reserved_shares(orders: Iterable[Order]) -> int:

@@ -70,12 +70,20 @@ class PageState:
     trader: int = 1
 
 
-def market_view(state: PageState, rules: Json | None = None) -> Json:
-    """Return the data block of a page, ready for JSON.
+def market_view(state: PageState) -> Json:
+    """Return the data block of a page, ready for JSON."""
+    parameters = state.parameters
+    return {
+        **page_view(state),
+        "market": market_rules_view(parameters, state.traders, state.pay, state.trader),
+        "history": [past_round_view(past) for past in state.history],
+        "own": [own_round_view(own, parameters.decimals) for own in state.own],
+        "forecasts": [forecast_view(given, given.value, parameters) for given in state.forecasts],
+    }
 
-    Args:
-        rules: `market_rules_view` of the session, the same on all pages, where the caller has it already.
-    """
+
+def page_view(state: PageState) -> Json:
+    """Return what a page's data block has beside the rules, finished rounds and earlier forecasts."""
     parameters, decimals = state.parameters, state.parameters.decimals
     holdings = (
         holdings_view(state.account, state.open_orders, parameters.order_rules) if state.account else None
@@ -83,19 +91,13 @@ def market_view(state: PageState, rules: Json | None = None) -> Json:
     return {
         "version": VIEW_VERSION,
         "page": state.page,
-        "market": rules
-        if rules is not None
-        else market_rules_view(parameters, state.traders, state.pay, state.trader),
         "round": _round_view(state.ref) if state.ref else None,
         "holdings": holdings,
-        "history": [past_round_view(past) for past in state.history],
-        "own": [own_round_view(own, decimals) for own in state.own],
         "open_orders": [order_view(order, parameters.order_rules) for order in state.open_orders],
         "forecast_inputs": [
             forecast_view(question, state.answers.get(question.field), parameters)
             for question in state.questions
         ],
-        "forecasts": [forecast_view(given, given.value, parameters) for given in state.forecasts],
         "result": _result_view(state) if state.show_result else None,
         "final": _final_view(state.final, decimals) if state.final else None,
         "period": state.period,

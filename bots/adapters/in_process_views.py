@@ -8,7 +8,6 @@ in round 1.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from bots.domain.market import ForecastInput, MarketRules, MarketView, OwnRound, PastRound
 from markets import rounds
@@ -20,8 +19,8 @@ from markets.view import (
     PageState,
     forecast_view,
     market_rules_view,
-    market_view,
     own_round_view,
+    page_view,
     past_round_view,
 )
 
@@ -45,14 +44,13 @@ class SharedViews:
     def view(self, state: PageState, trader: int) -> MarketView:
         """Return the view of a page that `trader` sees."""
         market = state.ref.market if state.ref else 1
-        fresh = replace(state, history=state.history[-1:], own=state.own[-1:], forecasts=())
         shared = {
             "market": self._rules[(trader - 1) % len(self._rules)],
             "history": self._history_of(market, state.history),
             "own": self._own_of(market, trader, state.own),
             "forecasts": self._forecasts_of(trader, state),
         }
-        return MarketView.model_validate({**market_view(fresh, rules={}), **shared})
+        return MarketView.model_validate({**page_view(state), **shared})
 
     def _history_of(self, market: int, history: Sequence[PublicRound]) -> tuple[PastRound, ...]:
         if not history:

@@ -171,7 +171,7 @@ def _force_folders(folder: Path) -> None:
 
 def _as_line(event: Event) -> bytes:
     try:
-        return event.model_dump_json().encode() + b"\n"
+        return event.__pydantic_serializer__.to_json(event) + b"\n"  # model_dump_json, without a str between
     except PydanticSerializationError:  # half a surrogate pair, as a broken reply may hold, is no UTF-8
         text = json.dumps(event.model_dump(mode="python"), default=str, ensure_ascii=False)
         return text.encode("utf-8", "replace") + b"\n"

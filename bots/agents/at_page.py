@@ -47,6 +47,20 @@ class AtPage:
         margin = max(pace.margin_seconds, 4 * self._act_latency)
         return min(self._sitting.table.until, page.expires_at - margin)
 
+    async def give_way(self) -> None:
+        """Let the run's other traders have their turn before a decision that takes no time.
+
+        Raises:
+            DecisionFailed: the trader is paused.
+        """
+        await asyncio.sleep(0)
+        if self._is_paused:
+            raise DecisionFailed(FailureKind.PAUSED, "the trader is paused")
+
+    @property
+    def _is_paused(self) -> bool:
+        return self._sitting.seat.number in self._sitting.table.pauses.seats
+
     async def decided_here(
         self, page: Page, deciding: Coroutine[Any, Any, Decision], deadline: float
     ) -> Decision:
@@ -56,7 +70,7 @@ class AtPage:
             DecisionFailed: none by the deadline, or as the decision maker says.
             PageLeft: the page went on meanwhile.
         """
-        if self._sitting.seat.number in self._sitting.table.pauses.seats:
+        if self._is_paused:
             deciding.close()
             raise DecisionFailed(FailureKind.PAUSED, "the trader is paused")
         decision = asyncio.create_task(deciding)

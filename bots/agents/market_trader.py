@@ -17,7 +17,7 @@ from bots.agents.waiting import Waiting
 from bots.domain.errors import DecisionFailed
 from bots.domain.market import Decision, MarketView, OrderIntent
 from bots.domain.pages import Answer, Page
-from bots.domain.ports import DecisionMaker, Reflecting, Situation
+from bots.domain.ports import DecidingAtOnce, DecisionMaker, Reflecting, Situation
 
 
 class MarketTrader:
@@ -41,6 +41,7 @@ class MarketTrader:
         self._waiting = waiting
         self._at_page = at_page
         self._maker, self._fallback = makers
+        self._at_once = self._maker if isinstance(self._maker, DecidingAtOnce) else None
         self._memory = memory
 
     async def trade(self, page: Page, view: MarketView) -> Page:
@@ -175,9 +176,12 @@ class MarketTrader:
         deadline = self._at_page.decision_deadline(page)
         record = self._sitting.table.store.append
         try:
-            decision = await self._at_page.decided_here(
-                page, self._maker.decide(situation, deadline, record), deadline
-            )
+            if self._at_once is not None:
+                await self._at_page.give_way()
+                decision = self._at_once.decision(view)
+            else:
+                deciding = self._maker.decide(situation, deadline, record)
+                decision = await self._at_page.decided_here(page, deciding, deadline)
         except DecisionFailed as error:
             self._sitting.log.not_decided(situation, error, self._sitting.now - started)
             decision = await self._fallback.decide(situation, deadline, record)

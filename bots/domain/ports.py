@@ -99,6 +99,14 @@ class DecisionMaker(Protocol):
 
 
 @runtime_checkable
+class DecidingAtOnce(Protocol):
+    """A decision maker that asks nobody, so that no page can go and no time can pass while it decides."""
+
+    def decision(self, view: MarketView) -> Decision:
+        """Return what `decide` returns on this page."""
+
+
+@runtime_checkable
 class Reflecting(Protocol):
     """Looks back in words on the last page of each phase; nothing is sent by it."""
 

@@ -148,12 +148,17 @@ async def test_a_page_that_was_missed_is_told_and_the_trader_goes_on_where_the_s
 ) -> None:
     code, links = neutral_server.session("calls", 1, practice=1, paid=2)
 
-    class Slow(Hold):
+    class Slow:
+        name = "hold"
+
+        def __init__(self, seed: int) -> None:
+            self._hold = Hold(seed)
+
         async def decide(self, situation: Situation, deadline: float, record: Record) -> Decision:
             if (situation.view.page, situation.view.round and situation.view.round.overall) == ("trade", 2):
                 await asyncio.to_thread(neutral_server.advance, code, links[0])
                 await asyncio.sleep(60)
-            return await super().decide(situation, deadline, record)
+            return await self._hold.decide(situation, deadline, record)
 
     played = await Lab(browser).play(links, [Slow(1)])
     assert played.end.outcome is RunOutcome.FINISHED, played.end.seats

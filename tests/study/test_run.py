@@ -17,8 +17,8 @@ from bots.adapters.run_folder import read_manifest, run_locked, write_manifest
 from bots.agents.prompts import texts_hash
 from bots.agents.strategies import Hold
 from bots.domain.errors import UserMustMend
-from bots.domain.market import Decision
-from bots.domain.ports import DecisionMaker, Record, Situation
+from bots.domain.market import Decision, MarketView
+from bots.domain.ports import DecisionMaker
 from bots.domain.records import ActSent, ModelAsked, RunOutcome, SeatOutcome
 from bots.services.configuration import CONFIG
 from bots.services.replay import read_recording, replay
@@ -242,11 +242,11 @@ class Stumbles(Hold):
 
     pages = 0
 
-    async def decide(self, situation: Situation, deadline: float, record: Record) -> Decision:
+    def decision(self, view: MarketView) -> Decision:
         self.pages += 1
         if self.pages == 3:
             raise ZeroDivisionError("a bug")
-        return await super().decide(situation, deadline, record)
+        return super().decision(view)
 
 
 async def test_a_trader_that_cannot_go_on_ends_its_market_and_the_others_do_not_wait(tmp_path: Path) -> None:
