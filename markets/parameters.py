@@ -194,9 +194,12 @@ class MarketParameters:
         }
         return timers.get(page)
 
-    def fundamental_values(self) -> tuple[Fraction, ...]:
-        """Return FV_1 … FV_T of a paid market's rounds, cash per share."""
-        return fundamental.fundamental_values(self.expected_dividends, self._rates, self.buy_back)
+    def fundamental_values(self, phase: Phase = "paid") -> tuple[Fraction, ...]:
+        """Return FV_1 … FV_T of a phase's rounds, cash per share; practice has its own last round."""
+        numbers = range(1, self.rounds_of(phase) + 1)
+        dividends = [self.dividends_in(number).expected for number in numbers]
+        rates = [self.interest_in(number) for number in numbers]
+        return fundamental.fundamental_values(dividends, rates, self.buy_back)
 
     @property
     def expected_dividends(self) -> tuple[Fraction, ...]:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, get_args
 
 from otree.database import dbq
 from otree.models import Participant, Session
@@ -18,7 +18,7 @@ from markets.forecasting_parameters import ForecastingParameters
 from markets.learning_to_forecast import PRICE_DECIMALS
 from markets.money import parse_money, readable, shown
 from markets.parameters import MarketParameters
-from markets.rounds import RoundRef
+from markets.rounds import Phase, RoundRef
 
 SLOW_SECONDS = 120
 """On a page without a timer, for which others may wait, somebody is late after so long."""
@@ -53,7 +53,7 @@ class Design:
         traders: in one market.
         rounds: of the session.
         names: of each round, by its number in the session.
-        values: fundamental values, by the same; of practice rounds there is none.
+        values: fundamental values, by the same; practice rounds have those of a market as long as practice.
         decimals: of a value as shown.
     """
 
@@ -67,13 +67,14 @@ class Design:
 def market_design(session: Session) -> Design:
     """Return the design of a session of a market with trading."""
     market = market_of(session.pp_set.order_by("id_in_session").first())
-    parameters, values = market.parameters, market.parameters.fundamental_values()
+    parameters = market.parameters
+    values = {phase: parameters.fundamental_values(phase) for phase in get_args(Phase)}
     refs = [parameters.round_at(number) for number in range(1, parameters.rounds + 1)]
     return Design(
         traders=market.traders,
         rounds=parameters.rounds,
         names={ref.overall: _name(ref, parameters) for ref in refs},
-        values={ref.overall: values[ref.number - 1] for ref in refs if ref.phase == "paid"},
+        values={ref.overall: values[ref.phase][ref.number - 1] for ref in refs},
         decimals=parameters.decimals,
     )
 

@@ -19,6 +19,7 @@ from markets.institution import Institution
 from markets.money import parse_money, rounded
 from markets.parameters import MarketParameters, ParameterError
 from markets.payoffs import Pay
+from markets.rounds import RoundRef
 from markets.view import PageState, market_view
 
 MAX_ROUNDS = 60
@@ -50,6 +51,11 @@ class SessionMarket:
 def market_of(participant: Participant) -> SessionMarket:
     """Return the market of a participant's session; its config is read once in a process."""
     return _read_market(participant._session_code)
+
+
+def ref_of(player: Any) -> RoundRef:
+    """Return which round of the session a player's row stands for."""
+    return market_of(player.participant).parameters.round_at(player.round_number)
 
 
 @lru_cache(maxsize=256)

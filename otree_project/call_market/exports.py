@@ -12,13 +12,13 @@ from fractions import Fraction
 from typing import Any
 
 from otree.database import dbq
-from session_market import market_of
+from session_market import market_of, ref_of
 
 from markets.money import exact_text, parse_money
 from markets.rounds import RoundRef
 
 from .tables import Group, Message, Player
-from .trading import answers_of, given_in, ref_of, score_given
+from .trading import answers_of, given_in, score_given
 
 Row = list[Any]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from otree.api import Currency
 from otree.database import db, dbq
-from session_market import MAX_HORIZONS, SessionMarket, market_of
+from session_market import MAX_HORIZONS, SessionMarket, market_of, ref_of
 
 from markets.accounts import Account
 from markets.call_market import RoundOutcome, settle_round
@@ -65,11 +65,6 @@ class Past:
     def pending(self, number: int) -> tuple[GivenForecast, ...]:
         """Return the forecasts whose price is not known once round `number` is over."""
         return outstanding(self.given, number)
-
-
-def ref_of(player: Player) -> RoundRef:
-    """Return which round of the session a player's row stands for."""
-    return market_of(player.participant).parameters.round_at(player.round_number)
 
 
 def past_of(player: Player, *, through: int) -> Past:

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from market_pages import FinalPage, PhaseStartPage, ResultsPage, is_played, timer
 from market_report import finished_rounds, market_design, report
 from otree.api import BaseConstants, Page, WaitPage
 from pausing import PausableWaitPage
-from session_market import MAX_ROUNDS, market_of, page_data, refuse_unusable, set_markets
+from session_market import MAX_ROUNDS, market_of, page_data, ref_of, refuse_unusable, set_markets
 
 from markets.institution import Institution
 from markets.live import Frame
@@ -28,7 +29,7 @@ from .exports import (
 )
 from .periods import leave, seconds_left, take
 from .tables import Group, Message, Player, Subsession, TradeRow
-from .trading import after_trading, before_trading, open_now, ref_of, settle, while_trading
+from .trading import after_trading, before_trading, open_now, settle, while_trading
 
 __all__ = [
     "C",
@@ -77,25 +78,7 @@ def vars_for_admin_report(subsession: Subsession) -> dict[str, Any]:
     return report(session, finished_rounds(Group, session), market_design(session))
 
 
-def timer(player: Player, page: str) -> int | None:
-    """Return the seconds of a page's timer, or None where it has none."""
-    return market_of(player.participant).parameters.seconds(page, ref_of(player).phase)
-
-
-def is_played(player: Player) -> bool:
-    """Whether the session has this round; oTree keeps rows for more."""
-    return player.round_number <= market_of(player.participant).parameters.rounds
-
-
-class PhaseStart(Page):
-    @staticmethod
-    def is_displayed(player: Player) -> bool:
-        return is_played(player) and ref_of(player).is_first
-
-    @staticmethod
-    def get_timeout_seconds(player: Player) -> int | None:
-        return timer(player, "phase_start")
-
+class PhaseStart(PhaseStartPage):
     @staticmethod
     def vars_for_template(player: Player) -> dict[str, Any]:
         ref, parameters = ref_of(player), market_of(player.participant).parameters
@@ -163,28 +146,14 @@ class CloseMarket(WaitPage):
         settle(group)
 
 
-class Results(Page):
-    is_displayed = is_played
-
-    @staticmethod
-    def get_timeout_seconds(player: Player) -> int | None:
-        return timer(player, "results")
-
+class Results(ResultsPage):
     @staticmethod
     def vars_for_template(player: Player) -> dict[str, Any]:
         induced = market_of(player.participant).parameters.schedule is not None
         return {"induced": induced, **page_data(after_trading(player, "results"))}
 
 
-class Final(Page):
-    @staticmethod
-    def is_displayed(player: Player) -> bool:
-        return is_played(player) and ref_of(player).is_last
-
-    @staticmethod
-    def get_timeout_seconds(player: Player) -> int | None:
-        return timer(player, "final")
-
+class Final(FinalPage):
     @staticmethod
     def vars_for_template(player: Player) -> dict[str, Any]:
         market, ref = market_of(player.participant), ref_of(player)
@@ -196,18 +165,6 @@ class Final(Page):
             "currency": market.pay.currency,
             **page_data(after_trading(player, "final")),
         }
-
-    @staticmethod
-    def app_after_this_page(player: Player, upcoming_apps: list[str]) -> str | None:
-        last = player.round_number == market_of(player.participant).parameters.rounds
-        return upcoming_apps[0] if last and upcoming_apps else None
-
-    def _increment_index_in_pages(self) -> None:
-        # As in the call market: the unused rounds are not visited one by one.
-        next_app = self._get_next_page_index_if_skipping_apps()
-        if next_app:
-            self._index_in_pages = self.participant._index_in_pages = next_app - 1
-        super()._increment_index_in_pages()
 
 
 page_sequence = [PhaseStart, OpenMarket, Trade, CloseMarket, Results, Final]

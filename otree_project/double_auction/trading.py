@@ -13,10 +13,9 @@ from call_market.trading import (
     page_state,
     past_of,
     pasts_of,
-    ref_of,
 )
 from otree.api import Currency
-from session_market import market_of
+from session_market import market_of, ref_of
 
 from markets.accounts import Account
 from markets.call_market import RoundOutcome

@@ -185,6 +185,8 @@ def test_rounds_may_differ_in_dividends_odds_and_interest() -> None:
     last = (1 + Fraction(10)) / Fraction("1.2")
     second = (2 + last) / Fraction("1.1")
     assert market.fundamental_values() == (Fraction(1, 2) + second, second, last)
+    after_practice = (2 + Fraction(10)) / Fraction("1.1")
+    assert market.fundamental_values("practice") == (Fraction(1, 2) + after_practice, after_practice)
 
 
 def test_one_row_of_odds_does_for_dividends_that_differ() -> None:

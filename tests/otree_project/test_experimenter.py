@@ -81,6 +81,19 @@ async def test_report_tells_prices_of_each_market_and_where_everybody_is(
     assert [len(line.split()) for line in lines] == [2, 1]  # the value of two rounds, the price of one
 
 
+async def test_report_tells_the_practice_rounds_own_fundamental_value(
+    otree_server: str, http: aiohttp.ClientSession, admin: aiohttp.ClientSession
+) -> None:
+    own = {"practice_rounds": 2, "interest_rate": "0", "buy_back": "3"}
+    room = await Room.create(http, otree_server, 2, **{**CONFIG, **own})
+    await room.everybody(lambda walker: walker.reach("trade"))
+    await room.all_reach("results")
+    practice = r'<td class="t">practice 1 of 2</td>(?:\s*<td>[^<]*</td>){3}\s*<td>([^<]*)</td>'
+    assert re.findall(practice, await report(admin, room)) == [
+        "5.00"
+    ]  # two dividends of 1, bought back for 3
+
+
 async def test_who_overstays_a_timer_is_late_and_who_never_came_is_away(
     otree_server: str, http: aiohttp.ClientSession, admin: aiohttp.ClientSession
 ) -> None:
