@@ -8,14 +8,17 @@ import random
 import signal
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 import pytest
 
 from bots.adapters.run_folder import read_manifest
 from bots.domain.records import RunOutcome
-from bots.services.study_folder import cell_runs
+from bots.services.study_folder import cell_runs, spent_so_far
+from tests.standins.model_server import Asked, ModelServer, trading_answer
 from tests.study.plans import plan_file, play, prices, the_folder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,12 +34,23 @@ market = { practice_rounds = 1, paid_rounds = 12 }
 seats = "2 x zero-intelligence, 2 x speculator"
 """
 CELLS = 12
+MODELS = """
+name = "killed-models"
+repetitions = 3
+seats = "1 x local, 2 x zero-intelligence"
+market = { practice_rounds = 0, paid_rounds = 3, forecast_horizons = "", rationing = "pro_rata" }
+[treatments.remembers]
+[treatments.forgets]
+memory_window = 0
+"""
 
 
-async def start(plan: Path, data: Path, jobs: int) -> Process:
+async def start(
+    plan: Path, data: Path, jobs: int, environment: Mapping[str, str] = MappingProxyType({})
+) -> Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, str(PROGRAM), "study", "run", str(plan), "--data-dir", str(data), "-j", str(jobs)),
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         stdout=PIPE,
         stderr=STDOUT,
         start_new_session=True,
@@ -89,6 +103,58 @@ async def test_a_study_killed_at_random_and_resumed_has_the_same_result(
     after = cell_runs(the_folder(data))
     assert prices(the_folder(data)) == expected
     assert {key: after[key].folder for key in finished} == finished
+
+
+def requests(folder: Path) -> int:
+    """Count the requests to models that are on record in a run's folder."""
+    return (folder / "journal.jsonl").read_text(encoding="utf-8").count('"event":"model_asked"')
+
+
+def asked_by_cell(folder: Path) -> dict[tuple[str, int], int]:
+    return {key: requests(run.folder) for key, run in cell_runs(folder).items()}
+
+
+@pytest.mark.parametrize(("number", "jobs"), [(1, 1), (2, 3)])
+async def test_a_study_of_models_killed_at_random_asks_nothing_twice_of_finished_markets(
+    tmp_path: Path, number: int, jobs: int
+) -> None:
+    async with ModelServer() as server:
+        environment = server.environment("sk-key")
+        plan = plan_file(tmp_path, MODELS)
+        assert (await play(plan, tmp_path / "whole", environment=environment))[0] == 0
+        whole = asked_by_cell(the_folder(tmp_path / "whole"))
+        once = len(server.asked)
+        assert once == sum(whole.values()) > 0
+
+        last = once + random.Random(number).randint(once // 3, once - 1)
+        data = tmp_path / "killed"
+        process = await start(plan, data, jobs, environment)
+
+        def kill_at_last(asked: Asked) -> str:
+            if len(server.asked) == last:
+                process.kill()
+            return trading_answer(asked)
+
+        server.answer = kill_at_last
+        code, said = await end(process)
+        assert code == -signal.SIGKILL, said
+        finished = {key: run.folder for key, run in cell_runs(the_folder(data)).items() if run.finished}
+        spent = spent_so_far(the_folder(data))
+        code, said = await end(await start(plan, data, jobs, environment))
+        assert code == 0, said
+
+    folder = the_folder(data)
+    runs = cell_runs(folder)
+    assert prices(folder) == prices(the_folder(tmp_path / "whole"))
+    assert {key: runs[key].folder for key in finished} == finished
+    assert asked_by_cell(folder) == whole
+    left_over = {path.parent for path in folder.glob("run-*/journal.jsonl")} - {
+        one.folder for one in runs.values()
+    }
+    lost = sum(map(requests, left_over))
+    assert len(left_over) <= jobs
+    assert once + lost - jobs <= len(server.asked) - once <= once + lost  # a kill may come before the sending
+    assert spent_so_far(folder).tokens > spent.tokens
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
