@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain, combinations
 from math import comb
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bots.analysis.panel import Floats, Measured
 
@@ -111,7 +114,7 @@ def permutation_test(first: Floats, second: Floats, *, seed: int = SEED) -> Diff
     Args:
         first, second: one value a market or trader; NaN is left out.
 
-    Source: Fisher (1935), Pitman (1937); computed by scipy.stats.permutation_test.
+    Source: Fisher (1935), Pitman (1937); random splits are drawn by scipy.stats.permutation_test.
     """
     xs, ys = first[~np.isnan(first)], second[~np.isnan(second)]
     if not len(xs) or not len(ys):
@@ -120,11 +123,10 @@ def permutation_test(first: Floats, second: Floats, *, seed: int = SEED) -> Diff
     splits = comb(len(xs) + len(ys), len(xs))
     if splits < 2 or len(xs) + len(ys) < 3:
         return Difference(difference, np.nan, exact=True, splits=splits, reason="too few values")
-    if min(len(xs), len(ys)) == 1:
-        return Difference(difference, _p_of_one(xs, ys), exact=True, splits=splits)
+    if splits <= _MOST_EXACT:
+        return Difference(difference, _exact_p(xs, ys), exact=True, splits=splits)
     from scipy.stats import permutation_test as test  # type: ignore[import-untyped]
 
-    exact = splits <= _MOST_EXACT
     outcome = test(
         (xs, ys),
         lambda a, b, axis: np.mean(a, axis=axis) - np.mean(b, axis=axis),
@@ -133,17 +135,26 @@ def permutation_test(first: Floats, second: Floats, *, seed: int = SEED) -> Diff
         batch=20_000,
         rng=np.random.default_rng(seed),
     )
-    return Difference(difference, float(outcome.pvalue), exact, splits if exact else _MOST_EXACT)
+    return Difference(difference, float(outcome.pvalue), exact=False, splits=_MOST_EXACT)
 
 
-def _p_of_one(xs: Floats, ys: Floats) -> float:
-    """Return p where a group has one value, so that each value in turn is that group."""
-    every = np.concatenate([xs, ys])
-    alone = every - (every.sum() - every) / (len(every) - 1)
-    differences = alone if len(xs) == 1 else -alone
+def _exact_p(xs: Floats, ys: Floats) -> float:
+    """Return the two-sided p over all splits; what rounding alone tells apart counts as equal."""
+    every, small = np.concatenate([xs, ys]), min(len(xs), len(ys))
+    sums = every[_choices(len(every), small)].sum(axis=1)
+    differences = sums / small - (every.sum() - sums) / (len(every) - small)
+    if small < len(xs):
+        differences = -differences
     seen, near = xs.mean() - ys.mean(), 1e-12 * np.abs(every).max()
     tails = np.mean(differences >= seen - near), np.mean(differences <= seen + near)
     return float(min(1.0, 2 * min(tails)))
+
+
+@lru_cache(maxsize=4)
+def _choices(markets: int, small: int) -> NDArray[np.uint32]:
+    """Return which `small` of the markets are one group in each split, shape (splits, small)."""
+    chosen = chain.from_iterable(combinations(range(markets), small))
+    return np.fromiter(chosen, np.uint32, comb(markets, small) * small).reshape(-1, small)
 
 
 def paired_permutation_test(differences: Floats, *, seed: int = SEED) -> Difference:

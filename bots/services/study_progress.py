@@ -77,9 +77,9 @@ class StudyProgress:
     def render(self) -> RenderableType:
         """Return the table of all treatments as it stands now."""
         table = Table(title=escape(self._title()), title_justify="left", box=None, pad_edge=False)
-        table.add_column("Treatment", no_wrap=True)
+        table.add_column("Treatment")  # gives way where a terminal is narrow, the numbers do not
         for name in ("Done", "Running", "Failed", "To come", "Of"):
-            table.add_column(name, justify="right")
+            table.add_column(name, justify="right", no_wrap=True)
         for name, one in self.tallies.items():
             numbers = (one.done, one.running, one.failed, one.left, one.total)
             table.add_row(escape(name), *map(str, numbers))

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -48,6 +50,26 @@ def test_permutation_test_is_exact_and_derived_by_hand() -> None:
     outcome = permutation_test(np.array([1.0, 2, 3]), np.array([4.0, 5, 6]))
     assert (outcome.difference, outcome.exact, outcome.splits) == (-3, True, 20)
     assert outcome.p == pytest.approx(2 / 20)
+
+
+@given(
+    first=st.lists(st.integers(-5, 5), min_size=2, max_size=6),
+    second=st.lists(st.integers(-5, 5), min_size=2, max_size=6),
+)
+def test_exact_permutation_test_counts_every_split_once(first: list[int], second: list[int]) -> None:
+    every, total = [Fraction(one) for one in first + second], sum(first + second)
+    size, seen = len(first), Fraction(sum(first), len(first)) - Fraction(sum(second), len(second))
+    splits = [sum(one) for one in combinations(every, size)]
+    differences = [one / size - (total - one) / (len(every) - size) for one in splits]
+    tails = (
+        sum(one >= seen for one in differences),
+        sum(one <= seen for one in differences),
+    )
+
+    outcome = permutation_test(np.array(first, float), np.array(second, float))
+
+    assert (outcome.exact, outcome.splits) == (True, len(splits))
+    assert outcome.p == pytest.approx(min(1.0, 2 * min(tails) / len(splits)))
 
 
 def test_permutation_test_beyond_what_can_be_counted_says_so() -> None:
