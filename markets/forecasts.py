@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from markets.money import exact_text, parse_decimal
 
@@ -54,6 +55,11 @@ class ScoredForecast:
 
 def questions(horizons: Sequence[int], number: int, rounds: int) -> tuple[ForecastQuestion, ...]:
     """Return what round `number` of a phase of `rounds` asks: the horizons that end within the phase."""
+    return _questions(tuple(horizons), number, rounds)
+
+
+@lru_cache(maxsize=1024)
+def _questions(horizons: tuple[int, ...], number: int, rounds: int) -> tuple[ForecastQuestion, ...]:
     return tuple(
         ForecastQuestion(f"f{index}", horizon, number, number + horizon)
         for index, horizon in enumerate(horizons)

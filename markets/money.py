@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 
 LONGEST_TEXT = 4000
 """Characters of the longest amount that is read; fractions of long sessions have hundreds of digits."""
@@ -82,7 +83,12 @@ def readable(amount: Fraction, decimals: int = 6) -> str:
 
 def decimal_places(amount: Fraction) -> int | None:
     """Return how many decimals the amount's exact text needs; None where no finite text exists."""
-    rest, twos, fives = amount.denominator, 0, 0
+    return _places(amount.denominator)
+
+
+@lru_cache(maxsize=1024)
+def _places(denominator: int) -> int | None:
+    rest, twos, fives = denominator, 0, 0
     while rest % 2 == 0:
         rest, twos = rest // 2, twos + 1
     while rest % 5 == 0:
