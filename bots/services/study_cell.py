@@ -22,6 +22,7 @@ from bots.agents.memory import Memory
 from bots.agents.past import Past
 from bots.agents.strategies import STRATEGIES
 from bots.agents.trading_agents import Table, TradingAgent
+from bots.analysis.model_use import ModelMeter
 from bots.domain.errors import SessionLost
 from bots.domain.experiment import RunEnd, Seat, manifest_at_end, run_experiment
 from bots.domain.ports import Clock, DecisionMaker
@@ -111,10 +112,12 @@ async def play_cell(
         write_manifest(folder, manifest)
         append_metadata(job.study.runs, manifest)
     end: RunEnd | None = None
+    meter = ModelMeter()
     try:
         with JournalWriter(folder / "journal.jsonl", durable=False) as journal:
             journal.append(RunDescribed(at=clock.now(), manifest=manifest, links={}))
-            table = _table(FanOut(journal, listen) if listen else FanOut(journal), clock, manifest)
+            listeners = (meter.listen, listen) if listen else (meter.listen,)
+            table = _table(FanOut(journal, *listeners), clock, manifest)
             end = await play_in(place, job.cell, job.specs, build, table, stop)
     except Exception as error:
         end = RunEnd(RunOutcome.FAILED, {}, clock.now(), f"{type(error).__name__}: {error}")
@@ -122,7 +125,8 @@ async def play_cell(
     finally:
         cut = RunEnd(RunOutcome.INTERRUPTED, {}, clock.now(), "ended before the traders had played")
         with written_in(folder):
-            write_manifest(folder, manifest_at_end(manifest, end or cut))
+            used = {"models": meter.uses, "over_budget": meter.over_budget}
+            write_manifest(folder, manifest_at_end(manifest.model_copy(update=used), end or cut))
     return CellDone(*job.cell.key, folder, end.outcome, end.reason)
 
 

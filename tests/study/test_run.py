@@ -16,6 +16,7 @@ from bots.adapters.in_memory import MemoryStore
 from bots.adapters.run_folder import read_manifest, run_locked, write_manifest
 from bots.agents.prompts import texts_hash
 from bots.agents.strategies import Hold
+from bots.analysis.run_manifest import manifest_of
 from bots.domain.errors import UserMustMend
 from bots.domain.market import Decision, MarketView
 from bots.domain.ports import DecisionMaker
@@ -213,6 +214,8 @@ async def test_models_trade_in_one_process_and_remember_as_far_as_the_treatment_
         treatment = read_manifest(run).configuration["study"]["treatment"]
         manifest, journal = read_recording(run)
         asked = [event for event in journal.events if isinstance(event, ModelAsked)]
+        assert manifest == manifest_of(journal.events)
+        assert sum(use.requests for use in manifest.models) == len(asked)
         told[treatment] = any("Trade a share a round." in event.prompt for event in asked)
         promised = any("shown to you again in later rounds" in event.prompt for event in asked)
         assert promised is told[treatment]
