@@ -97,7 +97,7 @@ async def _app_part(size: Size, model_url: str) -> list[dict[str, Any]]:
             played: AppRun = await play_app(client, command, server, size.app_bots)
             rows.append(played.row())
             print(json.dumps(rows[-1]))
-        for bots in () if size is SMALL else (1, 60):
+        for bots in () if size is SMALL else (1, 60, 120):
             command = clients(model_url)["ours, http"]
             rows.append((await play_app("ours, http", command, server, bots)).row())
             print(json.dumps(rows[-1]))

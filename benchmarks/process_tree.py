@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import subprocess
@@ -16,7 +17,8 @@ from typing import Final
 import psutil
 
 _CPU_EVERY: Final = 0.25  # seconds between looks at processor time
-_MEMORY_EVERY: Final = 8  # looks between those at memory, which cost more
+_MEMORY_EVERY: Final = 8  # looks between those at the memory of a browser's processes, which cost more
+_FEW: Final = 4  # processes whose memory is looked at each time
 _BROWSERS: Final = ("chrom", "headless_shell", "firefox")
 _MEGABYTE: Final = 1_000_000
 
@@ -28,15 +30,20 @@ class Taken:
     Attributes:
         seconds: from its start to its end.
         client_cpu, browser_cpu: processor seconds, of browsers and their drivers, and of all else.
-        memory: of all processes together in MB at most, shared pages counted once (PSS).
+        memory: of all processes together in MB, shared pages counted once (PSS), oldest first, each after the
+            seconds since the epoch at which it was taken.
         code: exit code; None where it was ended for taking too long.
     """
 
     seconds: float = 0.0
     client_cpu: float = 0.0
     browser_cpu: float = 0.0
-    memory: float = 0.0
+    memory: Sequence[tuple[float, float]] = ()
     code: int | None = None
+
+    def most_memory(self, until: float = math.inf) -> float:
+        """Return the most memory until a time in seconds since the epoch, in MB; 0 where nobody looked."""
+        return max((size for at, size in self.memory if at <= until), default=0.0)
 
 
 @dataclass
@@ -46,7 +53,7 @@ class _Watch:
     root: psutil.Process
     stop: threading.Event = field(default_factory=threading.Event)
     cpu: dict[tuple[int, float], tuple[bool, float]] = field(default_factory=dict)
-    memory: float = 0.0
+    memory: list[tuple[float, float]] = field(default_factory=list)
 
     def run(self) -> None:
         looks = 0
@@ -56,8 +63,8 @@ class _Watch:
                 for one in family:
                     with contextlib.suppress(psutil.Error):
                         self._see(one)
-                if looks % _MEMORY_EVERY == 0:
-                    self.memory = max(self.memory, sum(map(_pss, family)) / _MEGABYTE)
+                if looks % _MEMORY_EVERY == 0 or len(family) <= _FEW:
+                    self.memory.append((time.time(), sum(map(_pss, family)) / _MEGABYTE))
             looks += 1
 
     def _see(self, one: psutil.Process) -> None:

@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -54,6 +54,7 @@ class AppRun:
     pages: int  # that its bots have turned, by the server's count
     seconds: float  # from the first page turned to the last, by the server's clock
     first_page_seconds: float | None  # from the command's start; None where the client does not tell
+    last_page: float  # when the last page was turned, seconds since the epoch
     taken: Taken
 
     def row(self) -> dict[str, Any]:
@@ -67,8 +68,9 @@ class AppRun:
             "pages_per_second": self.pages / max(self.seconds, 1.0),
             "client_cpu_ms_page": 1000 * self.taken.client_cpu / self.pages if self.pages else None,
             "browser_cpu_ms_page": 1000 * self.taken.browser_cpu / self.pages if self.pages else None,
-            "memory_mb": self.taken.memory,
-            "memory_mb_bot": self.taken.memory / self.bots,
+            "memory_mb": (playing := self.taken.most_memory(self.last_page)),
+            "memory_mb_bot": playing / self.bots,
+            "memory_mb_after": self.taken.most_memory(),
         }
 
 
@@ -79,6 +81,7 @@ class MarketRun:
     transport: str
     bots: int
     taken: Taken
+    last_page: float  # when the last page was seen, seconds since the epoch
     latencies: dict[float, list[float]] = field(default_factory=dict)  # seconds, by pace
     missed: dict[float, int] = field(default_factory=dict)
 
@@ -94,7 +97,8 @@ class MarketRun:
                 "latency_ms_p95": 1000 * _quantile(times, 0.95) if times else None,
                 "missed_deadlines": self.missed.get(pace, 0),
                 "finished": self.taken.code == 0,
-                "memory_mb": self.taken.memory,
+                "memory_mb": self.taken.most_memory(self.last_page),
+                "memory_mb_after": self.taken.most_memory(),
                 "cpu_seconds": self.taken.client_cpu + self.taken.browser_cpu,
             }
             for pace, times in self.latencies.items()
@@ -178,7 +182,7 @@ async def play_app(client: str, command: Sequence[str], server: NeutralServer, b
     pages = sum(_turned(int(row["participant._index_in_pages"])) for row in server.stored(code))
     times = server.turned(code) or [0]
     start = first.timestamp() - started if first else None
-    return AppRun(client, bots, pages, float(max(times) - min(times)), start, taken)
+    return AppRun(client, bots, pages, float(max(times) - min(times)), start, max(times) + 1.0, taken)
 
 
 async def play_market(transport: str, server: OTreeServer, model: ModelServer, bots: int) -> MarketRun:
@@ -197,8 +201,10 @@ async def play_market(transport: str, server: OTreeServer, model: ModelServer, b
         )
         if taken.code != 0:
             print((folder / "output").read_text(errors="replace")[-1500:], file=sys.stderr)
-        latencies, missed = _judged(_events(folder))
-    return MarketRun(transport, bots, taken, latencies, missed)
+        events = _events(folder)
+        last = max((event.at for event in events if isinstance(event, PageSeen)), default=datetime.now(UTC))
+        latencies, missed = _judged(events)
+    return MarketRun(transport, bots, taken, last.timestamp(), latencies, missed)
 
 
 def _turned(place: int) -> int:

@@ -31,6 +31,10 @@ def tables(results: Mapping[str, Any]) -> str:
         f"Measured {results['at'][:10]} on {machine.get('processors', '?')} processors, load before "
         f"{results['load_before']:.1f}, commit {str(results['commit'].get('commit', ''))[:9]}."
     )
+    about += (
+        " Memory is what the command and all it has started take while pages are turned; the tables and the "
+        "report that a run of ours makes at its end take more, once."
+    )
     parts = [about, *_app(results["app"]), "", *_ratios(results["app"]), "", *_market(results["market"]), ""]
     return "\n".join([parts[0], "", *parts[1:]])
 
@@ -39,8 +43,8 @@ def _ratios(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return what follows from the rows: the cost of one more participant, and our part of a peer's cost."""
     by_size = {row["bots"]: row for row in rows if row["client"] == "ours, http"}
     told = []
-    if len(by_size) > 1:
-        few, many = by_size[min(by_size)], by_size[max(by_size)]
+    if len(by_size) > 1:  # a run of few bots is over before its memory is seen apart from the report's
+        few, many = (by_size[size] for size in sorted(by_size)[-2:])
         cpu = (_cpu(many) - _cpu(few)) / (many["pages"] - few["pages"])
         memory = (many["memory_mb"] - few["memory_mb"]) / (many["bots"] - few["bots"])
         told.append(

@@ -86,6 +86,7 @@ class PhaseStart(PhaseStartPage):
             "market": ref.market if parameters.paid_markets > 1 else 0,
             "markets": parameters.paid_markets,
             "rounds": "1 round" if ref.of == 1 else f"{ref.of} rounds",
+            "verb": "counts" if ref.of == 1 else "count",
             "had_practice": parameters.practice_rounds > 0,
             **page_data(before_clearing(player, "phase_start")),
         }

@@ -87,6 +87,7 @@ class PhaseStart(PhaseStartPage):
             "market": ref.market if parameters.paid_markets > 1 else 0,
             "markets": parameters.paid_markets,
             "periods": "1 period" if ref.of == 1 else f"{ref.of} periods",
+            "verb": "counts" if ref.of == 1 else "count",
             "had_practice": parameters.practice_rounds > 0,
             "induced": parameters.schedule is not None,
             **page_data(before_trading(player, "phase_start")),
