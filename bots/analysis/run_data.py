@@ -41,7 +41,10 @@ def read_journal(folder: Path) -> Journal:
 
 @dataclass(frozen=True, slots=True)
 class TraderResult:
-    """How one bot did. Amounts in cash, `payoff` in `currency`; None where the seat did not get that far."""
+    """How one bot did. Amounts in cash, `payoff` in `currency`; None where the seat did not get that far.
+
+    `forecast_earnings` is None too where the market asks for no forecasts.
+    """
 
     seat: int
     trader: str
@@ -101,6 +104,7 @@ def _trader_result(seat: int, events: list[Event]) -> TraderResult:
     opened = next(event for event in events if isinstance(event, SeatOpened))
     views = list(_views(events))
     final = next((view.final for view in reversed(views) if view.final and view.final.phase == "paid"), None)
+    asks_forecasts = bool(views and views[-1].market.forecast_horizons)
     placed = {
         event.ref for event in events if isinstance(event, ActSent) and event.content.get("type") == "place"
     }
@@ -111,7 +115,7 @@ def _trader_result(seat: int, events: list[Event]) -> TraderResult:
         trader=opened.trader,
         participant=opened.participant,
         final_wealth=final.final_wealth if final else None,
-        forecast_earnings=final.forecast_earnings if final else None,
+        forecast_earnings=final.forecast_earnings if final and asks_forecasts else None,
         payoff=final.payoff if final else None,
         currency=views[-1].market.currency if views else "",
         orders=sum(answer.accepted for answer in answers),

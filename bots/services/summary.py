@@ -60,9 +60,9 @@ def _of_units(run: PlayedRun, market: int) -> _Cells:
 
 
 def print_traders(console: Console, results: Sequence[TraderResult]) -> None:
-    """Print one line a bot: final wealth and payoff; what forecasts earned and what went wrong, if it did."""
+    """Print one line a bot: final wealth and payoff; what forecasts earned, if asked, and what went wrong."""
     currency = next((one.currency for one in results if one.currency), "")
-    forecast = any(one.forecast_earnings for one in results)
+    forecast = any(one.forecast_earnings is not None for one in results)
     columns: dict[str, Callable[[TraderResult], str]] = {
         "Final\nwealth": lambda one: _cash(one.final_wealth),
         **({"Forecasts": lambda one: _cash(one.forecast_earnings)} if forecast else {}),
