@@ -2,6 +2,10 @@
 
 from os import environ
 
+ONE_WIDGET = [
+    "one_text", "one_long_text", "one_whole", "one_decimal", "one_amount", "one_radio", "one_scale",
+    "one_tick", "one_yes_no", "one_menu", "one_list", "one_slider", "one_raw", "one_table", "one_choice",
+]  # fmt: skip
 SESSION_CONFIGS = [
     {"name": "questions", "app_sequence": ["questions"], "num_demo_participants": 1},
     {"name": "pairs", "app_sequence": ["pairs"], "num_demo_participants": 2},
@@ -13,6 +17,7 @@ SESSION_CONFIGS = [
     {"name": "odd", "app_sequence": ["odd"], "num_demo_participants": 1},
     {"name": "commons", "app_sequence": ["commons"], "num_demo_participants": 4},
     {"name": "ways", "app_sequence": ["ways"], "num_demo_participants": 1},
+    {"name": "widgets", "app_sequence": ONE_WIDGET, "num_demo_participants": 1},
     {"name": "arrivals", "app_sequence": ["arrivals"], "num_demo_participants": 2},
 ]
 ROOMS = [

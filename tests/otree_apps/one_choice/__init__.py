@@ -1,0 +1,29 @@
+"""Two buttons that both send the form, and nothing else."""
+
+from otree.api import BaseConstants, BaseGroup, BasePlayer, BaseSubsession, Page, models
+
+
+class C(BaseConstants):
+    NAME_IN_URL = "one_choice"
+    PLAYERS_PER_GROUP = None
+    NUM_ROUNDS = 1
+
+
+class Subsession(BaseSubsession):
+    pass
+
+
+class Group(BaseGroup):
+    pass
+
+
+class Player(BasePlayer):
+    choice = models.StringField()
+
+
+class Ask(Page):
+    form_model = "player"
+    form_fields = ["choice"]  # noqa: RUF012 - as oTree wants it
+
+
+page_sequence = [Ask]
