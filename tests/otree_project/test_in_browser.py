@@ -44,6 +44,17 @@ async def room(otree_server: str, http: aiohttp.ClientSession) -> Room:
     return room
 
 
+COUNT_SOCKETS = """
+  window.openSockets = 0;
+  window.WebSocket = class extends WebSocket {
+    constructor(...given) {
+      super(...given);
+      this.addEventListener("open", () => { window.openSockets += 1; });
+    }
+  };
+"""
+
+
 def visit(driver: webdriver.Chrome, room: Room, seat: int = 0) -> None:
     """Open the page that is due for a participant."""
     walker = room.walkers[seat]
@@ -247,8 +258,11 @@ async def test_second_tab_shows_what_the_first_one_did(chromium: webdriver.Chrom
 async def test_who_comes_back_to_an_old_page_after_the_others_went_on_is_led_to_the_present_one(
     chromium: webdriver.Chrome, room: Room
 ) -> None:
+    counting = chromium.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": COUNT_SOCKETS})
     visit(chromium, room)  # round 2, left open
-    WebDriverWait(chromium, 10).until(lambda here: here.execute_script("return liveSocket.readyState") == 1)
+    # A socket that opens once the others went on would bring the page along before anybody comes back to it.
+    WebDriverWait(chromium, 10).until(lambda here: here.execute_script("return openSockets") == 2)
+    chromium.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", counting)
     await room.everybody(lambda walker: walker.reach("forecast"))
     await room.all_reach("results")
     await room.everybody(lambda walker: walker.submit())
