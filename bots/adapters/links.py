@@ -84,6 +84,11 @@ class SessionLinks:
     session_code: str | None
     links: tuple[ParticipantLink, ...]
 
+    @property
+    def server(self) -> str:
+        """Address of the oTree server, without a slash at its end."""
+        return self.links[0].url.partition("/InitializeParticipant/")[0]
+
 
 async def read_links(url_or_path: str, credentials: Credentials | None = None) -> SessionLinks:
     """Return the links of a session, named by its SessionStartLinks page, its room's page, or a links file.

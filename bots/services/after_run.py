@@ -16,6 +16,7 @@ from bots.analysis.reading import read_run
 from bots.analysis.run_data import TraderResult, read_journal, trader_results
 from bots.services.runner import RunReport
 from bots.services.summary import print_market, print_models, print_traders, print_undecided
+from bots.services.terminal import say
 
 _WRITE_REPORT = """
 import sys
@@ -44,8 +45,8 @@ def show_and_draw(console: Console, report: RunReport) -> tuple[TraderResult, ..
     print_models(console, ModelMeter(events), manifest)
     console.print()
     reason = f": {report.end.reason}" if report.end.reason else ""
-    console.print(f"Run {report.end.outcome.value}{reason}", highlight=False, markup=False)
-    console.print(f"Run folder: {report.folder}", highlight=False, markup=False, soft_wrap=True)
+    say(console, f"Run {report.end.outcome.value}{reason}")
+    say(console, f"Run folder: {report.folder}")
     if any(run.history(market) for market in run.markets):
         _make(console, "Figure", report.folder, lambda: price_and_volume(run, report.folder)[0])
     _make(console, "Report", report.folder, lambda: _report(report.folder))
@@ -79,4 +80,4 @@ def _make(console: Console, what: str, folder: Path, make: Callable[[], Path]) -
         told = f"{what}:".ljust(12) + str(make())
     except Exception as error:  # noqa: BLE001 - the run is over and kept; all its files can be made again
         told = f"Warning: no {what.lower()} ({type(error).__name__}: {error}). Try: bots rebuild {folder}"
-    console.print(told, highlight=False, markup=False, soft_wrap=True)
+    say(console, told)

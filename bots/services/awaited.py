@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from urllib.parse import urlsplit
 
 from bots.adapters.links import Credentials, SessionLinks
 from bots.adapters.otree_server import OTreeRest
@@ -19,10 +18,8 @@ async def who_is_awaited(links: SessionLinks, credentials: Credentials, waiting:
     """
     if links.session_code is None:
         return ""
-    parts = urlsplit(links.links[0].url)
-    base = f"{parts.scheme}://{parts.netloc}{parts.path.partition('/InitializeParticipant/')[0]}"
     try:
-        rows = await OTreeRest(base, credentials.rest_key).export_wide(links.session_code)
+        rows = await OTreeRest(links.server, credentials.rest_key).export_wide(links.session_code)
     except UserMustMend:  # no key, no such interface (oTree 5), or no server any more
         return ""
     behind = list(_behind(rows, waiting))

@@ -33,7 +33,7 @@ async def run_demo(demo: Demo, room: Room) -> int:
     from bots.services.cli import exit_code
     from bots.services.runner import run
 
-    room.console.print(_STARTING, highlight=False)
+    room.say(_STARTING)
     server_plan = ServerPlan(env={"OTREE_PRODUCTION": "1"}, python=otree_python_of(room.environment))
     async with OTreeServer.start(server_plan) as server:
         rounds = {"practice_rounds": demo.practice_rounds, "paid_rounds": demo.paid_rounds}
@@ -50,7 +50,7 @@ async def run_demo(demo: Demo, room: Room) -> int:
         command = f"python -m bots.main {url} {demo.model} -m demo"
         if demo.transport is not Transport.BROWSER:
             command += f" --transport {demo.transport.value}"
-        room.console.print(command, highlight=False, markup=False, soft_wrap=True)
+        room.say(command)
         report = await run(plan, room)
     return exit_code(report, show_and_draw(room.console, report))
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from bots.services.terminal import stamped
+from bots.services.terminal import say, stamped
 
 _PLAIN_EVERY = 5.0  # seconds between lines where there is no terminal
 
@@ -55,4 +55,4 @@ async def _lines(view: View, console: Console) -> None:
 
 
 def _print(line: str, console: Console) -> None:
-    console.print(stamped(line), highlight=False, markup=False, soft_wrap=True)
+    say(console, stamped(line))

@@ -15,6 +15,7 @@ from rich.table import Table
 from bots.analysis.inference import CONFIDENCE, RESAMPLES, Pooled
 from bots.analysis.measures import MEASURES
 from bots.analysis.panel import Measured, Panel
+from bots.services.terminal import say
 
 _SIDE_BY_SIDE = 4  # markets that get a column each
 _MOST_ROWS = 40  # markets that get a row each
@@ -117,7 +118,7 @@ def _print_rows(console: Console, panel: Panel, results: Results) -> None:
         table.add_row(escape(name), *(written(float(results[key].values[number])) for key in _IN_ROWS))
     console.print(table)
     if len(panel) > _MOST_ROWS:
-        console.print(f"… and {len(panel) - _MOST_ROWS} more markets; --json has them all", highlight=False)
+        say(console, f"… and {len(panel) - _MOST_ROWS} more markets; --json has them all")
 
 
 def _print_pooled(console: Console, pooled: Mapping[str, Pooled]) -> None:
@@ -139,7 +140,7 @@ def _print_reasons(console: Console, results: Results) -> None:
             if reason:
                 missing.setdefault(reason, []).append(MEASURES[name].label)
     for reason, labels in missing.items():
-        console.print(f"– {reason}: {'; '.join(labels)}", highlight=False, markup=False)
+        say(console, f"– {reason}: {'; '.join(labels)}")
 
 
 def _table(*names: str, left: int) -> Table:

@@ -21,7 +21,6 @@ from bots.services.runner import credentials_of
 Tables = Mapping[str, Table]
 
 _SESSION = re.compile(r"/SessionStartLinks/(\w+)/?\Z", re.ASCII)
-_ENTRY = "/InitializeParticipant/"
 
 
 async def bring_people(run: Path, room: Room, *, source: Path | None = None) -> int:
@@ -40,7 +39,7 @@ async def bring_people(run: Path, room: Room, *, source: Path | None = None) -> 
     for name, rows in kept.items():
         replace_file(run / FOLDER / f"{name}.csv", _as_csv(name, rows))
     people = len({row["participant"] for row in kept["traders"]} - _bots(manifest))
-    _say(room, f"{people} people beside {manifest.bots} bots: oTree's tables are kept in {run / FOLDER}")
+    room.say(f"{people} people beside {manifest.bots} bots: oTree's tables are kept in {run / FOLDER}")
     return 0
 
 
@@ -51,10 +50,10 @@ async def keep_people(run: Path, room: Room) -> None:
         return
     try:
         await bring_people(run, room)
-        _say(room, f"If they still play, bring the rest later: bots people {run}; bots report {run}")
+        room.say(f"If they still play, bring the rest later: bots people {run}; bots report {run}")
     except UserMustMend as error:
-        _say(room, f"What people did is not brought yet: {error.what} ({error.where}). {error.mend}")
-        _say(room, f"Then: bots people {run}; bots report {run}")
+        room.say(f"What people did is not brought yet: {error.what} ({error.where}). {error.mend}")
+        room.say(f"Then: bots people {run}; bots report {run}")
 
 
 def _institution(run: Path) -> str:
@@ -75,8 +74,7 @@ def _institution(run: Path) -> str:
 
 async def _from_server(run: Path, room: Room, institution: str) -> Tables:
     links = read_links_file(run / "bot-links.cfg")
-    server = links.links[0].url.partition(_ENTRY)[0]
-    rest = OTreeRest(server, credentials_of(room.environment).rest_key)
+    rest = OTreeRest(links.server, credentials_of(room.environment).rest_key)
     named = _SESSION.search(read_manifest(run).url)
     session = named[1] if named else None  # a links file does not name it
     return {
@@ -131,7 +129,3 @@ def _as_csv(name: str, rows: Table) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue()
-
-
-def _say(room: Room, text: str) -> None:
-    room.console.print(text, highlight=False, markup=False, soft_wrap=True)

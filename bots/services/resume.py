@@ -65,7 +65,7 @@ async def resume(folder: Path, room: Room, again: Again) -> RunReport:
             write_manifest(folder, manifest)
         prepared = replace(prepared, earlier=(*prepared.earlier, goes_on))
         left = f"{len(prepared.seats)} of {len(manifest.seats)} seats"
-        room.console.print(f"Run {manifest.run} goes on in {folder}: {left}", highlight=False, markup=False)
+        room.say(f"Run {manifest.run} goes on in {folder}: {left}")
         if not prepared.seats:  # killed between its last seat's end and its own
             return end_of_all_seats(folder, clock)
         return await play_to_the_end(prepared, manifest, folder, clock, room)

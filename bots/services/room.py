@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from bots.services.interrupt import Interrupt
+from bots.services.terminal import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +18,7 @@ class Room:
     environment: Mapping[str, str]
     console: Console
     interrupt: Interrupt
+
+    def say(self, text: str) -> None:
+        """Print a sentence as it is."""
+        say(self.console, text)

@@ -176,7 +176,7 @@ async def run_prepared(prepared: Prepared, room: Room) -> RunReport:
     except UserMustMend:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    room.console.print(f"Run {number} is kept in {folder}", highlight=False, markup=False)
+    room.say(f"Run {number} is kept in {folder}")
     with run_locked(folder):
         return await play_to_the_end(prepared, manifest, folder, clock, room)
 

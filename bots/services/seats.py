@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
-from urllib.parse import urlsplit
 
 from bots.adapters.links import Credentials, LoginWanted, ParticipantLink, SessionLinks, read_links
 from bots.adapters.otree_server import OTreeRest
@@ -142,7 +141,5 @@ async def _labels(links: SessionLinks, credentials: Credentials) -> Mapping[str,
             where=_OPTION,
             mend="Name seats by the numbers of the file's lines, or give the session's address.",
         )
-    parts = urlsplit(links.links[0].url)
-    base = f"{parts.scheme}://{parts.netloc}{parts.path.partition('/InitializeParticipant/')[0]}"
-    told = await OTreeRest(base, credentials.rest_key).get_session(links.session_code)
+    told = await OTreeRest(links.server, credentials.rest_key).get_session(links.session_code)
     return {str(one["code"]): str(one.get("label") or "") for one in told["participants"]}

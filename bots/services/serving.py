@@ -42,7 +42,7 @@ async def serve_until_interrupted(serving: Serving, room: Room) -> int:
     """
     settings = otree_settings(room.environment, production=serving.production)
     database = "the PostgreSQL of DATABASE_URL" if settings.get("DATABASE_URL") else "an embedded PostgreSQL"
-    room.console.print(f"Starting the oTree project on {database} …", highlight=False)
+    room.say(f"Starting the oTree project on {database} …")
     plan = ServerPlan(
         data_dir=serving.data,
         host=serving.host,
@@ -52,7 +52,7 @@ async def serve_until_interrupted(serving: Serving, room: Room) -> int:
         log=serving.data.parent / f"{serving.data.name}.log",
     )
     async with OTreeServer.start(plan) as server:
-        room.console.print(f"oTree is served at {server.url} (Ctrl-C ends it)", highlight=False)
+        room.say(f"oTree is served at {server.url} (Ctrl-C ends it)")
         with room.interrupt.gently() as stop:
             await stop.wait()
     return 0

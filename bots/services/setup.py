@@ -20,9 +20,9 @@ async def set_up(room: Room) -> int:
     except UserMustMend:
         if named is not None:
             raise
-        room.console.print(f"Making oTree's environment in {users_environment()} …", highlight=False)
+        room.say(f"Making oTree's environment in {users_environment()} …")
         python = await asyncio.to_thread(make_otree_environment)
-    room.console.print(f"oTree's environment: {python}", highlight=False, soft_wrap=True)
+    room.say(f"oTree's environment: {python}")
     browser = BrowserSettings.find()
-    room.console.print(f"Browser:             {browser.browser}", highlight=False, soft_wrap=True)
+    room.say(f"Browser:             {browser.browser}")
     return 0

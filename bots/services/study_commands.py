@@ -14,7 +14,7 @@ from rich.table import Table
 from bots.domain.errors import UserMustMend
 from bots.domain.study import Cell
 from bots.services.plan import Transport
-from bots.services.terminal import printer
+from bots.services.terminal import printer, say
 
 Plan = Annotated[Path, typer.Argument(metavar="PLAN", help="A plan; `bots study new` writes one.")]
 Data = Annotated[Path, typer.Option(help="Folder of all runs; studies are kept in it.")]
@@ -83,16 +83,10 @@ def show(
     console.print(table)
     console.print()
     if cells:
-        console.print(
-            _cells(study.cells, {key: run.folder.name for key, run in runs.items() if run.finished})
-        )
+        finished_in = {key: run.folder.name for key, run in runs.items() if run.finished}
+        console.print(_cells(study.cells, finished_in))
         console.print()
-    console.print(
-        f"{len(study.cells)} markets, hash {study.hash}, kept in {folder}",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
-    )
+    say(console, f"{len(study.cells)} markets, hash {study.hash}, kept in {folder}")
 
 
 def _cells(cells: Sequence[Cell], runs: Mapping[tuple[str, int], str]) -> Table:
@@ -108,8 +102,7 @@ def _cells(cells: Sequence[Cell], runs: Mapping[tuple[str, int], str]) -> Table:
 
 
 def cost(plan: Plan, data_dir: Data = _DATA, model: Model = None) -> None:
-    """Tell what the markets that are left would take: requests, tokens, money and time; nothing is "
-    "asked or written."""
+    """Tell what the markets that are left would take: requests, tokens, money, time; no model is asked."""
     from bots.services.study_cost import cost as tell_cost
     from bots.services.study_folder import cell_runs, study_folder
     from bots.services.study_run import load_study
@@ -147,8 +140,7 @@ def register_study(
         Path | None, typer.Option(help="The Markdown file.  [default: NAME-HASH-registration.md, here]")
     ] = None,
 ) -> None:
-    """Write the document to pre-register: design, outcomes, tests, rules, and hashes of plan, "
-    "prompts and code."""
+    """Write the document to pre-register: design, outcomes, tests, rules, hashes of plan and code."""
     from bots.services.analysis_commands import writable
     from bots.services.study_register import registration
     from bots.services.study_run import load_study
@@ -216,4 +208,4 @@ def report(
     measures = measure or study.plan.outcomes
     files = report_study(study, data_dir, measures, seed, console)
     for file in (*files, *write_html(study, data_dir, measures)):
-        console.print(f"Written: {file}", highlight=False, markup=False, soft_wrap=True)
+        say(console, f"Written: {file}")

@@ -28,6 +28,7 @@ from bots.domain.records import Event, Usage
 from bots.domain.study import Cell
 from bots.services.study_cell import build_strategy, play_market
 from bots.services.study_plan import Study
+from bots.services.terminal import say
 from bots.services.traders import TraderSpec, manner_of
 
 MARKETS_AT_A_TIME = 8
@@ -53,8 +54,11 @@ LOW, TYPICAL, HIGH = Assumed(12, 4.5, 1.5), Assumed(35, 4.0, 4.0), Assumed(100, 
 
 @dataclass(slots=True)
 class Used:
-    """What one model used in markets, counted in characters until `tokens`; `longest` counts one "
-    "seat's requests."""
+    """What one model used in markets: requests, and characters `read` and `wrote`.
+
+    Attributes:
+        seats: requests by seat.
+    """
 
     requests: int = 0
     read: int = 0
@@ -137,7 +141,7 @@ def cost(study: Study, left: Sequence[Cell], console: Console) -> None:
     cells = {cell.treatment: cell for cell in study.cells[: len(study.plan.treatments)]}
     told = {one: _of_all(study, cells, counts, one) for one in (LOW, TYPICAL, HIGH)}
     models = sorted(told[TYPICAL])
-    console.print(f"{len(left)} of {len(study.cells)} markets are left.", highlight=False)
+    say(console, f"{len(left)} of {len(study.cells)} markets are left.")
     if not models:
         console.print("No model trades in them: they cost nothing but processor time.")
         return
@@ -145,14 +149,12 @@ def cost(study: Study, left: Sequence[Cell], console: Console) -> None:
     console.print(_table(models, specs, told, study))
     notes = (
         _time(study, left, told),
-        f"Tokens are counted as {LOW.characters}, {TYPICAL.characters} and {HIGH.characters} "
-        "characters. Hidden "
-        "reasoning, repeated requests and cached input are not in these numbers. A limit under "
-        "[limits] holds "
-        "whatever they are.",
+        f"Tokens are counted as {LOW.characters}, {TYPICAL.characters} and {HIGH.characters} characters. "
+        "Hidden reasoning, repeated requests and cached input are not in these numbers. A limit under "
+        "[limits] holds whatever they are.",
     )
     for note in notes:
-        console.print(note, highlight=False, markup=False, soft_wrap=True)
+        say(console, note)
 
 
 def _of_all(
@@ -235,9 +237,8 @@ def _time(study: Study, left: Sequence[Cell], told: Mapping[Assumed, Mapping[str
     """Say how long the markets take, eight at a time, within the providers' own limits in models.toml."""
     hours = [_hours(study, left, assumed, used) for assumed, used in told.items()]
     return (
-        f"About {hours[1]:.1f} hours ({hours[0]:.1f} – {hours[2]:.1f}) with {MARKETS_AT_A_TIME} "
-        "markets at a time and "
-        f"{TYPICAL.seconds:g} s ({LOW.seconds:g} – {HIGH.seconds:g} s) a reply."
+        f"About {hours[1]:.1f} hours ({hours[0]:.1f} – {hours[2]:.1f}) with {MARKETS_AT_A_TIME} markets "
+        f"at a time and {TYPICAL.seconds:g} s ({LOW.seconds:g} – {HIGH.seconds:g} s) a reply."
     )
 
 

@@ -1,5 +1,4 @@
-"""Plays a study's markets side by side: computed in processes or on a cluster, or waiting for "
-"providers and servers."""
+"""Plays a study's markets side by side: computed in processes or on a cluster, or waiting for others."""
 
 from __future__ import annotations
 

@@ -97,17 +97,17 @@ class Study:
         model: that was put in the place of the plan's; None for none.
     """
 
-    @property
-    def words(self) -> str:
-        """What a verb needs to be told to find this study again."""
-        return str(self.where) if self.model is None else f"{self.where} --model {self.model}"
-
     where: Path
     plan: StudyPlan
     cells: Sequence[Cell]
     catalogue: Catalogue
     resolved: Mapping[str, Any]
     model: str | None = None
+
+    @property
+    def words(self) -> str:
+        """What a verb needs to be told to find this study again."""
+        return str(self.where) if self.model is None else f"{self.where} --model {self.model}"
 
     @cached_property
     def hash(self) -> str:

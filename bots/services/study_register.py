@@ -15,8 +15,7 @@ from bots.services.surroundings import git_state, package_versions
 
 
 def registration(study: Study) -> str:
-    """Return the document as Markdown: question, design, who trades, outcomes, tests, rules, and "
-    "hashes of all."""
+    """Return the document as Markdown: design, who trades, outcomes, tests, rules, hashes of all."""
     return "\n".join(_lines(study)) + "\n"
 
 
@@ -37,9 +36,8 @@ def _design(study: Study) -> Iterator[str]:
     plan = study.plan
     yield "## Design\n"
     yield (
-        f"{len(plan.treatments)} treatments × {plan.repetitions} markets = {len(study.cells)} "
-        "markets. The market is the "
-        "unit of observation and of inference.\n"
+        f"{len(plan.treatments)} treatments × {plan.repetitions} markets = {len(study.cells)} markets. "
+        "The market is the unit of observation and of inference.\n"
     )
     yield "| treatment | traders | seats | memory window | timers | fallback | what differs from the plan |"
     yield "|---|---:|---|---|---|---|---|"
@@ -57,9 +55,8 @@ def _design(study: Study) -> Iterator[str]:
     seeds = plan.seeds
     yield (
         f"\nSeeds: dividends {seeds.dividends}, seating {seeds.seating}, sampling {seeds.sampling}. "
-        "Repetition k has the "
-        "same dividends and draws the same seats in every treatment. A seed does not make a model's "
-        "replies repeat.\n"
+        "Repetition k has the same dividends and draws the same seats in every treatment. "
+        "A seed does not make a model's replies repeat.\n"
     )
 
 
@@ -84,12 +81,10 @@ def _analysis(study: Study) -> Iterator[str]:
         yield f"* {described.label}, {kind}: {described.formula}; {described.unit or 'no unit'}{source}."
     yield (
         f"\nOver paid rounds. Each treatment: mean over markets with a {CONFIDENCE:.0%} percentile "
-        "bootstrap interval "
-        f"({RESAMPLES} resamples of whole markets). Each pair of treatments: difference of means with "
-        "its interval, Hedges' g, "
-        "and a two-sided permutation test, exact up to 200,000 splits. p-values are adjusted by Holm "
-        "over all pairs of one "
-        "outcome; outcomes are not adjusted for each other.\n"
+        f"bootstrap interval ({RESAMPLES} resamples of whole markets). Each pair of treatments: difference "
+        "of means with its interval, Hedges' g, and a two-sided permutation test, exact up to 200,000 "
+        "splits. p-values are adjusted by Holm over all pairs of one outcome; outcomes are not adjusted "
+        "for each other.\n"
     )
     yield from (f"{told}\n" for told in of_a_row(study))
 

@@ -38,6 +38,7 @@ from bots.domain.records import EVENTS, DecisionMade, RunManifest
 from bots.services.measure_tables import interval, written
 from bots.services.study_folder import CellRun, cell_runs, study_folder
 from bots.services.study_plan import Study
+from bots.services.terminal import say
 
 # A phase's last page holds every round of it, and a period's last one its trades; the other pages are
 # most of a journal and need not be read.
@@ -104,7 +105,7 @@ def report_study(
     for table in tables:
         console.print(table.for_terminal())
         for note in table.notes:
-            console.print(note, highlight=False, markup=False, soft_wrap=True)
+            say(console, note)
         console.print()
     files = (folder / "report.md", folder / "measures.csv")
     replace_file(files[0], _markdown(study, tables))

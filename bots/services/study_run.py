@@ -24,12 +24,10 @@ from bots.domain.records import DecisionNotMade, Event
 from bots.services.configuration import models_file
 from bots.services.live_view import shown
 from bots.services.local_model import with_local_model
+from bots.services.loop import EXIT_INTERRUPTED
 from bots.services.plan import Transport
 from bots.services.room import Room
-from bots.services.study_cell import (
-    CellJob,
-    StudyFacts,
-)
+from bots.services.study_cell import CellJob, StudyFacts
 from bots.services.study_cluster import dask_cluster
 from bots.services.study_folder import cell_runs, open_study_folder, spent_so_far
 from bots.services.study_lanes import Lanes, asks_models, computes, on_server
@@ -39,7 +37,6 @@ from bots.services.study_venue import open_server
 from bots.services.surroundings import git_state, machine, package_versions
 from bots.services.traders import Traders, check_parameters, check_priced, check_ready
 
-EXIT_INTERRUPTED = 130
 EXIT_NOT_ALL = 3
 
 
@@ -80,8 +77,7 @@ async def run_study(path: Path, data: Path, spread: Spread, room: Room) -> int:
 
     Raises:
         UserMustMend: the plan cannot be used, a key is missing, another process runs the study, or the
-        cluster
-            or the server cannot be used.
+            cluster or the server cannot be used.
         BotsError: a process in which markets are played was killed.
     """
     study = load_study(path, spread.model)
@@ -91,7 +87,7 @@ async def run_study(path: Path, data: Path, spread: Spread, room: Room) -> int:
         done = {key for key, run in cell_runs(folder).items() if run.finished}
         facts = _facts(study, folder)
         left = [CellJob(cell, study.seated(cell), facts) for cell in study.cells if cell.key not in done]
-        _say(room, f"Study {study.plan.name} is kept in {folder}")
+        room.say(f"Study {study.plan.name} is kept in {folder}")
         return await _Session(study, folder, room).play(left, spread) if left else _all_done(study, room)
 
 
@@ -176,26 +172,22 @@ class _Session:
         """Say how far the study is, and what to do next; return the exit code."""
         again = f"bots study run {self.study.words}"
         if self.room.interrupt.happened:
-            _say(self.room, f"Interrupted. Go on with: {again}")
+            self.room.say(f"Interrupted. Go on with: {again}")
             return EXIT_INTERRUPTED
         if self.over_budget:
-            _say(self.room, "The study has no room for another request within its [limits].")
-            _say(self.room, f"Raise them in {self.study.where}, then: {again}")
+            self.room.say("The study has no room for another request within its [limits].")
+            self.room.say(f"Raise them in {self.study.where}, then: {again}")
             return EXIT_NOT_ALL
         if progress.failed:
-            _say(self.room, f"{progress.failed} markets failed; their run folders tell why.")
-            _say(self.room, f"Play them anew with: {again}")
+            self.room.say(f"{progress.failed} markets failed; their run folders tell why.")
+            self.room.say(f"Play them anew with: {again}")
             return EXIT_NOT_ALL
         return _all_done(self.study, self.room)
 
 
 def _all_done(study: Study, room: Room) -> int:
-    _say(room, f"All {len(study.cells)} markets are done. Compare them with: bots study report {study.words}")
+    room.say(f"All {len(study.cells)} markets are done. Compare them with: bots study report {study.words}")
     return 0
-
-
-def _say(room: Room, text: str) -> None:
-    room.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _facts(study: Study, folder: Path) -> StudyFacts:

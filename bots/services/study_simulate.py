@@ -1,5 +1,4 @@
-"""`bots study simulate`: a plan's markets with strategies in the place of models, and what they say "
-"of power."""
+"""`bots study simulate`: a plan's markets with strategies in place of models, and what they say of power."""
 
 from __future__ import annotations
 
@@ -28,6 +27,7 @@ from bots.services.study_cell import CellJob, StudyFacts, play_strategies
 from bots.services.study_plan import Study
 from bots.services.study_pool import processes, processors
 from bots.services.study_report import read_market
+from bots.services.terminal import say
 from bots.services.traders import TraderSpec, resolve
 
 SIZES = (3, 4, 5, 8, 10, 15, 20, 30, 50, 100)
@@ -56,15 +56,12 @@ def simulate(study: Study, strategies: Sequence[str], markets: int, measure: str
             )
     values = {name: _played(study, name, markets, measure) for name in strategies}
     console.print(_table(values, measure, study.plan.repetitions))
-    console.print(
+    say(
+        console,
         f"Markets: the smallest difference in {MEASURES[measure].label} between two treatments of so "
-        "many markets each "
-        f"that {POWER:.0%} of studies find at {ALPHA:.0%} with a two-sided permutation test, given "
-        "the spread over the "
-        f"{markets} markets played for each strategy. An en dash: so few markets can never show it.",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
+        f"many markets each that {POWER:.0%} of studies find at {ALPHA:.0%} with a two-sided permutation "
+        f"test, given the spread over the {markets} markets played for each strategy. "
+        "An en dash: so few markets can never show it.",
     )
 
 

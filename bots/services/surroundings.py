@@ -30,16 +30,17 @@ async def server_state(links: SessionLinks, credentials: Credentials) -> dict[st
     What the server does not tell is left out, and "untold" says why. The REST key is sent only to a server
     that asks for it.
     """
-    url = links.links[0].url.partition("/InitializeParticipant/")[0]
-    state: dict[str, Any] = {"url": url} | ({"session": links.session_code} if links.session_code else {})
+    state: dict[str, Any] = {"url": links.server} | (
+        {"session": links.session_code} if links.session_code else {}
+    )
     try:
         async with asyncio.timeout(_SERVER_SECONDS):
             try:
-                return state | await _told(OTreeRest(url), links.session_code)
+                return state | await _told(OTreeRest(links.server), links.session_code)
             except UserMustMend:
                 if credentials.rest_key is None:
                     raise
-                return state | await _told(OTreeRest(url, credentials.rest_key), links.session_code)
+                return state | await _told(OTreeRest(links.server, credentials.rest_key), links.session_code)
     except UserMustMend as error:
         return state | {"untold": error.what}
     except (TimeoutError, KeyError, TypeError) as error:

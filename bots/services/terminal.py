@@ -54,6 +54,11 @@ def stamped(line: str) -> str:
     return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {line}" if manner().plain else line
 
 
+def say(console: Console, text: str) -> None:
+    """Print a sentence as it is: no markup, no colours of its own, and a long line stays one line."""
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
 def say_error(text: str) -> None:
     """Print an error, in the one form errors have."""
     _errors().print(Text.assemble(("Error: ", "bold red"), text), soft_wrap=True)
