@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bots.agents.prompts.texts import clipped
 from bots.domain.ports import RunStore
 from bots.domain.records import ActAnswered, ActSent, DecisionMade, Event, PageSeen
 
@@ -89,7 +90,7 @@ class PageNotes:
             yield shown
 
     def _seen(self, event: PageSeen) -> PageNotes:
-        text = _clipped(event.text, _LONGEST_PAGE)
+        text = clipped(event.text, _LONGEST_PAGE)
         latest = self.pages[-1] if self.pages else None
         if latest is not None and latest.location == event.location:
             return replace(self, pages=(*self.pages[:-1], replace(latest, text=text)))
@@ -101,7 +102,7 @@ class PageNotes:
         if not self.pages:
             return self
         latest = self.pages[-1]
-        grown = replace(latest, lines=(*latest.lines, _clipped(" ".join(line.split()), _LONGEST_LINE)))
+        grown = replace(latest, lines=(*latest.lines, clipped(" ".join(line.split()), _LONGEST_LINE)))
         return replace(self, pages=(*self.pages[:-1], grown))
 
 
@@ -117,10 +118,6 @@ def sent_text(content: Mapping[str, Any]) -> str:
 
 def _plain(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
-def _clipped(raw: str, most: int) -> str:
-    return raw if len(raw) <= most else raw[:most] + " [cut]"
 
 
 class Remembering:

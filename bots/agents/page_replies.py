@@ -13,7 +13,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bots.agents.page_schema import answers_model, answers_schema, asked_fields, gathered, open_fields
 from bots.agents.prompts import NumberForm
-from bots.agents.replies import Schema, UnusableReply, exact, object_schema, read_json, schema_faults
+from bots.agents.replies import (
+    SHORT_TEXT,
+    Schema,
+    UnusableReply,
+    exact,
+    object_schema,
+    read_json,
+    schema_faults,
+)
 from bots.domain.market import Decision, PageMove
 from bots.domain.pages import Field, Form, LiveMessage, Page
 
@@ -22,7 +30,6 @@ LEAVE = "leave"
 BACK = "go back"
 _MOST_SECONDS = 60
 _SECONDS = 10  # where a reply to wait says nothing of how long
-_SHORT_TEXT = 120  # characters of a small model's text
 
 
 def buttons_by_key(page: Page) -> Mapping[str, int]:
@@ -74,7 +81,7 @@ def _numbered(labels: list[str]) -> Iterator[tuple[str, int]]:
 
 def page_schema(page: Page, numbers: NumberForm = "number", *, reasoning: bool = True) -> Schema:
     """Return the JSON schema of an answer to a page; every key is required and no other is allowed."""
-    short = {"maxLength": _SHORT_TEXT} if numbers == "integer" else {}
+    short = {"maxLength": SHORT_TEXT} if numbers == "integer" else {}
     parts: dict[str, Any] = {
         key: {"type": "string", **short} for key in ("reasoning", "note")[not reasoning :]
     }

@@ -14,12 +14,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, create_model
 from pydantic import Field as ModelField
 
 from bots.agents.prompts import NumberForm
-from bots.agents.replies import Schema, exact, object_schema, whole
+from bots.agents.replies import SHORT_TEXT, Schema, exact, object_schema, whole
 from bots.domain.pages import Choice, Field, FieldKind, Form
 
 NUMBERS = frozenset({FieldKind.INTEGER, FieldKind.DECIMAL, FieldKind.RANGE})
 _SAFE_KEY = re.compile(r"[a-zA-Z0-9_.-]{1,64}")  # what every provider takes for a key
-_SHORT_TEXT = 120  # characters of a small model's text
 _Sent = str | tuple[str, ...]
 
 
@@ -214,7 +213,7 @@ def _whole_limits(field: Field) -> Iterator[tuple[str, int]]:
 
 
 def _text_schema(field: Field, numbers: NumberForm) -> Schema:
-    longest = min(field.max_length or _SHORT_TEXT, _SHORT_TEXT)
+    longest = min(field.max_length or SHORT_TEXT, SHORT_TEXT)
     return {"type": "string", **({"maxLength": longest} if numbers == "integer" else {})}
 
 

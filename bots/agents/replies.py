@@ -24,7 +24,8 @@ _LONGEST_REPLY = 200_000  # characters that are read as JSON
 _LONGEST_NUMBER = 40
 _MOST_FAULTS = 12  # told to the model at once
 _WORDS = ("reasoning", "insight", "plan")
-_SHORT_TEXT = 120  # characters of a small model's text
+SHORT_TEXT = 120
+"""Characters of a text that a small model is let write."""
 _FEW_ORDERS = 1
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _FENCE = "```"
@@ -67,7 +68,7 @@ def reply_schema(view: MarketView, numbers: NumberForm = "number", *, reasoning:
 
 def reflection_schema(numbers: NumberForm = "number") -> Schema:
     """Return the JSON schema of a reflection: two texts, and nothing that could be sent to a market."""
-    limit = {"maxLength": _SHORT_TEXT} if numbers == "integer" else {}
+    limit = {"maxLength": SHORT_TEXT} if numbers == "integer" else {}
     return object_schema({key: {"type": "string", **limit} for key in _words(reasoning=False)})
 
 
@@ -81,7 +82,7 @@ def _small_schema(view: MarketView, reasoning: bool) -> Schema:
 
     Such models answer under a grammar made from the schema, which keeps them to it.
     """
-    words = {key: {"type": "string", "maxLength": _SHORT_TEXT} for key in _words(reasoning)}
+    words = {key: {"type": "string", "maxLength": SHORT_TEXT} for key in _words(reasoning)}
     if view.page == "forecast":
         limits = {
             one.field: {"type": "integer", "minimum": ceil(one.minimum), "maximum": floor(one.maximum)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bots.agents.prompts.amounts import as_amount
-from bots.agents.prompts.texts import Say, as_block, as_data
+from bots.agents.prompts.texts import Say, as_block, as_data, clipped
 from bots.agents.rules import order_text
 from bots.domain.market import MarketRules, MarketView, OwnRound, PastRound
 from bots.domain.ports import Remembered
@@ -130,7 +130,7 @@ def _remembered(say: Say, past: Remembered, several: bool) -> str:
         "orders": "; ".join(say.renamed(past.orders)),
         "forecasts": "; ".join(past.forecasts),
     }
-    lines = [say("memory", key, text=as_data(_clipped(text))) for key, text in notes.items() if text]
+    lines = [say("memory", key, text=as_data(_short(text))) for key, text in notes.items() if text]
     when = "round_of_market" if several and past.phase == "paid" else "round"
     told = say("memory", when, phase=past.phase, number=past.round, market=past.market)
     if past.reflection:
@@ -138,9 +138,8 @@ def _remembered(say: Say, past: Remembered, several: bool) -> str:
     return "\n".join([told, *lines])
 
 
-def _clipped(text: str) -> str:
-    one_line = " ".join(text.split())
-    return one_line if len(one_line) <= _LONGEST_NOTE else one_line[:_LONGEST_NOTE] + " [cut]"
+def _short(text: str) -> str:
+    return clipped(" ".join(text.split()), _LONGEST_NOTE)
 
 
 def wanted_words(say: Say, view: MarketView) -> Iterator[str]:

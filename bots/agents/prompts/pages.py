@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from bots.agents.page_replies import buttons_by_key, is_acted_on, is_way_back, open_parts, things_to_do
 from bots.agents.page_schema import NUMBERS, asked_fields, limits, open_fields, step_of
 from bots.agents.prompts.render import persona_words, reasoning_words
-from bots.agents.prompts.texts import Wording, as_block, as_data, fill, sentences, text
+from bots.agents.prompts.texts import Wording, as_block, as_data, clipped, fill, sentences, text
 from bots.domain.market import PageMove
 from bots.domain.pages import Field, FieldKind, Form, LiveMessage, Page
 from bots.domain.ports import PageSituation
@@ -50,7 +50,7 @@ def _memory(situation: PageSituation) -> str:
 
 
 def _text(page: Page) -> str:
-    body = _clipped(page.text, _LONGEST_TEXT) or _say("text", "none")
+    body = clipped(page.text, _LONGEST_TEXT) or _say("text", "none")
     title = _line(page.title)
     return body if not title or body.startswith(title) else f"{title}\n{body}"
 
@@ -175,11 +175,7 @@ def _names(keys: Mapping[str, object]) -> str:
 
 
 def _line(raw: str) -> str:
-    return _clipped(" ".join(raw.split()), _LONGEST_LINE)
-
-
-def _clipped(raw: str, most: int) -> str:
-    return raw if len(raw) <= most else raw[:most] + " [cut]"
+    return clipped(" ".join(raw.split()), _LONGEST_LINE)
 
 
 def _say(table: str, key: str, /, **fields: object) -> str:

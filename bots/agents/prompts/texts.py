@@ -115,6 +115,11 @@ def fill(template: str, /, **fields: object) -> str:
     return Template(template).substitute({key: str(value) for key, value in fields.items()})
 
 
+def clipped(raw: str, most: int) -> str:
+    """Return a text, cut to so many characters with a mark that says so."""
+    return raw if len(raw) <= most else raw[:most] + " [cut]"
+
+
 def as_block(data: str) -> str:
     """Return text between the marks that tell a model that it is data."""
     return f"<data>\n{data}\n</data>"
