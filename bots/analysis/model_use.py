@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Final
 
 from bots.domain.errors import FailureKind
 from bots.domain.records import (
+    DecisionMade,
     DecisionNotMade,
     Event,
     ModelAsked,
@@ -20,6 +22,10 @@ from bots.domain.records import (
 
 # Failures of requests that their providers may have billed all the same: what they cost is not known.
 _MAYBE_BILLED = (None, FailureKind.TIMEOUT, FailureKind.BAD_REPLY, FailureKind.REFUSAL)
+
+
+LEFT_TO_FALLBACK: Final = (FailureKind.PAUSED, FailureKind.OVER_BUDGET)
+"""Why a fallback acts where its user wants it to, so that the decision is none that failed."""
 
 
 @dataclass(slots=True)
@@ -107,6 +113,8 @@ class ModelMeter:
         self.over_budget = 0
         self._tallies: dict[str, _Tally] = {}
         self._open: dict[int, ModelAsked] = {}  # by seat, what has no reply yet
+        self._decided: set[int] = set()
+        self._failed: set[int] = set()
         for event in events:
             self.listen(event)
 
@@ -121,8 +129,12 @@ class ModelMeter:
                 self._tallies[asked.model].add(event, asked.most)
             case RunResumed() | RunEnded():
                 self.cut_short()
-            case DecisionNotMade(kind=FailureKind.OVER_BUDGET):
-                self.over_budget += 1
+            case DecisionNotMade():
+                self.over_budget += event.kind is FailureKind.OVER_BUDGET
+                if event.kind not in LEFT_TO_FALLBACK:
+                    self._failed.add(event.seat)
+            case DecisionMade(fallback=False):
+                self._decided.add(event.seat)
             case _:
                 pass
 
@@ -131,6 +143,11 @@ class ModelMeter:
         for asked in self._open.values():
             self._tallies[asked.model].lose(asked.most)
         self._open.clear()
+
+    @property
+    def undecided(self) -> tuple[int, ...]:
+        """The seats whose every decision failed."""
+        return tuple(sorted(self._failed - self._decided))
 
     @property
     def uses(self) -> tuple[ModelUse, ...]:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
-from bots.domain.errors import FailureKind
+from bots.analysis.model_use import LEFT_TO_FALLBACK
 from bots.domain.market import DividendOutcome, MarketRules, MarketView
 from bots.domain.records import (
     ActAnswered,
@@ -131,6 +131,7 @@ def _undecided(events: Sequence[Event]) -> str:
     """Tell why a trader's last decision failed if all did; what the user limited or paused is no failure."""
     if any(isinstance(event, DecisionMade) and not event.fallback for event in events):
         return ""
-    asked_for = (FailureKind.PAUSED, FailureKind.OVER_BUDGET)
-    failed = [event for event in events if isinstance(event, DecisionNotMade) and event.kind not in asked_for]
+    failed = [
+        event for event in events if isinstance(event, DecisionNotMade) and event.kind not in LEFT_TO_FALLBACK
+    ]
     return f"{failed[-1].kind.value}: {failed[-1].reason}" if failed else ""

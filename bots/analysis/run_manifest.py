@@ -46,6 +46,7 @@ def manifest_of(events: Sequence[Event]) -> RunManifest:
             "seats": tuple(_after_earlier_parts(seat, before) for seat in described.manifest.seats),
             "models": meter.uses,
             "over_budget": meter.over_budget,
+            "undecided": meter.undecided,
         }
     )
     ended = next((event for event in reversed(last) if isinstance(event, RunEnded)), None)

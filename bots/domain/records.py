@@ -137,6 +137,7 @@ class RunManifest(Value):
     prompts: str = ""  # hash of the prompts' texts
     models: tuple[ModelUse, ...] = ()
     over_budget: int = 0  # decisions that a limit left to the fallback
+    undecided: tuple[int, ...] = ()  # seats whose every decision failed
 
 
 class _Event(Value):

@@ -71,12 +71,15 @@ class Rules(Value):
     """When a study stops, and which finished markets its results leave out; None for never.
 
     Attributes:
-        stop_after_failed: failed markets of one call, after which no further one is begun.
+        stop_after_failed: failed and undecided markets of one call, after which no further one is begun.
+        exclude_undecided: a market in which every decision of some trader failed is undecided: left out of
+            comparisons, listed, and played anew by the next call.
         exclude_fallback_share: a market in which the declared fallback made a larger share of decisions is
             left out of comparisons, and listed.
     """
 
     stop_after_failed: Annotated[int, Field(ge=1, strict=True)] | None = None
+    exclude_undecided: Flag = True
     exclude_fallback_share: Annotated[Decimal, BeforeValidator(_money), Field(ge=0, lt=1)] | None = None
 
 

@@ -16,7 +16,7 @@ from bots.domain.errors import BotsError, UserMustMend
 from bots.domain.records import RunOutcome
 from bots.services import analysis_commands, init_command, model_commands, study_commands
 from bots.services.help_screen import FirstScreen
-from bots.services.loop import EXIT_INTERRUPTED, in_loop
+from bots.services.loop import EXIT_INTERRUPTED, EXIT_UNDECIDED, in_loop
 from bots.services.names import names_beginning
 from bots.services.plan import DEFAULT_TIMEOUT_MINUTES, DEFAULT_WAIT_MINUTES, Again, RunPlan, Transport, usd
 from bots.services.room import Room
@@ -34,7 +34,6 @@ EXIT_CODES = {
     RunOutcome.TIMED_OUT: 4,
     RunOutcome.INTERRUPTED: EXIT_INTERRUPTED,
 }
-EXIT_UNDECIDED = 6
 """The run finished, but every decision of some trader failed."""
 
 app = typer.Typer(

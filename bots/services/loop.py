@@ -15,6 +15,8 @@ from bots.services.room import Room
 from bots.services.terminal import progress_printer, say_warning
 
 EXIT_INTERRUPTED = 130
+EXIT_UNDECIDED = 6
+"""Where every decision of some trader failed."""
 
 
 def in_loop(work: Callable[[Room], Coroutine[Any, Any, int]]) -> None:

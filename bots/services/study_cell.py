@@ -69,6 +69,7 @@ class CellDone:
     run: Path
     outcome: RunOutcome
     reason: str
+    undecided: bool = False  # every decision of some trader failed
 
 
 def play_strategies(job: CellJob) -> CellDone:
@@ -125,9 +126,13 @@ async def play_cell(
     finally:
         cut = RunEnd(RunOutcome.INTERRUPTED, {}, clock.now(), "ended before the traders had played")
         with written_in(folder):
-            used = {"models": meter.uses, "over_budget": meter.over_budget}
+            used = {
+                "models": meter.uses,
+                "over_budget": meter.over_budget,
+                "undecided": meter.undecided,
+            }
             write_manifest(folder, manifest_at_end(manifest.model_copy(update=used), end or cut))
-    return CellDone(*job.cell.key, folder, end.outcome, end.reason)
+    return CellDone(*job.cell.key, folder, end.outcome, end.reason, bool(meter.undecided))
 
 
 def _table(store: FanOut, clock: Clock, manifest: RunManifest) -> Table:

@@ -16,7 +16,7 @@ from typing import Any, Final
 from bots.agents.prompts import texts_hash
 from bots.domain.errors import BotsError, UserMustMend
 from bots.domain.records import JOURNAL_VERSION
-from bots.services.study_cell import CellDone, CellJob, play_strategies
+from bots.services.study_cell import CellDone, CellJob, Listen, play_strategies
 from bots.services.surroundings import package_versions
 
 _WORKER_SECONDS: Final = 60.0
@@ -35,7 +35,7 @@ class Cluster:
         self.places = _AHEAD * threads
         """Markets to be handed out at a time."""
 
-    async def play(self, job: CellJob) -> CellDone:
+    async def play(self, job: CellJob, _: Listen) -> CellDone:
         """Play one market on some worker.
 
         Raises:

@@ -68,7 +68,8 @@ def show(
     study, console = load_study(plan, model), printer()
     folder = study_folder(data_dir, study)
     runs = cell_runs(folder) if folder.exists() else {}
-    finished = Counter(treatment for (treatment, _), run in runs.items() if run.finished)
+    rules = study.plan.rules
+    finished = Counter(treatment for (treatment, _), run in runs.items() if run.stands(rules))
     table = Table(box=None, pad_edge=False)
     for name in ("Treatment", "Traders", "Seats", "Changes", "Markets", "Done"):
         table.add_column(name, justify="right" if name in ("Traders", "Markets", "Done") else "left")
@@ -83,7 +84,7 @@ def show(
     console.print(table)
     console.print()
     if cells:
-        finished_in = {key: run.folder.name for key, run in runs.items() if run.finished}
+        finished_in = {key: run.folder.name for key, run in runs.items() if run.stands(rules)}
         console.print(_cells(study.cells, finished_in))
         console.print()
     say(console, f"{len(study.cells)} markets, hash {study.hash}, kept in {folder}")
@@ -109,7 +110,8 @@ def cost(plan: Plan, data_dir: Data = _DATA, model: Model = None) -> None:
 
     study = load_study(plan, model)
     folder = study_folder(data_dir, study)
-    done = {key for key, one in cell_runs(folder).items() if one.finished} if folder.exists() else set()
+    runs = cell_runs(folder) if folder.exists() else {}
+    done = {key for key, one in runs.items() if one.stands(study.plan.rules)}
     tell_cost(study, [cell for cell in study.cells if cell.key not in done], printer())
 
 
@@ -181,7 +183,8 @@ def run(
 ) -> None:
     """Play every market of a plan that is not finished yet; stop it and start it again as you like.
 
-    Exit code 0: all markets are done. 3: some failed, or the limit is reached. 130: interrupted.
+    Exit code 0: all markets are done. 3: some failed, or the limit is reached. 6: in some every decision of a
+    trader failed. 130: interrupted.
     """
     from bots.services.loop import in_loop
     from bots.services.study_run import Spread, run_study

@@ -22,6 +22,7 @@ from bots.adapters.run_folder import read_manifest, replace_file
 from bots.analysis.model_use import ModelMeter
 from bots.domain.errors import UserMustMend
 from bots.domain.records import EVENTS, Event, RunManifest, RunOutcome
+from bots.domain.study import Rules
 from bots.services.study_plan import Study
 from bots.services.traders import spent_on
 
@@ -32,15 +33,30 @@ _EXCHANGES = ('"event":"model_asked"', '"event":"model_replied"')
 
 @dataclass(frozen=True, slots=True)
 class CellRun:
-    """The run that stands for a cell: the finished one, else the latest."""
+    """The run that stands for a cell: one in which all decided, else a finished one, else the latest."""
 
     folder: Path
     manifest: RunManifest
 
     @property
+    def key(self) -> CellKey:
+        """Which cell of the study it played."""
+        about = self.manifest.configuration.get("study", {})
+        return str(about.get("treatment")), int(about.get("repetition", 0))
+
+    @property
     def finished(self) -> bool:
-        """Whether the cell is done."""
+        """Whether its traders came to the end of the market."""
         return self.manifest.outcome is RunOutcome.FINISHED
+
+    @property
+    def undecided(self) -> bool:
+        """Whether it is finished, and every decision of some trader failed."""
+        return self.finished and bool(self.manifest.undecided)
+
+    def stands(self, rules: Rules) -> bool:
+        """Whether the cell is done, by the plan's rules."""
+        return self.finished and not (rules.exclude_undecided and self.undecided)
 
 
 def study_folder(data: Path, study: Study) -> Path:
@@ -78,11 +94,13 @@ def cell_runs(folder: Path) -> Mapping[CellKey, CellRun]:
     """
     found: dict[CellKey, CellRun] = {}
     for run in _runs(folder):
-        about = run.manifest.configuration.get("study", {})
-        key = (str(about.get("treatment")), int(about.get("repetition", 0)))
-        if key not in found or not found[key].finished:
-            found[key] = run
+        if run.key not in found or _rank(run) >= _rank(found[run.key]):
+            found[run.key] = run
     return found
+
+
+def _rank(run: CellRun) -> int:
+    return run.finished + (run.finished and not run.undecided)
 
 
 def _runs(folder: Path) -> Iterator[CellRun]:
@@ -92,15 +110,19 @@ def _runs(folder: Path) -> Iterator[CellRun]:
         yield CellRun(run, read_manifest(run))
 
 
-def spent_so_far(folder: Path) -> Spent:
-    """Return what all runs of a study have used of models, as their journals tell and its budget counts it.
+def spent_so_far(folder: Path) -> Mapping[str, Spent]:
+    """Return what the runs of each treatment have used of models, as their journals tell and budgets count.
 
     Runs that failed or were cut short count too: a request without a reply as the most it may have used.
     """
-    meters = [ModelMeter(_exchanges(journal)) for journal in folder.glob("run-*/journal.jsonl")]
-    for meter in meters:
-        meter.cut_short()
-    return spent_on(use for meter in meters for use in meter.uses)
+    spent: dict[str, Spent] = {}
+    for run in _runs(folder):
+        journal = run.folder / "journal.jsonl"
+        if journal.exists():
+            meter = ModelMeter(_exchanges(journal))
+            meter.cut_short()
+            spent.setdefault(run.key[0], Spent()).add(spent_on(meter.uses))
+    return spent
 
 
 def _exchanges(journal: Path) -> Iterator[Event]:

@@ -12,7 +12,7 @@ from typing import Final
 
 from bots.domain.errors import BotsError
 from bots.domain.records import Event, RunOutcome
-from bots.services.study_cell import CellDone, CellJob, build_strategy, play_cell, play_strategies
+from bots.services.study_cell import CellDone, CellJob, Listen, build_strategy, play_cell, play_strategies
 from bots.services.study_cluster import Cluster
 from bots.services.study_pool import processes, processors
 from bots.services.study_progress import StudyProgress
@@ -25,7 +25,8 @@ MODEL_CELLS: Final = 8
 SERVER_CELLS: Final = 2
 """Markets on an oTree server at a time, where --jobs does not say; oTree works one request at a time."""
 
-Play = Callable[[CellJob], Awaitable[CellDone]]
+Play = Callable[[CellJob, Listen], Awaitable[CellDone]]
+"""Plays a market; what shares this process tells its events as they come."""
 
 
 def asks_models(job: CellJob) -> bool:
@@ -50,7 +51,7 @@ class Lanes:
     Args:
         stop: set where no further market is begun.
         listen: is told every event of markets that share this process.
-        most_failed: failed markets after which no further one is begun; None for no such rule.
+        most_failed: failed and undecided markets after which no further one is begun; None for no such rule.
         cluster: plays what only computes; None plays it on this machine.
         server: where markets on a server take place; needed where there are such.
     """
@@ -93,25 +94,30 @@ class Lanes:
 
     async def _lane(self, jobs: Iterator[CellJob], play: Play) -> None:
         while not self.stop.is_set() and (job := next(jobs, None)) is not None:
-            with self.progress.running(job.cell.treatment):
-                self.progress.ended(await play(job))
-            if self.most_failed is not None and self.progress.failed >= self.most_failed:
+            with self.progress.running(job.cell.treatment) as meter:
+                self.progress.ended(await play(job, meter.listen))
+            failed = self.progress.failed + self.progress.undecided
+            if self.most_failed is not None and failed >= self.most_failed:
                 self.stop.set()
 
-    async def _here(self, job: CellJob) -> CellDone:
+    async def _here(self, job: CellJob, _: Listen) -> CellDone:
         return await play_cell(job, build_strategy, stop=self.stop)
 
     def _with(self, traders: Traders) -> Play:
-        async def play(job: CellJob) -> CellDone:
+        async def play(job: CellJob, tell: Listen) -> CellDone:
+            def listen(event: Event) -> None:
+                tell(event)
+                self.listen(event)
+
             venue = None
             if self.server is not None and on_server(job):
                 venue = await self.server.venue(job.cell, job.specs)
-            return await play_cell(job, traders.build, stop=self.stop, listen=self.listen, venue=venue)
+            return await play_cell(job, traders.build, stop=self.stop, listen=listen, venue=venue)
 
         return play
 
     def _in(self, pool: Executor) -> Play:
-        async def play(job: CellJob) -> CellDone:
+        async def play(job: CellJob, _: Listen) -> CellDone:
             try:
                 return await asyncio.get_running_loop().run_in_executor(pool, play_strategies, job)
             except BrokenProcessPool as error:

@@ -79,6 +79,7 @@ _ALLOWED: Mapping[str, str] = {
     "outcomes": 'a list of measures such as ["rad", "turnover"]',
     "outcome_market": '"all", "first" or "last"',
     "stop_after_failed": "a whole number of markets of at least 1",
+    "exclude_undecided": _FLAG,
     "exclude_fallback_share": 'a share from 0 to below 1 in quotes, such as "0.10"',
     "max_tokens": "a whole number above 0",
     "max_cost_usd": 'an amount above 0 in quotes, such as "25.00"',

@@ -1,36 +1,55 @@
-"""The terminal view of a study: each treatment's markets done, running, failed and to come."""
+"""The terminal view of a study: each treatment's markets done, running, failed and to come; its money."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
 from bots.adapters.models.limits import Spent
+from bots.analysis.model_use import ModelMeter
 from bots.domain.ports import Clock
 from bots.domain.records import RunOutcome
 from bots.services.study_cell import CellDone
+from bots.services.traders import spent_on
 
 
 @dataclass(slots=True)
 class Tally:
-    """How far one treatment is; `before` of the done markets were done by an earlier call."""
+    """How far one treatment is.
+
+    Attributes:
+        before: of the done markets, those that an earlier call has done.
+        used: by markets that are over, in this and earlier calls.
+        meters: of markets that run.
+    """
 
     total: int
     before: int = 0
     done: int = 0
+    undecided: int = 0
     failed: int = 0
     running: int = 0
+    used: Spent = field(default_factory=Spent)
+    meters: list[ModelMeter] = field(default_factory=list)
 
     @property
     def left(self) -> int:
         """Markets that are not begun, or were begun in vain by an earlier call."""
-        return self.total - self.done - self.failed - self.running
+        return self.total - self.done - self.undecided - self.failed - self.running
+
+    @property
+    def spent(self) -> Spent:
+        """What its markets have used of models so far."""
+        spent = replace(self.used)
+        for meter in self.meters:
+            spent.add(spent_on(meter.uses))
+        return spent
 
 
 @dataclass(slots=True)
@@ -40,6 +59,7 @@ class StudyProgress:
     Args:
         stop: set where no further market is begun.
         spent: what all markets have used of models; None where no model trades.
+        undecided_count: whether an undecided market is done as others are.
     """
 
     title: str
@@ -47,24 +67,32 @@ class StudyProgress:
     clock: Clock
     stop: asyncio.Event
     spent: Spent | None = None
+    undecided_count: bool = False
     _started: float = field(init=False)
 
     def __post_init__(self) -> None:
         self._started = self.clock.monotonic()
 
     @contextmanager
-    def running(self, treatment: str) -> Iterator[None]:
-        """A market of `treatment` runs while the body does."""
-        self.tallies[treatment].running += 1
+    def running(self, treatment: str) -> Iterator[ModelMeter]:
+        """A market of `treatment` runs while the body does, which tells the meter of its models."""
+        tally, meter = self.tallies[treatment], ModelMeter()
+        tally.running += 1
+        tally.meters.append(meter)
         try:
-            yield
+            yield meter
         finally:
-            self.tallies[treatment].running -= 1
+            meter.cut_short()
+            tally.running -= 1
+            tally.meters.remove(meter)
+            tally.used.add(spent_on(meter.uses))
 
     def ended(self, done: CellDone) -> None:
         """A market has ended."""
         tally = self.tallies[done.treatment]
-        if done.outcome is RunOutcome.FINISHED:
+        if done.undecided and done.outcome is RunOutcome.FINISHED and not self.undecided_count:
+            tally.undecided += 1
+        elif done.outcome is RunOutcome.FINISHED:
             tally.done += 1
         elif done.outcome is not RunOutcome.INTERRUPTED:
             tally.failed += 1
@@ -74,22 +102,34 @@ class StudyProgress:
         """Markets that failed in this call."""
         return _sum(self, "failed")
 
+    @property
+    def undecided(self) -> int:
+        """Markets of this call in which every decision of some trader failed."""
+        return _sum(self, "undecided")
+
     def render(self) -> RenderableType:
         """Return the table of all treatments as it stands now."""
         table = Table(title=escape(self._title()), title_justify="left", box=None, pad_edge=False)
         table.add_column("Treatment")  # gives way where a terminal is narrow, the numbers do not
-        for name in ("Done", "Running", "Failed", "To come", "Of"):
+        undecided = ("Undecided",) if self.undecided else ()
+        money = ("USD",) if self.spent is not None else ()
+        for name in ("Done", "Running", "Failed", *undecided, "To come", "Of", *money):
             table.add_column(name, justify="right", no_wrap=True)
         for name, one in self.tallies.items():
-            numbers = (one.done, one.running, one.failed, one.left, one.total)
-            table.add_row(escape(name), *map(str, numbers))
+            counts = (one.done, one.running, one.failed, one.undecided, one.left, one.total)
+            shown = counts if undecided else (*counts[:3], *counts[4:])
+            table.add_row(escape(name), *map(str, shown), *(_usd(one.spent) for _ in money))
         return table
 
     def line(self) -> str:
         """Return one line that says how far the study is."""
         counts = [
             f"{_sum(self, 'done')} of {_sum(self, 'total')} markets done",
-            *(f"{_sum(self, name)} {name}" for name in ("running", "failed") if _sum(self, name)),
+            *(
+                f"{_sum(self, name)} {name}"
+                for name in ("running", "failed", "undecided")
+                if _sum(self, name)
+            ),
         ]
         return " · ".join(filter(None, (*counts, self._money(), self._left(), self._ending())))
 
@@ -114,9 +154,16 @@ class StudyProgress:
         return f"about {_duration(seconds)} left"
 
 
-def tallies(treatments: Iterable[str], repetitions: int, finished: Iterable[str]) -> dict[str, Tally]:
-    """Return a tally a treatment; `finished` names a treatment once for each market that is done."""
-    counted = {name: Tally(repetitions) for name in treatments}
+def tallies(
+    treatments: Iterable[str], repetitions: int, finished: Iterable[str], used: Mapping[str, Spent]
+) -> dict[str, Tally]:
+    """Return a tally a treatment.
+
+    Args:
+        finished: names a treatment once for each market that is done.
+        used: of models in earlier calls, by treatment.
+    """
+    counted = {name: Tally(repetitions, used=replace(used.get(name, Spent()))) for name in treatments}
     for name in finished:
         counted[name].done += 1
         counted[name].before += 1
@@ -125,6 +172,13 @@ def tallies(treatments: Iterable[str], repetitions: int, finished: Iterable[str]
 
 def _sum(progress: StudyProgress, name: str) -> int:
     return sum(getattr(tally, name) for tally in progress.tallies.values())
+
+
+def _usd(spent: Spent) -> str:
+    """Return the money that is known to be spent; with a plus sign where some replies have no price."""
+    if spent.unpriced and not spent.cost_usd:
+        return "?"
+    return f"{spent.cost_usd:.4f}" + ("+" if spent.unpriced else "")
 
 
 def _duration(seconds: float) -> str:

@@ -98,7 +98,13 @@ def _rules(study: Study) -> Iterator[str]:
         "* A market that does not finish is played anew with the same seeds; the one that was cut short "
         "is kept and not used."
     )
-    yield f"* Stopping: {'none beyond the budget' if failed is None else f'after {failed} failed markets'}."
+    stopping = "none beyond the budget" if failed is None else f"after {failed} failed or undecided markets"
+    yield f"* Stopping: {stopping}."
+    yield "* Undecided markets, in which every decision of some trader failed, are " + (
+        "left out, listed, and played anew with the same seeds."
+        if rules.exclude_undecided
+        else "used as they are."
+    )
     share = rules.exclude_fallback_share
     yield "* Exclusion: " + (
         "no finished market is left out."

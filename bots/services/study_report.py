@@ -58,7 +58,8 @@ class Treated:
         runs: name of each market's run folder.
         results: by measure, over these markets.
         planned: how many markets the plan has.
-        excluded: run folders of finished markets that the plan's rule leaves out.
+        excluded: run folders of finished markets that the plan's rule of fallbacks leaves out.
+        undecided: those of markets that the plan leaves out since every decision of some trader failed.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Treated:
     results: Mapping[str, Measured]
     planned: int
     excluded: tuple[str, ...] = ()
+    undecided: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.runs)
@@ -135,8 +137,10 @@ def read_treatments(study: Study, folder: Path) -> tuple[Treated, ...]:
 
 
 def _treated(study: Study, name: str, finished: Sequence[tuple[int, CellRun]]) -> Treated:
-    excluded = {run.folder.name for _, run in finished if is_excluded(study, run)}
-    markets = [(number, run) for number, run in finished if run.folder.name not in excluded]
+    undecided = [run.folder.name for _, run in finished if not run.stands(study.plan.rules)]
+    decided = [(number, run) for number, run in finished if run.folder.name not in undecided]
+    excluded = {run.folder.name for _, run in decided if is_excluded(study, run)}
+    markets = [(number, run) for number, run in decided if run.folder.name not in excluded]
     results = measure_markets(
         [read_market(run.folder, run.manifest) for _, run in markets], study.plan.outcome_market
     )
@@ -147,6 +151,7 @@ def _treated(study: Study, name: str, finished: Sequence[tuple[int, CellRun]]) -
         results if markets else {},
         study.plan.repetitions,
         tuple(sorted(excluded)),
+        tuple(undecided),
     )
 
 
@@ -166,14 +171,20 @@ def _fallback_share(folder: Path) -> Fraction:
     return Fraction(sum(by_fallback), len(by_fallback)) if by_fallback else Fraction(0)
 
 
-def _of_excluded(study: Study, treated: Sequence[Treated]) -> tuple[str, ...]:
-    """Return what a reader has to know of markets that are left out."""
-    rule = study.plan.rules.exclude_fallback_share
-    if rule is None:
-        return ()
-    names = [f"{one.name}: {', '.join(one.excluded)}" for one in treated if one.excluded]
-    told = "; ".join(names) or "none"
-    return (f"Left out, for more than {rule} of decisions made by the fallback: {told}.",)
+def _left_out(study: Study, treated: Sequence[Treated]) -> tuple[str, ...]:
+    """Return what a reader has to know of finished markets that are left out."""
+    rule, told = study.plan.rules.exclude_fallback_share, []
+    if rule is not None:
+        named = _named({one.name: one.excluded for one in treated})
+        told.append(f"Left out, for more than {rule} of decisions made by the fallback: {named}.")
+    if any(one.undecided for one in treated):
+        named = _named({one.name: one.undecided for one in treated})
+        told.append(f"Left out as undecided, for every decision of some trader failed: {named}.")
+    return tuple(told)
+
+
+def _named(runs: Mapping[str, Sequence[str]]) -> str:
+    return "; ".join(f"{name}: {', '.join(some)}" for name, some in runs.items() if some) or "none"
 
 
 def of_a_row(study: Study) -> tuple[str, ...]:
@@ -212,7 +223,9 @@ def write_html(study: Study, data: Path, measures: Sequence[str]) -> tuple[Path,
 
     folder = study_folder(data, study)
     done = {
-        key: run for key, run in cell_runs(folder).items() if run.finished and not is_excluded(study, run)
+        key: run
+        for key, run in cell_runs(folder).items()
+        if run.stands(study.plan.rules) and not is_excluded(study, run)
     }
     runs = []
     for treatment in study.plan.treatments:
@@ -220,7 +233,7 @@ def write_html(study: Study, data: Path, measures: Sequence[str]) -> tuple[Path,
             if run := done.get((treatment, repetition)):
                 named = run.manifest.model_copy(update={"model": treatment})
                 runs.append(Run(read_market(run.folder, named, acts=True)))
-    notes = (*_of_excluded(study, read_treatments(study, folder)), *of_a_row(study))
+    notes = (*_left_out(study, read_treatments(study, folder)), *of_a_row(study))
     page, charts = comparison_page(runs, tested=measures, notes=notes, of=study.plan.outcome_market)
     replace_file(folder / "report.html", page)
     write_charts(charts, folder / "figures")
@@ -290,7 +303,8 @@ def _measured(study: Study, treated: Sequence[Treated], measures: Sequence[str],
     rows = []
     for name in measures:
         for one in treated:
-            left_out = f", {len(one.excluded)} left out" if one.excluded else ""
+            out = len(one.excluded) + len(one.undecided)
+            left_out = f", {out} left out" if out else ""
             counted = f"{len(one)} of {one.planned}{left_out}"
             found = pooled[one.name][name] if len(one) else None
             numbers = (written(found.mean), interval(found)) if found else ("–", "–")
@@ -302,7 +316,7 @@ def _measured(study: Study, treated: Sequence[Treated], measures: Sequence[str],
         f"Means over markets with {CONFIDENCE:.0%} percentile bootstrap intervals "
         f"({RESAMPLES} resamples of whole markets, seed {seed})."
     )
-    notes = (note, "; ".join(meanings) + ".", *_of_excluded(study, treated), *of_a_row(study))
+    notes = (note, "; ".join(meanings) + ".", *_left_out(study, treated), *of_a_row(study))
     columns = ("Measure", "Treatment", "Markets", "Mean", f"{CONFIDENCE:.0%} interval")
     return _Report("Treatments", columns, tuple(rows), 3, notes)
 

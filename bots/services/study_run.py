@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,11 +20,12 @@ from bots.adapters.models.prices import price_table_version
 from bots.adapters.run_folder import run_locked
 from bots.agents.prompts import texts_hash
 from bots.domain.errors import FailureKind
+from bots.domain.ports import Clock
 from bots.domain.records import DecisionNotMade, Event
 from bots.services.configuration import models_file
 from bots.services.live_view import shown
 from bots.services.local_model import with_local_model
-from bots.services.loop import EXIT_INTERRUPTED
+from bots.services.loop import EXIT_INTERRUPTED, EXIT_UNDECIDED
 from bots.services.plan import Transport
 from bots.services.room import Room
 from bots.services.study_cell import CellJob, StudyFacts
@@ -84,7 +85,7 @@ async def run_study(path: Path, data: Path, spread: Spread, room: Room) -> int:
     await _check(study, room)
     folder = open_study_folder(data, study)
     with run_locked(folder):
-        done = {key for key, run in cell_runs(folder).items() if run.finished}
+        done = {key for key, run in cell_runs(folder).items() if run.stands(study.plan.rules)}
         facts = _facts(study, folder)
         left = [CellJob(cell, study.seated(cell), facts) for cell in study.cells if cell.key not in done]
         room.say(f"Study {study.plan.name} is kept in {folder}")
@@ -118,10 +119,11 @@ class _Session:
         """Play the markets that are left and return the exit code."""
         clock = SystemClock()
         with_models = any(map(asks_models, left))
-        budget = self._budget() if with_models else Budget()
+        used = spent_so_far(self.folder) if with_models else {}
+        budget = self._budget(used)
         with self.room.interrupt.gently() as stop:
             spent = budget.spent if with_models else None
-            progress = self._progress(left, clock, stop, spent)
+            progress = self._progress(left, clock, stop, spent, used)
             specs, log = (spec for job in left for spec in job.specs), self.folder / "local-model.log"
             catalogue = self.study.catalogue
             async with (
@@ -142,7 +144,12 @@ class _Session:
         return self._told(progress)
 
     def _progress(
-        self, left: Sequence[CellJob], clock: SystemClock, stop: asyncio.Event, spent: Spent | None
+        self,
+        left: Sequence[CellJob],
+        clock: Clock,
+        stop: asyncio.Event,
+        spent: Spent | None,
+        used: Mapping[str, Spent],
     ) -> StudyProgress:
         plan, missing = self.study.plan, {job.cell.key for job in left}
         return StudyProgress(
@@ -151,16 +158,20 @@ class _Session:
                 plan.treatments,
                 plan.repetitions,
                 (cell.treatment for cell in self.study.cells if cell.key not in missing),
+                used,
             ),
             clock,
             stop,
             spent,
+            not plan.rules.exclude_undecided,
         )
 
-    def _budget(self) -> Budget:
-        """Return the study's budget; what earlier calls have spent is taken from it already."""
-        limits = self.study.plan.limits
-        return Budget(limits.max_tokens, limits.max_cost_usd, spent_so_far(self.folder))
+    def _budget(self, used: Mapping[str, Spent]) -> Budget:
+        """Return the study's budget; what earlier calls have used is taken from it already."""
+        limits, spent = self.study.plan.limits, Spent()
+        for one in used.values():
+            spent.add(one)
+        return Budget(limits.max_tokens, limits.max_cost_usd, spent)
 
     def _listen(self, event: Event, stop: asyncio.Event) -> None:
         """Stop the study where the budget leaves no room: a market that goes on without it is no result."""
@@ -182,6 +193,13 @@ class _Session:
             self.room.say(f"{progress.failed} markets failed; their run folders tell why.")
             self.room.say(f"Play them anew with: {again}")
             return EXIT_NOT_ALL
+        if progress.undecided:
+            self.room.say(
+                f"{progress.undecided} markets are undecided: every decision of some trader failed, as with "
+                "a wrong key. Their run folders tell why; exclude_undecided in [rules] leaves them out."
+            )
+            self.room.say(f"Mend it, and play them anew with: {again}")
+            return EXIT_UNDECIDED
         return _all_done(self.study, self.room)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
+from typer.testing import CliRunner
 
 import bots
 from bots.adapters.in_memory import MemoryStore
@@ -24,9 +25,11 @@ from bots.domain.records import ActSent, ModelAsked, RunOutcome, SeatOutcome
 from bots.services.configuration import CONFIG
 from bots.services.replay import read_recording, replay
 from bots.services.study_cell import CellJob, StudyFacts, build_strategy, play_cell
+from bots.services.study_report import read_treatments
 from bots.services.traders import TraderSpec
-from tests.standins.model_server import ModelServer
+from tests.standins.model_server import Fault, ModelServer
 from tests.study.plans import SMALL, plan_file, play, prices, study_of, the_folder
+from tests.study.study_program import program
 
 MODELS = (
     SMALL.replace("practice_rounds = 1", "practice_rounds = 0")
@@ -238,6 +241,45 @@ async def test_a_study_stops_at_its_limit_and_goes_on_when_it_is_raised(tmp_path
     assert code == 0, said
     assert len([*(tmp_path / "studies").iterdir()]) == 1
     assert len(prices(the_folder(tmp_path))) == 4
+
+
+async def test_a_market_whose_model_never_decided_is_undecided_left_out_and_played_anew(
+    tmp_path: Path,
+) -> None:
+    plan, used = plan_file(tmp_path, MODELS), plan_file_used(tmp_path)
+    async with ModelServer() as server:
+        environment = server.environment("sk-key")
+        server.script = [Fault.KEY_REFUSED] * 99
+        code, said = await play(plan, tmp_path, environment=environment)
+        assert (code, "2 markets are undecided" in said) == (6, True), said
+        treated = read_treatments(study_of(plan), the_folder(tmp_path))
+        assert [(one.name, len(one), len(one.undecided)) for one in treated] == [
+            ("alone", 2, 0),
+            ("mixed", 0, 2),
+        ]
+        report = CliRunner().invoke(program(), ["study", "report", str(plan), "--data-dir", str(tmp_path)])
+        assert f"undecided, for every decision of some trader failed: mixed: {treated[1].undecided[0]}" in (
+            " ".join(report.output.split())
+        )
+        in_use = read_treatments(study_of(used), the_folder(tmp_path))
+        assert [len(one) for one in in_use] == [2, 2]
+        assert (await play(used, tmp_path, environment=environment))[0] == 0
+
+        server.script = []
+        code, said = await play(plan, tmp_path, environment=environment)
+
+    assert code == 0, said
+    after = read_treatments(study_of(plan), the_folder(tmp_path))
+    assert [(len(one), one.undecided) for one in after] == [(2, ()), (2, ())]
+    manifest, journal = read_recording(the_folder(tmp_path) / treated[1].undecided[0])
+    assert manifest == manifest_of(journal.events)
+    assert len(manifest.undecided) == 2
+
+
+def plan_file_used(folder: Path) -> Path:
+    """Write the same plan with a rule by which undecided markets are used."""
+    (folder / "used").mkdir()
+    return plan_file(folder / "used", MODELS + "[rules]\nexclude_undecided = false\n")
 
 
 class Stumbles(Hold):

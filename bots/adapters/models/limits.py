@@ -149,6 +149,12 @@ class Spent:
     cost_usd: Decimal = Decimal(0)
     unpriced: int = 0
 
+    def add(self, other: Spent) -> None:
+        """Count what another has used, too."""
+        self.tokens += other.tokens
+        self.cost_usd += other.cost_usd
+        self.unpriced += other.unpriced
+
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
