@@ -1,11 +1,13 @@
 """How long reading runs takes: python benchmarks/bench_analysis.py
 
-report      one run of 24 traders and 33 rounds, to report.html and its figures
-export      200 such runs, joined, as Parquet and CSV
-measures    prices of 10,000 markets of 30 rounds, `bots measures --reference human --json`
+report        one run of 24 traders and 33 rounds, to report.html and its figures
+  of auction  the same of a double auction
+  forecasting the same of 24 forecasters and 50 rounds
+export        200 runs as the first, joined, as Parquet and CSV
+measures      prices of 10,000 markets of 30 rounds, `bots measures --reference human --json`
 
-The runs are of the in-process market with six strategies in turn; one journal stands for all. Each command is
-a process of its own, start included, as a user would call it.
+The runs are of the in-process market with six strategies in turn; one journal stands for all that are
+exported. Each command is a process of its own, start included, as a user would call it.
 """
 
 from __future__ import annotations
@@ -40,10 +42,10 @@ class Target:
     megabytes: float = float("inf")
 
 
-def make_run(folder: Path) -> Path:
+def make_run(folder: Path, **market: str | int) -> Path:
     """Play one market and keep it as a run folder."""
     folder.mkdir()
-    cell = cell_of(TRADERS)
+    cell = cell_of(TRADERS, **market)
     with JournalWriter(folder / "journal.jsonl", durable=False) as journal:
         play(cell, journal)
     seats = tuple(
@@ -120,9 +122,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         run = make_run(folder / "run")
+        auction = make_run(folder / "auction", preset="ssw1988", practice_rounds=3, paid_rounds=30)
+        forecasting = make_run(folder / "forecasting", preset="ltf-positive")
         prices = make_prices(folder / "prices.csv")
         targets = (
             Target("report", ("report", str(run)), 10),
+            Target("  of auction", ("report", str(auction)), 10),
+            Target("  forecasting", ("report", str(forecasting)), 10),
             Target("export", ("export", *copies(run, runs), "--out", str(folder / "tables")), 60, 2000),
             Target(
                 "measures",
@@ -130,11 +136,11 @@ def main() -> None:
                 2,
             ),
         )
-        print(f"{'':10}{'seconds':>9}{'of CPU':>9}{'MB':>8}   target")
+        print(f"{'':14}{'seconds':>9}{'of CPU':>9}{'MB':>8}   target")
         for target in targets:
             seconds, cpu, megabytes = measure(target.arguments)
             limit = f"{target.seconds:g} s" + (f", {target.megabytes:g} MB" if target.megabytes < 1e9 else "")
-            print(f"{target.name:10}{seconds:9.1f}{cpu:9.1f}{megabytes:8.0f}   {limit}")
+            print(f"{target.name:14}{seconds:9.1f}{cpu:9.1f}{megabytes:8.0f}   {limit}")
 
 
 if __name__ == "__main__":

@@ -49,9 +49,12 @@ class Measured:
     journal: int
 
 
-def cell_of(traders: int) -> Cell:
-    """Return the one cell of a study of the reference design."""
-    (cell,) = StudyPlan(name="bench", repetitions=1, seats="hold", traders=traders, shuffle=False).cells()
+def cell_of(traders: int, **market: str | int) -> Cell:
+    """Return the one cell of a study of one market, the reference design where no other preset is named."""
+    plan = StudyPlan(
+        name="bench", repetitions=1, seats="hold", traders=traders, shuffle=False, market=dict(market)
+    )
+    (cell,) = plan.cells()
     return cell
 
 

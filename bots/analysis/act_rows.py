@@ -23,7 +23,8 @@ def order_rows(run: PlayedRun) -> Iterator[Row]:
     every: list[Row] = []
     for seat in run.seats.values():
         cancelled, placed = _cancelled(seat), _placed(seat)
-        rows = [_order(run, seat, one, cancelled) for one in placed]
+        about = of_seat(run, seat)
+        rows = [{**about, **_order(run, seat, one, cancelled)} for one in placed]
         if is_continuous(run):
             _fill_of_periods(run, seat, rows, placed, cancelled)
         else:
@@ -109,7 +110,6 @@ def _order(run: PlayedRun, seat: PlayedSeat, sent: Sent, cancelled: Mapping[Any,
     past = seat.history.get(key) if key else None
     status = status_of(sent)
     return {
-        **of_seat(run, seat),
         **of_round(run, key),
         "ref": act.ref,
         "order_id": order_id,
@@ -141,10 +141,12 @@ def status_of(sent: Sent) -> str:
 
 def _fill(seat: PlayedSeat, rows: list[Row]) -> None:
     """Spread what the trader bought and sold over its orders: better prices first, then earlier ones."""
+    sent: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        sent.setdefault((row["phase"], row["round"], row["side"]), []).append(row)
     for key, own in seat.own.items():
         for side, traded, sign in (("buy", own.bought, -1), ("sell", own.sold, 1)):
-            left = traded
-            standing = [r for r in rows if (r["phase"], r["round"]) == key and r["side"] == side]
+            left, standing = traded, sent.get((*key, side), [])
             placed = [r for r in standing if r["status"] in ("placed", "unanswered")]
             for row in sorted(placed, key=lambda r: (sign * (r["limit"] or 0), r["sent"])):
                 row["filled"] = min(left, row["quantity"])
@@ -161,10 +163,11 @@ def _fill_of_periods(
     cancelled: Mapping[Any, Mapping[str, Any]],
 ) -> None:
     """Fill the orders of a double auction as its periods told; unknown where a period's end was not seen."""
+    by_period: dict[tuple[Any, ...], list[tuple[Row, Sent]]] = {}
+    for row, sent in zip(rows, placed, strict=True):
+        by_period.setdefault((row["phase"], row["round"]), []).append((row, sent))
     for key, period in seat.periods.items():
-        here = [
-            (row, sent) for row, sent in zip(rows, placed, strict=True) if (row["phase"], row["round"]) == key
-        ]
+        here = by_period.get(key, [])
         orders = [
             _period_order(row, sent, cancelled.get(row["order_id"]))
             for row, sent in here
@@ -235,6 +238,7 @@ def _sides(run: PlayedRun, row: Row) -> Iterator[Row]:
 def forecast_rows(run: PlayedRun) -> Iterator[Row]:
     """Yield the forecasts given."""
     for seat in run.seats.values():
+        about = of_seat(run, seat)
         for sent in seat.sent:
             if sent.act.page != "forecast" or sent.answer is None or not sent.answer.accepted:
                 continue
@@ -243,7 +247,7 @@ def forecast_rows(run: PlayedRun) -> Iterator[Row]:
             for asked in sent.inputs:
                 value = number(values.get(asked.field))
                 if key is not None and value is not None and math.isfinite(value):
-                    yield {**of_seat(run, seat), **_forecast(run, seat, key, asked, value)}
+                    yield {**about, **_forecast(run, seat, key, asked, value)}
     for person in people_of(run):
         yield from _forecasts_of_person(run, person)
 

@@ -80,7 +80,7 @@ def inline_svg(chart: Chart, *, narrow: bool = False) -> str:
     """Return a chart as an SVG element whose colours are the page's CSS variables."""
     width, aspect = (NARROW_INCHES, chart.aspect * 0.66) if narrow else (WIDE_INCHES, chart.aspect)
     kept = io.StringIO()
-    _draw(chart, width, aspect, kept, "svg")
+    _draw(chart, width, aspect, {"svg": kept})
     text = kept.getvalue()
     text = _IDS.sub("", text[text.index("<svg") :])
     text = re.sub(r'(<svg [^>]*?)width="[\d.]+pt" height="[\d.]+pt"', r"\1", text, count=1, flags=re.DOTALL)
@@ -95,23 +95,25 @@ def write_charts(charts: Sequence[Chart], folder: Path) -> tuple[Path, ...]:
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for chart in charts:
-        for kind in ("svg", "pdf"):
-            file = folder / f"{chart.name}.{kind}"
-            with file.open("w" if kind == "svg" else "wb") as stream:
-                _draw(chart, JOURNAL_INCHES, chart.aspect, stream, kind)
-            files.append(file)
+        svg, pdf = folder / f"{chart.name}.svg", folder / f"{chart.name}.pdf"
+        with svg.open("w") as as_svg, pdf.open("wb") as as_pdf:
+            _draw(chart, JOURNAL_INCHES, chart.aspect, {"svg": as_svg, "pdf": as_pdf})
+        files += [svg, pdf]
     return tuple(files)
 
 
-def _draw(chart: Chart, width: float, aspect: float, stream: Any, kind: str) -> None:
+def _draw(chart: Chart, width: float, aspect: float, streams: Mapping[str, Any]) -> None:
+    """Draw a chart once and write it to a stream by format."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    undated: dict[str, None] = {"Date": None} if kind == "svg" else {"CreationDate": None}
     with rc_context({**_STYLE, "svg.hashsalt": f"{chart.name} {width}"}):
         figure = Figure(figsize=(width, width / aspect), layout="constrained")
         chart.draw(figure)
-        figure.savefig(stream, format=kind, metadata=undated, transparent=True)
+        for kind, stream in streams.items():
+            undated: dict[str, None] = {"Date": None} if kind == "svg" else {"CreationDate": None}
+            figure.savefig(stream, format=kind, metadata=undated, transparent=True)
+            figure.set_layout_engine("none")  # as it was laid out for the first
 
 
 def price_chart(prices: pl.DataFrame, *, human: bool) -> Chart:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 
@@ -29,6 +30,7 @@ def shares_outstanding(run: PlayedRun, market: int) -> float | None:
     return sum(held) + (run.rules.traders - len(held)) * sum(held) / len(held)
 
 
+@lru_cache(maxsize=64)
 def expected_wealth(rules: MarketRules, cash: Decimal | None = None, shares: int | None = None) -> float:
     """Return the expected final wealth, in cash, of a trader who never trades.
 

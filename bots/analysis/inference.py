@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -291,12 +292,22 @@ def imbalance_regression(prices: Floats, excess: Floats) -> Regression:
         return _no_regression(len(xs), "fewer than three changes of price")
     if np.ptp(xs) == 0:
         return _no_regression(len(xs), "excess bids do not vary")
-    from scipy.stats import linregress
+    x, y = xs - xs.mean(), ys - ys.mean()
+    beta = float(x @ y / (x @ x))
+    left, freedom = float(((y - beta * x) ** 2).sum()), len(xs) - 2
+    error = math.sqrt(left / freedom / float(x @ x))
+    r2 = 1 - left / float(y @ y) if np.ptp(ys) > 0 else np.nan
+    alpha = float(ys.mean() - beta * xs.mean())
+    return Regression(alpha, beta, error, _p_of_t(beta, error, freedom), r2, len(xs))
 
-    fit = linregress(xs, ys)
-    r2 = float(fit.rvalue**2) if np.ptp(ys) > 0 else np.nan
-    numbers = (float(fit.intercept), float(fit.slope), float(fit.stderr), float(fit.pvalue))
-    return Regression(*numbers, r2, len(xs))
+
+def _p_of_t(value: float, error: float, freedom: int) -> float:
+    """Return the two-sided p-value of `value` = 0 where its standard error is `error`; Student (1908)."""
+    from scipy.special import stdtr  # type: ignore[import-untyped]
+
+    if error == 0:
+        return 1.0 if value == 0 else 0.0
+    return float(2 * stdtr(freedom, -abs(value / error)))
 
 
 def _no_regression(observations: int, reason: str) -> Regression:

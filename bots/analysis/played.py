@@ -244,7 +244,7 @@ def _follow(seat: PlayedSeat, events: Iterable[Event]) -> None:
 
 def _hear(seat: PlayedSeat, overall: int | None, frame: Mapping[str, Any] | None) -> None:
     """Note at which step of a double auction's period the trader's own trades were made."""
-    if overall is not None and frame and "seq" in frame:
+    if overall is not None and frame and "seq" in frame and frame.get("own_trades"):
         steps = seat.steps.setdefault(overall, {})
         steps.update((number, int(frame["seq"])) for number in own_numbers(frame))
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from bots.analysis.codebook import TABLES, codebook, codebook_markdown
+from bots.analysis.collector import without_collector
 from bots.analysis.played import PlayedRun
 from bots.analysis.reading import read_run
 from bots.analysis.tables import table
@@ -148,7 +149,11 @@ def export(folders: Sequence[Path], out: Path, pool: Executor | None = None) -> 
 
 
 def _write_parts(folder: Path, parts: Path, number: int) -> None:
-    run = open_run(folder)
+    with without_collector():
+        _write_tables(open_run(folder), parts, number)
+
+
+def _write_tables(run: Run, parts: Path, number: int) -> None:
     for name in TABLES:
         run.table(name).write_parquet(parts / f"{name}-{number:06}.parquet", compression="zstd")
 

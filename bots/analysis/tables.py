@@ -11,6 +11,7 @@ import polars as pl
 
 from bots.analysis.act_rows import forecast_rows, order_rows, status_of, trade_rows
 from bots.analysis.codebook import TABLES
+from bots.analysis.collector import without_collector
 from bots.analysis.endowments import expected_wealth, panel_of, shares_outstanding
 from bots.analysis.measures import MEASURES, measure_all
 from bots.analysis.people import LivedRound, Person, people_of
@@ -26,7 +27,8 @@ def table(run: PlayedRun, name: str) -> pl.DataFrame:
     Raises:
         KeyError: there is no table of this name.
     """
-    return pl.DataFrame(list(_ROWS[name](run)), schema=TABLES[name].schema, orient="row")
+    with without_collector():
+        return pl.DataFrame(list(_ROWS[name](run)), schema=TABLES[name].schema, orient="row")
 
 
 def _runs(run: PlayedRun) -> Iterator[Row]:
@@ -102,11 +104,12 @@ def _gains(one: PeriodGains | None) -> Row:
 
 def _trader_rounds(run: PlayedRun) -> Iterator[Row]:
     for seat in run.seats.values():
+        about = of_seat(run, seat)
         for key, own in seat.own.items():
             past = seat.history.get(key)
             value = run.value_after(key)
             yield {
-                **of_seat(run, seat),
+                **about,
                 **of_round(run, key),
                 "bought": own.bought,
                 "sold": own.sold,
@@ -118,11 +121,11 @@ def _trader_rounds(run: PlayedRun) -> Iterator[Row]:
                 "wealth": None if value is None else float(own.cash + own.shares * value),
             }
     for person in people_of(run):
-        history = run.history(person.market)
+        about, history = of_person(run, person), run.history(person.market)
         for lived in person.rounds:
             value, past = run.value_after(lived.key), history.get(lived.key)
             yield {
-                **of_person(run, person),
+                **about,
                 **of_round(run, lived.key),
                 "bought": lived.bought,
                 "sold": lived.sold,
@@ -202,8 +205,9 @@ def _expected(rules: MarketRules, first: LivedRound) -> float:
 
 def _decisions(run: PlayedRun) -> Iterator[Row]:
     for seat in run.seats.values():
+        about = of_seat(run, seat)
         for one in seat.decisions:
-            yield {**of_seat(run, seat), **of_round(run, run.round_of(one.overall)), **_decision(one)}
+            yield {**about, **of_round(run, run.round_of(one.overall)), **_decision(one)}
 
 
 def _decision(one: Decided) -> Row:
@@ -230,11 +234,11 @@ def _decision(one: Decided) -> Row:
 
 def _model_calls(run: PlayedRun) -> Iterator[Row]:
     for seat in run.seats.values():
-        rounds = {one.name: run.round_of(one.overall) for one in seat.decisions}
+        about, rounds = of_seat(run, seat), {one.name: run.round_of(one.overall) for one in seat.decisions}
         for decision, calls in seat.calls.items():
             for call in calls:
                 where = of_round(run, rounds.get(decision))
-                yield {**of_seat(run, seat), **where, **_call(call)}
+                yield {**about, **where, **_call(call)}
 
 
 def _call(call: Call) -> Row:
@@ -265,11 +269,11 @@ def _call(call: Call) -> Row:
 
 def _pages(run: PlayedRun) -> Iterator[Row]:
     for seat in run.seats.values():
-        missed = {(one.page, one.round): one.reason for one in seat.missed}
+        about, missed = of_seat(run, seat), {(one.page, one.round): one.reason for one in seat.missed}
         for page in seat.pages:
             overall = page.view.round.overall if page.view and page.view.round else None
             yield {
-                **of_seat(run, seat),
+                **about,
                 **of_round(run, run.round_of(overall)),
                 "seen": page.at,
                 "page": page.page,

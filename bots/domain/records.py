@@ -377,7 +377,9 @@ def parse_journal(text: str, read: Callable[[str], Event] = EVENTS.validate_json
     Raises:
         ValueError: a line that is not the last one is no event of this version; the message names it.
     """
-    lines = text.removesuffix("\n").split("\n") if text else []
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()
     events: list[Event] = []
     for number, line in enumerate(lines, start=1):
         try:

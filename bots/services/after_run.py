@@ -21,10 +21,14 @@ from bots.services.terminal import say
 _WRITE_REPORT = """
 import sys
 from pathlib import Path
+from bots.analysis.collector import keep_to_the_end, without_collector
 from bots.analysis.report import write_report
 from bots.analysis.runs import open_run
 folder = Path(sys.argv[1])
-write_report([open_run(folder)], folder / "report.html")
+with without_collector():
+    run = open_run(folder)
+    keep_to_the_end()
+write_report([run], folder / "report.html")
 """
 
 

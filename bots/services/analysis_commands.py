@@ -71,10 +71,13 @@ def report(
     figures: Annotated[bool, typer.Option(help="Write the figures beside it as SVG and PDF.")] = True,
 ) -> None:
     """Write one HTML file: the report of one run, or the comparison of many by the model they ran with."""
+    from bots.analysis.collector import keep_to_the_end, without_collector
     from bots.analysis.report import write_report
     from bots.analysis.runs import open_run
 
-    opened = [open_run(folder) for folder in runs]
+    with without_collector():
+        opened = [open_run(folder) for folder in runs]
+        keep_to_the_end()
     target = out or (runs[0] / "report.html" if len(runs) == 1 else Path("report.html"))
     with writable(target):
         files = write_report(opened, target, figures=figures)

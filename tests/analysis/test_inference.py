@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import linregress  # type: ignore[import-untyped]
 
 from bots.analysis.inference import holm, imbalance_regression, permutation_test, pool
 from bots.analysis.panel import Measured
@@ -105,6 +106,15 @@ def test_imbalance_regression_finds_the_line_prices_were_made_from() -> None:
     assert [found.alpha, found.beta] == pytest.approx([0.5, 0.25])
     assert found.r2 == pytest.approx(1)
     assert found.observations == 5
+
+
+def test_imbalance_regression_is_least_squares_with_the_t_test_of_its_slope() -> None:
+    draw = np.random.default_rng(5)
+    excess, prices = draw.normal(0, 3, 31), np.cumsum(draw.normal(0, 1, 31))
+    found, least = imbalance_regression(prices, excess), linregress(excess[:-1], np.diff(prices))
+    told = (found.alpha, found.beta, found.standard_error, found.p, found.r2)
+    same = (least.intercept, least.slope, least.stderr, least.pvalue, least.rvalue**2)
+    assert told == pytest.approx(same, rel=1e-9)
 
 
 def test_imbalance_regression_says_why_it_is_not_defined() -> None:
