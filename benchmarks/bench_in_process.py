@@ -23,7 +23,7 @@ from bots.domain.ports import RunStore
 from bots.domain.records import Event, RunOutcome
 from bots.domain.study import Cell, StudyPlan
 from bots.services.study_cell import build_strategy, play_market
-from bots.services.traders import TraderSpec
+from bots.services.trader_specs import TraderSpec
 
 STRATEGIES = ("zero-intelligence", "fundamentalist", "momentum", "speculator", "market-maker", "hold")
 TARGET = 0.25  # seconds of processor time, 24 traders and 33 rounds, not kept

@@ -31,7 +31,8 @@ from bots.agents.trading_agents import Table, TradingAgent
 from bots.domain.experiment import Seat
 from bots.domain.records import DecisionMade, DecisionNotMade
 from bots.services.configuration import CONFIG
-from bots.services.traders import Traders, make_fallback, resolve
+from bots.services.trader_specs import resolve
+from bots.services.traders import Traders, make_fallback
 from markets.parameters import MarketParameters
 from tests.agents.sights import sight, situation
 from tests.standins.model_server import ModelServer

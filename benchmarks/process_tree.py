@@ -30,6 +30,8 @@ class Taken:
     Attributes:
         seconds: from its start to its end.
         client_cpu, browser_cpu: processor seconds, of browsers and their drivers, and of all else.
+        begun: of each process that is no browser's, when it began, seconds since the epoch, and its processor
+            seconds.
         memory: of all processes together in MB, shared pages counted once (PSS), oldest first, each after the
             seconds since the epoch at which it was taken.
         code: exit code; None where it was ended for taking too long.
@@ -38,8 +40,13 @@ class Taken:
     seconds: float = 0.0
     client_cpu: float = 0.0
     browser_cpu: float = 0.0
+    begun: Sequence[tuple[float, float]] = ()
     memory: Sequence[tuple[float, float]] = ()
     code: int | None = None
+
+    def client_cpu_begun_after(self, moment: float) -> float:
+        """Return the processor seconds of what the command started after a time, browsers left out."""
+        return sum(seconds for began, seconds in self.begun if began > moment)
 
     def most_memory(self, until: float = math.inf) -> float:
         """Return the most memory until a time in seconds since the epoch, in MB; 0 where nobody looked."""
@@ -98,6 +105,7 @@ def run(command: Sequence[str | Path], *, env: Mapping[str, str], folder: Path, 
             taken.seconds = time.monotonic() - started
             watch.stop.set()
             thread.join()
+    taken.begun = [(began, seconds) for (_, began), (browser, seconds) in watch.cpu.items() if not browser]
     for browser, seconds in watch.cpu.values():
         if browser:
             taken.browser_cpu += seconds

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import re
 import shutil
 import socket
@@ -33,6 +34,7 @@ from bots.domain.records import (
     Event,
     PageMissed,
     PageSeen,
+    RunEnded,
     parse_journal,
 )
 from bots.services.configuration import CONFIG
@@ -55,10 +57,13 @@ class AppRun:
     seconds: float  # from the first page turned to the last, by the server's clock
     first_page_seconds: float | None  # from the command's start; None where the client does not tell
     last_page: float  # when the last page was turned, seconds since the epoch
+    ended: float  # when the run was over and its report begun, seconds since the epoch; inf where none is
     taken: Taken
 
     def row(self) -> dict[str, Any]:
         """Return the figures that are compared."""
+        report = self.taken.client_cpu_begun_after(self.ended)
+        client = self.taken.client_cpu - report
         return {
             "client": self.client,
             "bots": self.bots,
@@ -66,7 +71,8 @@ class AppRun:
             "finished": self.taken.code == 0,
             "start_seconds": self.first_page_seconds,
             "pages_per_second": self.pages / max(self.seconds, 1.0),
-            "client_cpu_ms_page": 1000 * self.taken.client_cpu / self.pages if self.pages else None,
+            "client_cpu_ms_page": 1000 * client / self.pages if self.pages else None,
+            "report_cpu_seconds": None if math.isinf(self.ended) else report,
             "browser_cpu_ms_page": 1000 * self.taken.browser_cpu / self.pages if self.pages else None,
             "memory_mb": (playing := self.taken.most_memory(self.last_page)),
             "memory_mb_bot": playing / self.bots,
@@ -178,11 +184,13 @@ async def play_app(client: str, command: Sequence[str], server: NeutralServer, b
         taken = await asyncio.to_thread(run, filled, env=_environment(""), folder=folder, most_seconds=150)
         if taken.code != 0:
             print((folder / "output").read_text(errors="replace")[-1500:], file=sys.stderr)
-        first = next((event.at for event in _events(folder) if isinstance(event, PageSeen)), None)
+        events = _events(folder)
+        first = next((event.at for event in events if isinstance(event, PageSeen)), None)
+        ended = next((event.at.timestamp() for event in events if isinstance(event, RunEnded)), math.inf)
     pages = sum(_turned(int(row["participant._index_in_pages"])) for row in server.stored(code))
     times = server.turned(code) or [0]
     start = first.timestamp() - started if first else None
-    return AppRun(client, bots, pages, float(max(times) - min(times)), start, max(times) + 1.0, taken)
+    return AppRun(client, bots, pages, float(max(times) - min(times)), start, max(times) + 1.0, ended, taken)
 
 
 async def play_market(transport: str, server: OTreeServer, model: ModelServer, bots: int) -> MarketRun:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -35,6 +36,12 @@ def tables(results: Mapping[str, Any]) -> str:
         " Memory is what the command and all it has started take while pages are turned; the tables and the "
         "report that a run of ours makes at its end take more, once."
     )
+    reports = [cpu for row in results["app"] if (cpu := row.get("report_cpu_seconds")) is not None]
+    if reports:
+        about += (
+            " Client CPU a page is what a command takes from its start on, divided by its pages; the report "
+            f"of ours, in its own process, is not in it and takes {statistics.median(reports):.1f} s once."
+        )
     parts = [about, *_app(results["app"]), "", *_ratios(results["app"]), "", *_market(results["market"]), ""]
     return "\n".join([parts[0], "", *parts[1:]])
 

@@ -6,8 +6,8 @@ import random
 import re
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from enum import StrEnum
 
+from bots.agents.options import FormAnswers
 from bots.agents.page_replies import is_acted_on
 from bots.agents.page_schema import NUMBERS, gathered, limits, step_of
 from bots.domain.market import Decision, PageMove
@@ -30,13 +30,6 @@ _WRITTEN: Mapping[str, str] = {
     "name@example.org": "nobody@example.org",
     "https://example.org": "https://example.org",
 }
-
-
-class FormAnswers(StrEnum):
-    """How a form is answered without thought."""
-
-    DEFAULT = "default"  # consent is given, the first choice taken, numbers are the smallest allowed
-    RANDOM = "random"  # each answer is drawn from those that the page accepts
 
 
 class UnthinkingAnswers:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
+from bots.agents.options import Rhythm
 from bots.agents.past import Unfinished
 from bots.agents.visitor import PageLeft
 from bots.domain.market import Decision, MarketView, Period
@@ -59,19 +60,6 @@ class Sight:
     def of(cls, view: MarketView, period: Period) -> Sight:
         own = tuple((order.order_id, order.quantity) for order in view.open_orders)
         return cls(len(period.trades), period.best_bid, period.best_offer, own)
-
-
-@dataclass(frozen=True, slots=True)
-class Rhythm:
-    """How a trader spends a period.
-
-    Attributes:
-        decisions: most of one period; after the last the trader leaves, and its orders stay.
-        pause: least seconds between two decisions; 0 answers news at once.
-    """
-
-    decisions: int = 30
-    pause: float = 0.0
 
 
 class PeriodTrader:

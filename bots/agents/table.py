@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from bots.agents.forms import FormAnswers
+from bots.agents.options import FormAnswers, Rhythm
 from bots.agents.pauses import Pauses
-from bots.agents.period_trading import Rhythm
 from bots.domain.ports import Clock, RunStore
 
 

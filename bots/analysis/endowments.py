@@ -10,10 +10,10 @@ from functools import lru_cache
 import numpy as np
 
 from bots.analysis.benchmark import HUMAN_MEAN_PATH
-from bots.analysis.panel import Floats, Panel, fitted
+from bots.analysis.panel import Floats, Gains, Panel, fitted
 from bots.analysis.played import PlayedRun
 from bots.analysis.run_data import expected_dividends, interest_rates
-from bots.analysis.surplus import gains_of
+from bots.analysis.surplus import period_gains
 from bots.domain.market import MarketRules
 from markets.fundamental import expected_final_wealth
 
@@ -97,13 +97,36 @@ def panel_of(runs: Sequence[PlayedRun]) -> Panel:
         shares=np.array([_or_nan(shares_outstanding(run, market)) for run, market, _ in markets]),
         dividends=np.array([_mean_dividend(run) for run, _, _ in markets]),
         reference=_reference(runs, periods),
-        gains=gains_of(markets) if any(run.rules and run.rules.induced for run in runs) else None,
+        gains=_gains(markets) if any(run.rules and run.rules.induced for run in runs) else None,
     )
 
 
 def markets_in_a_row(run: PlayedRun) -> int:
     """Return how many paid markets the same traders play one after another."""
     return run.rules.paid_markets if run.rules else 1
+
+
+def _gains(markets: Sequence[tuple[PlayedRun, int, int]]) -> Gains:
+    """Return the gains of each (run, market, paid markets before it in a row), over paid periods."""
+    return Gains(
+        *(np.array(column, dtype=np.float64) for column in zip(*map(_gains_in, markets), strict=True))
+    )
+
+
+def _gains_in(where: tuple[PlayedRun, int, int]) -> tuple[float, float, float, float]:
+    run, market, again = where
+    rounds = run.rules.paid_rounds if run.rules else 0
+    paid = [
+        one
+        for one in period_gains(run, market)
+        if one.key[0] == "paid" and again * rounds < one.key[1] <= (again + 1) * rounds
+    ]
+    if not paid:
+        return (np.nan,) * 4
+    units = sum(one.units for one in paid)
+    squares = sum((one.spread * one.units for one in paid if one.spread is not None), Fraction(0))
+    realised, possible = sum(one.realised for one in paid), sum(one.possible for one in paid)
+    return float(realised), float(possible), float(paid[0].price), float(squares / units) if units else np.nan
 
 
 def _mean_dividend(run: PlayedRun) -> float:

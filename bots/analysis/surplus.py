@@ -6,9 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-import numpy as np
-
-from bots.analysis.panel import Gains
 from bots.analysis.people import LivedRound, people_of
 from bots.analysis.played import PlayedRun, RoundKey
 from bots.domain.market import OwnRound, Units
@@ -138,26 +135,3 @@ def _trades(run: PlayedRun, market: int, key: RoundKey) -> list[tuple[Fraction, 
         return None
     rows = run.otree.trades_in(market, run.overall(key))
     return [(Fraction(row["price"]), int(row["quantity"])) for row in rows]
-
-
-def gains_of(markets: Sequence[tuple[PlayedRun, int, int]]) -> Gains:
-    """Return the gains of each (run, market, paid markets before it in a row), over paid periods."""
-    return Gains(
-        *(np.array(column, dtype=np.float64) for column in zip(*map(_of_market, markets), strict=True))
-    )
-
-
-def _of_market(where: tuple[PlayedRun, int, int]) -> tuple[float, float, float, float]:
-    run, market, again = where
-    rounds = run.rules.paid_rounds if run.rules else 0
-    paid = [
-        one
-        for one in period_gains(run, market)
-        if one.key[0] == "paid" and again * rounds < one.key[1] <= (again + 1) * rounds
-    ]
-    if not paid:
-        return (np.nan,) * 4
-    units = sum(one.units for one in paid)
-    squares = sum((one.spread * one.units for one in paid if one.spread is not None), Fraction(0))
-    realised, possible = sum(one.realised for one in paid), sum(one.possible for one in paid)
-    return float(realised), float(possible), float(paid[0].price), float(squares / units) if units else np.nan

@@ -4,37 +4,24 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from bots.adapters.browser_settings import BrowserOptions, Family, Screenshots
-from bots.agents.forms import FormAnswers
-from bots.agents.period_trading import Rhythm
+from bots.agents.options import FormAnswers, Rhythm
 from bots.domain.errors import BotsError, UserMustMend
-from bots.domain.records import RunOutcome
 from bots.services import analysis_commands, init_command, model_commands, study_commands
 from bots.services.help_screen import FirstScreen
-from bots.services.loop import EXIT_INTERRUPTED, EXIT_UNDECIDED, in_loop
+from bots.services.loop import EXIT_INTERRUPTED, in_loop
 from bots.services.names import names_beginning
 from bots.services.plan import DEFAULT_TIMEOUT_MINUTES, DEFAULT_WAIT_MINUTES, Again, RunPlan, Transport, usd
 from bots.services.room import Room
 from bots.services.terminal import begin, say_error, with_manner
 
-if TYPE_CHECKING:
-    from bots.analysis.run_data import TraderResult
-    from bots.services.runner import RunReport
-
 EXIT_MEND = 2
-EXIT_CODES = {
-    RunOutcome.FINISHED: 0,
-    RunOutcome.FAILED: 1,
-    RunOutcome.SEATS_FAILED: 3,
-    RunOutcome.TIMED_OUT: 4,
-    RunOutcome.INTERRUPTED: EXIT_INTERRUPTED,
-}
-"""The run finished, but every decision of some trader failed."""
 
 app = typer.Typer(
     name="bots",
@@ -44,6 +31,28 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"bots {version('llm-trading-agents')}")
+        raise typer.Exit
+
+
+@app.callback()
+def before_verbs(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Tell the version.",
+            callback=_tell_version,
+            is_eager=True,
+            expose_value=False,
+        ),
+    ] = False,
+) -> None:
+    """Take what `bots` takes before a verb."""
 
 
 @app.command()
@@ -141,18 +150,13 @@ def run(
 
 async def _run(plan: RunPlan, room: Room) -> int:
     from bots.services.after_run import show_and_draw
+    from bots.services.exit_codes import exit_code
     from bots.services.people import keep_people
     from bots.services.runner import run as run_plan
 
     report = await run_plan(plan, room)
     await keep_people(report.folder, room)
     return exit_code(report, show_and_draw(room.console, report))
-
-
-def exit_code(report: RunReport, results: Sequence[TraderResult]) -> int:
-    """Return how a run's command ends."""
-    undecided = any(one.undecided for one in results)
-    return EXIT_CODES[report.end.outcome] or (EXIT_UNDECIDED if undecided else 0)
 
 
 @app.command()
@@ -173,6 +177,7 @@ def resume(
 
 async def _resume(folder: Path, room: Room, again: Again) -> int:
     from bots.services.after_run import show_and_draw
+    from bots.services.exit_codes import exit_code
     from bots.services.people import keep_people
     from bots.services.resume import resume as resume_run
 

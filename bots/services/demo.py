@@ -30,7 +30,7 @@ class Demo:
 async def run_demo(demo: Demo, room: Room) -> int:
     """Serve the market on a throw-away database, play one session, show it; return the run's exit code."""
     from bots.services.after_run import show_and_draw
-    from bots.services.cli import exit_code
+    from bots.services.exit_codes import exit_code
     from bots.services.runner import run
 
     room.say(_STARTING)

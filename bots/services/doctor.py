@@ -27,7 +27,9 @@ from bots.services.configuration import (
     settings_file,
     settings_files,
 )
-from bots.services.traders import Reach, TraderSpec, asks_shipped_model, assign, reach, resolve
+from bots.services.provider_reach import Reach, reach
+from bots.services.trader_checks import asks_shipped_model
+from bots.services.trader_specs import TraderSpec, assign, resolve
 
 _LITTLE_SPACE = 1_000_000_000  # bytes; a run of 24 traders with models takes some 30 MB
 _NO_SPACE = 50_000_000

@@ -40,7 +40,7 @@ Examples
   bots report bot-data/debug-runs/run-1
 
 Help on a verb: bots VERB --help. Every verb knows --plain, --quiet, --verbose.
-Completion in your shell: bots --install-completion.
+Completion in your shell: bots --install-completion. Version: bots --version.
 """
 _COLUMN, _NAME = 40, 9
 

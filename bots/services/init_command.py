@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bots.domain.errors import UserMustMend
-from bots.services.work_folder import Wishes, study_name, write_folder
+
+if TYPE_CHECKING:
+    from bots.services.work_folder import Wishes
 
 
 def register(app: typer.Typer) -> None:
@@ -28,6 +30,8 @@ def init(
 
     Commands that run in the folder find them there. Files that exist are left as they are.
     """
+    from bots.services.work_folder import Wishes, study_name, write_folder
+
     name = study_name(folder)
     wishes = Wishes(name) if yes else _asked(name)
     written = write_folder(folder, wishes)
@@ -49,8 +53,9 @@ def _asked(name: str) -> Wishes:
     Raises:
         UserMustMend: there is no terminal to ask at.
     """
+    from bots.adapters.models.catalogue import load_catalogue
     from bots.services.configuration import models_file
-    from bots.services.traders import load_catalogue
+    from bots.services.work_folder import Wishes, study_name
 
     if not sys.stdin.isatty():
         raise UserMustMend(

@@ -10,7 +10,8 @@ from pathlib import Path
 from bots.adapters.models.catalogue import Catalogue
 from bots.adapters.models.local import local_model_python, served
 from bots.services.configuration import Settings
-from bots.services.traders import TraderSpec, asks_shipped_model
+from bots.services.trader_checks import asks_shipped_model
+from bots.services.trader_specs import TraderSpec
 
 _MOST_SLOTS = 2  # requests answered at a time; each has a context of its own, some 100 MB
 

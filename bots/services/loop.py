@@ -9,7 +9,6 @@ from typing import Any
 import typer
 
 from bots.adapters.guard import secrets_kept_back
-from bots.services.configuration import environment, readable_by_others
 from bots.services.interrupt import interruptible
 from bots.services.room import Room
 from bots.services.terminal import progress_printer, say_warning
@@ -25,6 +24,8 @@ def in_loop(work: Callable[[Room], Coroutine[Any, Any, int]]) -> None:
     Raises:
         typer.Exit: always, with the code that `work` returned, or 130 where a signal ended it.
     """
+    from bots.services.configuration import environment, readable_by_others
+
     console = progress_printer()
     if (file := readable_by_others()) is not None:
         say_warning(f"{file}: other users of this machine can read it. Close it with chmod 600 {file}.")

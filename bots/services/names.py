@@ -5,10 +5,10 @@ from __future__ import annotations
 
 def names_beginning(incomplete: str) -> list[str]:
     """Return the models, mixtures and strategies whose names begin so; without models.toml, strategies."""
+    from bots.adapters.models.catalogue import load_catalogue
     from bots.agents.strategies import STRATEGIES
     from bots.domain.errors import UserMustMend
     from bots.services.configuration import models_file
-    from bots.services.traders import load_catalogue
 
     try:
         catalogue = load_catalogue(models_file())

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bots.adapters.browser_settings import BrowserOptions
-from bots.agents.forms import FormAnswers
-from bots.agents.period_trading import Rhythm
+from bots.agents.options import FormAnswers, Rhythm
 from bots.domain.errors import UserMustMend
 
 if TYPE_CHECKING:

@@ -30,11 +30,10 @@ from bots.adapters.recorded import (
     recordings,
 )
 from bots.adapters.run_folder import read_manifest
-from bots.agents.forms import FormAnswers
 from bots.agents.llm import LlmTrader, Manner
 from bots.agents.memory import DEFAULT_WINDOW
+from bots.agents.options import FormAnswers, Rhythm
 from bots.agents.past import Past
-from bots.agents.period_trading import Rhythm
 from bots.agents.prompts import STANDARD, NumberForm, Wording
 from bots.agents.strategies import STRATEGIES
 from bots.agents.trading_agents import Pace, Table, TradingAgent

@@ -9,16 +9,15 @@ from bots.adapters.browser_settings import BrowserOptions
 from bots.adapters.links import read_links
 from bots.adapters.models.catalogue import load_catalogue
 from bots.adapters.recorded import SeatRecording, recorded_maker, recordings
-from bots.agents.forms import FormAnswers
-from bots.agents.period_trading import Rhythm
+from bots.agents.options import FormAnswers, Rhythm
 from bots.analysis.run_data import read_journal
 from bots.domain.errors import UserMustMend
 from bots.domain.experiment import Seat
 from bots.domain.ports import DecisionMaker
 from bots.domain.records import DecisionMade, Event, ModelAsked, RunManifest, SeatRecord
 from bots.services.after_run import show_and_draw
-from bots.services.cli import EXIT_CODES
 from bots.services.configuration import models_file
+from bots.services.exit_codes import EXIT_CODES
 from bots.services.plan import RunPlan, Transport, links_for_bots
 from bots.services.replay import (
     EXIT_DIFFERS,
@@ -30,7 +29,7 @@ from bots.services.replay import (
 )
 from bots.services.room import Room
 from bots.services.runner import Prepared, credentials_of, run_prepared
-from bots.services.traders import TraderSpec
+from bots.services.trader_specs import TraderSpec
 from bots.services.transports import browser_for
 
 

@@ -22,9 +22,8 @@ from bots.adapters.run_folder import (
     write_manifest,
     written_in,
 )
-from bots.agents.forms import FormAnswers
+from bots.agents.options import FormAnswers, Rhythm
 from bots.agents.past import Past
-from bots.agents.period_trading import Rhythm
 from bots.analysis.run_data import read_journal
 from bots.analysis.run_manifest import description
 from bots.domain.errors import UserMustMend
@@ -34,7 +33,9 @@ from bots.services.configuration import models_file
 from bots.services.plan import Again, RunPlan, Transport
 from bots.services.room import Room
 from bots.services.runner import Prepared, RunReport, end_of_all_seats, play_to_the_end
-from bots.services.traders import TraderSpec, check_ready, make_fallback, resolve
+from bots.services.trader_checks import check_ready
+from bots.services.trader_specs import TraderSpec, resolve
+from bots.services.traders import make_fallback
 from bots.services.transports import browser_for
 
 T = TypeVar("T")

@@ -17,10 +17,12 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from bots.adapters.browser_settings import BrowserSettings
 from bots.adapters.clock import SystemClock
 from bots.adapters.entry import is_shared
 from bots.adapters.links import Credentials, SessionLinks, session_in_room, write_links_file
 from bots.adapters.models.catalogue import Catalogue, load_catalogue
+from bots.adapters.models.limits import Budget, spent_on
 from bots.adapters.models.prices import price_table_version
 from bots.adapters.run_folder import (
     FanOut,
@@ -34,7 +36,6 @@ from bots.adapters.run_folder import (
 )
 from bots.adapters.screenshots import Camera
 from bots.adapters.shared_links import is_room, take_places
-from bots.adapters.web_driver import BrowserSettings
 from bots.agents.past import Past
 from bots.agents.prompts import texts_hash
 from bots.agents.trading_agents import Pace, Table, TradingAgent
@@ -47,6 +48,7 @@ from bots.domain.ports import Clock, DecisionMaker, ParticipantSession
 from bots.domain.records import Event, RunDescribed, RunEnded, RunManifest, RunOutcome, SeatRecord
 from bots.services.awaited import who_is_awaited
 from bots.services.configuration import models_file
+from bots.services.configuration_record import configuration_of
 from bots.services.live_view import shown
 from bots.services.local_model import with_local_model
 from bots.services.plan import RunPlan
@@ -55,18 +57,9 @@ from bots.services.room import Room
 from bots.services.seats import links_of_bots, read_session, ways_in
 from bots.services.steering import Steering, steered
 from bots.services.surroundings import git_state, machine, package_versions, server_state
-from bots.services.traders import (
-    Budget,
-    Traders,
-    TraderSpec,
-    assign,
-    check_parameters,
-    check_priced,
-    check_ready,
-    configuration_of,
-    make_fallback,
-    spent_on,
-)
+from bots.services.trader_checks import check_parameters, check_priced, check_ready
+from bots.services.trader_specs import TraderSpec, assign
+from bots.services.traders import Traders, make_fallback
 from bots.services.transports import browser_for, open_entrance, recording_handovers
 
 _log = logging.getLogger(__name__)

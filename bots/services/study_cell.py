@@ -29,7 +29,8 @@ from bots.domain.ports import Clock, DecisionMaker
 from bots.domain.records import Event, RunDescribed, RunManifest, RunOutcome, SeatRecord
 from bots.domain.study import Cell
 from bots.services.study_venue import InProcess, Venue
-from bots.services.traders import TraderSpec, make_fallback
+from bots.services.trader_specs import TraderSpec
+from bots.services.traders import make_fallback
 
 Build = Callable[[TraderSpec, int], DecisionMaker]
 Listen = Callable[[Event], None]

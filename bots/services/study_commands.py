@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from bots.domain.errors import UserMustMend
-from bots.domain.study import Cell
 from bots.services.plan import Transport
 from bots.services.terminal import printer, say
+
+if TYPE_CHECKING:
+    from bots.domain.study import Cell
 
 Plan = Annotated[Path, typer.Argument(metavar="PLAN", help="A plan; `bots study new` writes one.")]
 Data = Annotated[Path, typer.Option(help="Folder of all runs; studies are kept in it.")]

@@ -29,7 +29,8 @@ from bots.domain.study import Cell
 from bots.services.study_cell import build_strategy, play_market
 from bots.services.study_plan import Study
 from bots.services.terminal import say
-from bots.services.traders import TraderSpec, manner_of
+from bots.services.trader_specs import TraderSpec
+from bots.services.traders import manner_of
 
 MARKETS_AT_A_TIME = 8
 

@@ -17,14 +17,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bots.adapters.models.limits import Spent
+from bots.adapters.models.limits import Spent, spent_on
 from bots.adapters.run_folder import read_manifest, replace_file
 from bots.analysis.model_use import ModelMeter
 from bots.domain.errors import UserMustMend
 from bots.domain.records import EVENTS, Event, RunManifest, RunOutcome
 from bots.domain.study import Rules
 from bots.services.study_plan import Study
-from bots.services.traders import spent_on
 
 CellKey = tuple[str, int]  # treatment, repetition
 

@@ -39,7 +39,7 @@ from bots.domain.study import (
     resolved_hash,
 )
 from bots.services.configuration import CONFIG
-from bots.services.traders import TraderSpec, assign, styled
+from bots.services.trader_specs import TraderSpec, assign, styled
 
 PLAN_VERSION = 1
 TEMPLATE = CONFIG / "study.toml.example"

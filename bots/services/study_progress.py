@@ -11,12 +11,11 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from bots.adapters.models.limits import Spent
+from bots.adapters.models.limits import Spent, spent_on
 from bots.analysis.model_use import ModelMeter
 from bots.domain.ports import Clock
 from bots.domain.records import RunOutcome
 from bots.services.study_cell import CellDone
-from bots.services.traders import spent_on
 
 
 @dataclass(slots=True)

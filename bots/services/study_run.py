@@ -36,7 +36,8 @@ from bots.services.study_plan import Study, read_plan, resolve_study
 from bots.services.study_progress import StudyProgress, tallies
 from bots.services.study_venue import open_server
 from bots.services.surroundings import git_state, machine, package_versions
-from bots.services.traders import Traders, check_parameters, check_priced, check_ready
+from bots.services.trader_checks import check_parameters, check_priced, check_ready
+from bots.services.traders import Traders
 
 EXIT_NOT_ALL = 3
 

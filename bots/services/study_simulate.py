@@ -28,7 +28,7 @@ from bots.services.study_plan import Study
 from bots.services.study_pool import processes, processors
 from bots.services.study_report import read_market
 from bots.services.terminal import say
-from bots.services.traders import TraderSpec, resolve
+from bots.services.trader_specs import TraderSpec, resolve
 
 SIZES = (3, 4, 5, 8, 10, 15, 20, 30, 50, 100)
 """Numbers of markets in a treatment that are looked at, beside the plan's own."""

@@ -21,7 +21,7 @@ from bots.services.plan import Transport
 from bots.services.room import Room
 from bots.services.runner import credentials_of
 from bots.services.study_plan import seats_of
-from bots.services.traders import TraderSpec
+from bots.services.trader_specs import TraderSpec
 from bots.services.transports import Entrance, browser_for, open_entrance, recording_handovers
 
 IN_PROCESS = "in process"

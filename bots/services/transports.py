@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from bots.adapters.browser_settings import BrowserOptions, BrowserSettings
-from bots.adapters.web_driver import open_browser
 from bots.domain.errors import NeedsBrowser, UserMustMend
 from bots.domain.experiment import Seat
 from bots.domain.ports import Clock, ParticipantSession, RunStore
@@ -49,6 +48,8 @@ async def open_entrance(
         async with open_http() as http:
             yield http
     else:
+        from bots.adapters.web_driver import open_browser
+
         async with open_browser(browser) as started:
             yield started
 

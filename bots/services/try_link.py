@@ -36,7 +36,9 @@ from bots.domain.records import ActAnswered, ActSent, DecisionMade, DecisionNotM
 from bots.services.configuration import models_file
 from bots.services.room import Room
 from bots.services.show_run import line
-from bots.services.traders import Traders, assign, check_ready, make_fallback
+from bots.services.trader_checks import check_ready
+from bots.services.trader_specs import assign
+from bots.services.traders import Traders, make_fallback
 
 _LINK: Final = re.compile(r"/(InitializeParticipant|join|room|p)/")
 _MEMORY: Final = re.compile(r"\A.*?(?=THE PRESENT PAGE)", re.DOTALL)  # pages are shown each by itself

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from bots.adapters.models.limits import spent_on
 from bots.analysis.model_use import ModelMeter, cost_text
 from bots.domain.errors import FailureKind
 from bots.domain.records import Event, ModelAsked, ModelReplied, RunResumed, Usage
-from bots.services.traders import spent_on
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PRICED = {"reply": "{}", "usage": Usage(input_tokens=900, output_tokens=60, cost_usd=Decimal("0.0042"))}

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from bots.adapters.in_memory import MemoryStore
-from bots.agents.forms import FormAnswers, UnthinkingAnswers
+from bots.agents.forms import UnthinkingAnswers
+from bots.agents.options import FormAnswers
 from bots.agents.strategies import Hold
 from bots.agents.visitor import MOST_BACKS
 from bots.domain.chat import Message

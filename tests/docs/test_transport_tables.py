@@ -33,7 +33,7 @@ def results() -> dict[str, Any]:
         "at": "2026-03-01T12:00:00+00:00", "machine": {"processors": 2}, "load_before": 0.2,
         "commit": {"commit": "0123456789abcdef"},
         "app": [
-            app_row("ours, http", 1, client_cpu_ms_page=100.0),
+            app_row("ours, http", 1, client_cpu_ms_page=100.0, report_cpu_seconds=0.44),
             app_row("ours, http", 61, client_cpu_ms_page=6640 / 1220, memory_mb=106.0),
             app_row("ours, one Chromium, tabs", 8, browser_cpu_ms_page=100.0, memory_mb_bot=90.0),
             app_row("botex 0.2.0", 8, browser_cpu_ms_page=400.0, memory_mb_bot=360.0, finished=False),
@@ -46,6 +46,7 @@ def test_what_one_more_participant_costs_is_told_from_two_sizes() -> None:
     made = tables(results())
     assert "takes 3.9 ms of client CPU a page and 0.10 MB (from 1 and 61 bots)" in made
     assert "0.25 of botex's browser CPU, and a bot 0.25 of its memory" in made
+    assert "in its own process, is not in it and takes 0.4 s once" in made
 
 
 def test_what_was_not_finished_or_not_measured_is_not_shown_as_a_figure() -> None:

@@ -6,10 +6,12 @@ import time
 
 from bots.adapters.clock import SystemClock
 from bots.adapters.models.catalogue import Catalogue
+from bots.adapters.models.limits import Budget
 from bots.domain.errors import DecisionFailed
 from bots.domain.market import Decision
 from bots.domain.records import Event
-from bots.services.traders import Budget, Traders, resolve
+from bots.services.trader_specs import resolve
+from bots.services.traders import Traders
 from tests.agents.sights import sight, situation
 from tests.standins.model_server import ModelServer
 

@@ -12,7 +12,9 @@ from bots.adapters.clock import SystemClock
 from bots.adapters.models.catalogue import Catalogue, load_catalogue, parse_counts
 from bots.agents.strategies import STRATEGIES
 from bots.domain.errors import UserMustMend
-from bots.services.traders import Traders, assign, check_ready, resolve
+from bots.services.trader_checks import check_ready
+from bots.services.trader_specs import assign, resolve
+from bots.services.traders import Traders
 
 CONFIG = Path("bots/config")
 

@@ -28,7 +28,8 @@ from bots.domain.records import (
     RunOutcome,
 )
 from bots.services.replay import replay
-from bots.services.traders import Traders, assign, resolve
+from bots.services.trader_specs import assign, resolve
+from bots.services.traders import Traders
 from markets.parameters import MarketParameters
 from markets.presets import PRESETS
 from tests.market_pages import parameters

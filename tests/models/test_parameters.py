@@ -9,7 +9,8 @@ import pytest
 
 from bots.adapters.models.catalogue import Catalogue, ModelEntry, load_catalogue
 from bots.domain.errors import UserMustMend
-from bots.services.traders import TraderSpec, check_parameters
+from bots.services.trader_checks import check_parameters
+from bots.services.trader_specs import TraderSpec
 
 CATALOGUE = load_catalogue(Path("bots/config/models.toml"))
 

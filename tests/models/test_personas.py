@@ -14,7 +14,7 @@ from bots.adapters.models.personas import PersonaEntry
 from bots.domain.errors import UserMustMend
 from bots.domain.records import ModelAsked
 from bots.services.replay import read_recording, replay
-from bots.services.traders import resolve
+from bots.services.trader_specs import resolve
 from tests.models.test_catalogue import FILE, load
 from tests.standins.model_server import ModelServer
 from tests.study.plans import plan_file, play, the_folder

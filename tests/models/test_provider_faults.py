@@ -14,6 +14,7 @@ from pydantic_ai import exceptions as failures
 
 from bots.adapters.clock import SystemClock
 from bots.adapters.models.catalogue import Catalogue, load_catalogue
+from bots.adapters.models.limits import Budget
 from bots.adapters.models.providers import _judge
 from bots.adapters.models.scripted import ScriptedModel
 from bots.agents.llm import LlmTrader
@@ -22,7 +23,8 @@ from bots.domain.errors import DecisionFailed, FailureKind
 from bots.domain.market import Decision
 from bots.domain.ports import DecisionMaker
 from bots.domain.records import EVENTS, Event, ModelAsked, ModelReplied
-from bots.services.traders import Budget, Traders, resolve
+from bots.services.trader_specs import resolve
+from bots.services.traders import Traders
 from tests.agents.sights import sight, situation
 from tests.models.asking import KEY, ONE_A_PROVIDER, ask
 from tests.standins.model_server import Fault, ModelServer

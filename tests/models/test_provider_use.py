@@ -13,11 +13,14 @@ import pytest
 
 from bots.adapters.clock import SystemClock
 from bots.adapters.models.catalogue import Catalogue, load_catalogue
+from bots.adapters.models.limits import Budget
 from bots.domain.errors import DecisionFailed, FailureKind
 from bots.domain.market import Decision
 from bots.domain.ports import DecisionMaker
 from bots.domain.records import ModelAsked, ModelReplied, Usage
-from bots.services.traders import Budget, Traders, check_parameters, resolve
+from bots.services.trader_checks import check_parameters
+from bots.services.trader_specs import resolve
+from bots.services.traders import Traders
 from tests.agents.sights import sight, situation
 from tests.models.asking import KEY, ask
 from tests.standins.model_server import ModelServer

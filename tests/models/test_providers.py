@@ -13,7 +13,8 @@ from bots.adapters.models.catalogue import Catalogue
 from bots.domain.errors import DecisionFailed
 from bots.domain.market import Decision
 from bots.domain.records import EVENTS, Event, ModelAsked, ModelReplied
-from bots.services.traders import Traders, resolve
+from bots.services.trader_specs import resolve
+from bots.services.traders import Traders
 from tests.agents.sights import sight, situation
 from tests.models.asking import KEY, ONE_A_PROVIDER, ask
 from tests.standins.model_server import SERVED_MODEL, Fault, ModelServer, repaired_answer

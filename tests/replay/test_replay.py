@@ -36,7 +36,8 @@ from bots.domain.records import (
 )
 from bots.services.cli import main
 from bots.services.replay import replay
-from bots.services.traders import Traders, assign
+from bots.services.trader_specs import assign
+from bots.services.traders import Traders
 from tests.market_pages import parameters
 from tests.markets.periods import parameters as auction
 from tests.replay.recording import Recorded, record

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,12 @@ def test_help_fits_a_screen_names_every_verb_and_has_examples(capsys: pytest.Cap
     assert "Examples" in lines
     for verb in ("init", "run", "study", "codebook", "replay"):
         assert any(f"  {verb} " in line for line in lines), verb
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+
+    assert capsys.readouterr().out == f"bots {version('llm-trading-agents')}\n"
 
 
 @pytest.mark.parametrize("arguments", [["doctor", "hold", "--no-browser"], ["study", "new", "--help"]])

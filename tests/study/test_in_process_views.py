@@ -15,7 +15,7 @@ from bots.domain.market import MarketView
 from bots.domain.records import RunOutcome
 from bots.domain.study import StudyPlan
 from bots.services.study_cell import build_strategy, play_market
-from bots.services.traders import TraderSpec
+from bots.services.trader_specs import TraderSpec
 from markets.view import PageState, market_view
 
 

@@ -26,7 +26,7 @@ from bots.services.configuration import CONFIG
 from bots.services.replay import read_recording, replay
 from bots.services.study_cell import CellJob, StudyFacts, build_strategy, play_cell
 from bots.services.study_report import read_treatments
-from bots.services.traders import TraderSpec
+from bots.services.trader_specs import TraderSpec
 from tests.standins.model_server import Fault, ModelServer
 from tests.study.plans import SMALL, plan_file, play, prices, study_of, the_folder
 from tests.study.study_program import program

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -12,7 +12,7 @@ from decimal import Decimal
 from bots.domain.chat import ModelFailed
 from bots.domain.errors import FailureKind
 from bots.domain.ports import Clock
-from bots.domain.records import Usage
+from bots.domain.records import ModelUse, Usage
 
 _MINUTE = 60.0
 _TICK = 0.001  # seconds; clocks tell no smaller steps apart reliably
@@ -154,6 +154,16 @@ class Spent:
         self.tokens += other.tokens
         self.cost_usd += other.cost_usd
         self.unpriced += other.unpriced
+
+
+def spent_on(uses: Iterable[ModelUse]) -> Spent:
+    """Return what earlier parts of a run used, as its budget counts it: the unknown at its most."""
+    spent = Spent()
+    for use in uses:
+        spent.tokens += use.input_tokens + use.output_tokens + use.most_tokens
+        spent.cost_usd += (use.cost_usd or 0) + use.most_cost_usd
+        spent.unpriced += use.unpriced
+    return spent
 
 
 @dataclass(frozen=True, slots=True)

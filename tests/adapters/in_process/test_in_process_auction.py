@@ -12,8 +12,8 @@ from bots.adapters.clock import SystemClock
 from bots.adapters.in_memory import MemoryStore
 from bots.adapters.in_process_auction import InProcessDoubleAuction, in_process_market
 from bots.agents.llm import LlmTrader
+from bots.agents.options import Rhythm
 from bots.agents.past import Past
-from bots.agents.period_trading import Rhythm
 from bots.agents.strategies import STRATEGIES
 from bots.agents.trading_agents import Pace, Table, TradingAgent
 from bots.domain.chat import Finish, Message, Reply
