@@ -3,6 +3,9 @@
 (push) => {
   if (window !== window.top) return;
 
+  // Chromium keeps a document that was left for as long as something in it may still push.
+  window.addEventListener("pagehide", () => (push = () => {}));
+
   const { stringify } = JSON;
   const waiting = [];
   const { port1, port2 } = new MessageChannel();

@@ -7,7 +7,8 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, cast
 
 import psutil
 import pytest
@@ -198,11 +199,29 @@ async def test_tab_that_crashed_is_opened_again_while_an_act_is_under_way(
 
 
 async def crash_tab(session: BrowserSession) -> None:
+    await debug(session, "Page.crash")  # never answered
+
+
+async def debug(session: BrowserSession, method: str) -> Mapping[str, Any]:
+    """Ask Chromium about a participant's tab."""
     tab = session._tab
     assert tab is not None
     debugger = await tab._connection.command("goog:cdp.getSession", {"context": tab._context})
-    crash = {"method": "Page.crash", "session": debugger["session"]}
-    await tab._connection.command("goog:cdp.sendCommand", crash)  # never answered
+    asked = {"method": method, "session": debugger["session"]}
+    answer = await tab._connection.command("goog:cdp.sendCommand", asked)
+    return cast("Mapping[str, Any]", answer["result"])
+
+
+async def test_pages_that_were_left_are_not_kept_in_memory(
+    browser: Browser, neutral_server: NeutralServer
+) -> None:
+    link = neutral_server.link("channel")
+    async with seated(browser, link) as (session, _):
+        for _ in range(8):
+            assert session._tab is not None
+            await session._tab.open(link)
+        await debug(session, "HeapProfiler.collectGarbage")
+        assert (await debug(session, "Memory.getDOMCounters"))["documents"] <= 2
 
 
 def programs_below(pid: int) -> list[psutil.Process]:
