@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import polars as pl
@@ -41,11 +44,17 @@ class Test:
 
 
 def comparison_page(
-    runs: Sequence[Run], *, tested: Sequence[str] = (), notes: Sequence[str] = (), of: OfRow = "all"
+    runs: Sequence[Run],
+    *,
+    beside: Path = Path(),
+    tested: Sequence[str] = (),
+    notes: Sequence[str] = (),
+    of: OfRow = "all",
 ) -> tuple[str, list[Chart]]:
     """Return the page that compares runs, and the charts on it.
 
     Args:
+        beside: folder that the page is written to: from there it leads to the runs' own reports.
         tested: measures on which treatments are tested against each other; none: `TESTED`, or those of units.
         notes: what a reader has to know of the runs, such as those left out.
         of: which of several markets in a row the measures are of.
@@ -67,7 +76,7 @@ def comparison_page(
     pictured: Picture = picture(chart)
     page = render(
         "comparison.html",
-        runs=[_run_row(run) for run in runs],
+        runs=[_run_row(run, beside) for run in runs],
         treatments=list(groups),
         markets={name: len(own["rad"]) for name, own in results.items()},
         prices=pictured,
@@ -141,17 +150,25 @@ def _size(results: Mapping[str, Mapping[str, Measured]], measure: str, pair: tup
     return effect(first, second)
 
 
-def _run_row(run: Run) -> dict[str, Any]:
+def _run_row(run: Run, beside: Path) -> dict[str, Any]:
     traders = run.traders
     report = run.folder / "report.html"
     return {
         "name": run.name,
-        "link": report.resolve().as_uri() if report.exists() else "",
+        "link": _way(report, beside) if report.exists() else "",
         "manifest": run.manifest,
         "people": traders.height - int(traders["is_bot"].sum()),
         "fallbacks": traders["fallbacks"].sum(),
         "cost": traders["cost_usd"].sum() if traders["cost_usd"].drop_nulls().len() else None,
     }
+
+
+def _way(report: Path, beside: Path) -> str:
+    """Return the address of a report for a page in `beside`, so that both can be moved together."""
+    try:
+        return quote(Path(os.path.relpath(report.resolve(), beside.resolve())).as_posix())
+    except ValueError:  # on another drive
+        return report.resolve().as_uri()
 
 
 def _traders(runs: Sequence[Run]) -> list[dict[str, Any]]:

@@ -60,7 +60,7 @@ class MarketPart:
     units: Picture | None
     efficiency: Picture | None
     gains: Sequence[Mapping[str, Any]]
-    book: Picture
+    book: Picture | None
     forecasts: Picture | None
     wealth: Picture | None
     holdings: Picture | None
@@ -89,7 +89,7 @@ def write_report(runs: Sequence[Run], out: Path, *, figures: bool = True) -> tup
     if len(runs) > 1:
         from bots.analysis.comparison import comparison_page
 
-        html, charts = comparison_page(runs)
+        html, charts = comparison_page(runs, beside=out.parent)
         folder = out.with_name(f"{out.stem}-{_FIGURES}")
     else:
         html, charts = run_page(runs[0])
@@ -99,11 +99,15 @@ def write_report(runs: Sequence[Run], out: Path, *, figures: bool = True) -> tup
     return (out, *(write_charts(charts, folder) if figures else ()))
 
 
-def run_page(run: Run) -> tuple[str, list[Chart]]:
-    """Return the page of one run and the charts on it."""
+def run_page(run: Run, *, brief: bool = False) -> tuple[str, list[Chart]]:
+    """Return the page of one run and the charts on it.
+
+    Args:
+        brief: draw prices alone, which takes a fraction of the time; all else is on the page.
+    """
     parts, charts = [], []
     for market in run.played.markets:
-        part, drawn = _market(run, market)
+        part, drawn = _market(run, market, brief=brief)
         if part is not None:
             parts.append(part)
             charts += drawn
@@ -111,6 +115,7 @@ def run_page(run: Run) -> tuple[str, list[Chart]]:
     page = render(
         "run.html",
         run=run,
+        brief=brief,
         manifest=run.manifest,
         rules=run.rules,
         parts=parts,
@@ -127,7 +132,7 @@ def run_page(run: Run) -> tuple[str, list[Chart]]:
     return page, charts
 
 
-def _market(run: Run, market: int) -> tuple[MarketPart | None, list[Chart]]:
+def _market(run: Run, market: int, *, brief: bool) -> tuple[MarketPart | None, list[Chart]]:
     here = pl.col("market") == market
     prices, orders = run.prices.filter(here), run.orders.filter(here)
     forecasts, rounds = run.forecasts.filter(here), run.trader_rounds.filter(here)
@@ -147,19 +152,23 @@ def _market(run: Run, market: int) -> tuple[MarketPart | None, list[Chart]]:
     units, earned = _of_units(run, market, prices)
     known_charts = (price, units, earned, book, schedules_chart(drawn), scored, wealth, holdings)
     charts = [chart for chart in known_charts if chart is not None]
+
+    def drawn_for(chart: Chart | None) -> Picture | None:
+        return picture(chart) if chart and not brief else None
+
     traders = run.traders.filter(here)
     known = traders["final_wealth"].drop_nulls().to_list()
     expected = traders["expected_wealth"].drop_nulls()
     part = MarketPart(
         number=market,
         price=picture(price),
-        units=picture(units) if units else None,
-        efficiency=picture(earned) if earned else None,
+        units=drawn_for(units),
+        efficiency=drawn_for(earned),
         gains=prices.drop_nulls("efficiency").sort("overall").to_dicts(),
-        book=picture(book),
-        forecasts=picture(scored) if scored else None,
-        wealth=picture(wealth) if wealth else None,
-        holdings=picture(holdings) if holdings else None,
+        book=drawn_for(book),
+        forecasts=drawn_for(scored),
+        wealth=drawn_for(wealth),
+        holdings=drawn_for(holdings),
         schedules=drawn,
         accuracy=forecast_accuracy(forecasts),
         regression=imbalance_regression(_numbers(paid, "price"), excess_bids(paid, continuous=continuous)),

@@ -204,13 +204,20 @@ def report(
         typer.Option(help="A measure to compare; may be given often.  [default: the plan's outcomes]"),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the bootstrap over markets.")] = 1,
+    pages: Annotated[
+        int,
+        typer.Option(min=0, help="Markets that get a page of their own, at most; called again, the next."),
+    ] = 200,
 ) -> None:
-    """Compare the treatments of a study, with the market as the unit."""
+    """Compare the treatments of a study, with the market as the unit.
+
+    The page that is written leads to one of each market, and from there to any decision.
+    """
     from bots.services.study_report import report_study, write_html
     from bots.services.study_run import load_study
 
     console, study = printer(), load_study(plan, model)
     measures = measure or study.plan.outcomes
     files = report_study(study, data_dir, measures, seed, console)
-    for file in (*files, *write_html(study, data_dir, measures)):
+    for file in (*files, *write_html(study, data_dir, measures, pages)):
         say(console, f"Written: {file}")

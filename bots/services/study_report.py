@@ -37,6 +37,7 @@ from bots.domain.errors import UserMustMend
 from bots.domain.records import EVENTS, DecisionMade, RunManifest
 from bots.services.measure_tables import interval, written
 from bots.services.study_folder import CellRun, cell_runs, study_folder
+from bots.services.study_pages import write_pages
 from bots.services.study_plan import Study
 from bots.services.terminal import say
 
@@ -211,8 +212,11 @@ def _tells(line: str, acts: bool) -> bool:
     return acts or any(mark in line for mark in _SEATS)
 
 
-def write_html(study: Study, data: Path, measures: Sequence[str]) -> tuple[Path, ...]:
+def write_html(study: Study, data: Path, measures: Sequence[str], pages: int = 0) -> tuple[Path, ...]:
     """Write the page that compares the finished markets, treatment by treatment, and its figures.
+
+    Args:
+        pages: how many markets, at most, get a page of their own that have none yet.
 
     Returns:
         The page's file, and the folder of the figures as SVG and PDF.
@@ -227,6 +231,7 @@ def write_html(study: Study, data: Path, measures: Sequence[str]) -> tuple[Path,
         for key, run in cell_runs(folder).items()
         if run.stands(study.plan.rules) and not is_excluded(study, run)
     }
+    write_pages([run.folder for run in done.values()], pages)
     runs = []
     for treatment in study.plan.treatments:
         for repetition in range(1, study.plan.repetitions + 1):
@@ -234,7 +239,9 @@ def write_html(study: Study, data: Path, measures: Sequence[str]) -> tuple[Path,
                 named = run.manifest.model_copy(update={"model": treatment})
                 runs.append(Run(read_market(run.folder, named, acts=True)))
     notes = (*_left_out(study, read_treatments(study, folder)), *of_a_row(study))
-    page, charts = comparison_page(runs, tested=measures, notes=notes, of=study.plan.outcome_market)
+    page, charts = comparison_page(
+        runs, beside=folder, tested=measures, notes=notes, of=study.plan.outcome_market
+    )
     replace_file(folder / "report.html", page)
     write_charts(charts, folder / "figures")
     return folder / "report.html", folder / "figures"

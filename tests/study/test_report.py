@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
+from selectolax.lexbor import LexborHTMLParser
 from typer.testing import CliRunner
 
+import bots
 from bots.analysis.endowments import panel_of
 from bots.analysis.measures import MEASURES, measure_all
 from bots.analysis.reading import read_run
@@ -57,6 +59,27 @@ async def test_treatments_are_compared_market_by_market(played: Path) -> None:
     means = [one.results["rad"].values.mean() for one in treated]
     assert compared.difference.difference == pytest.approx(means[0] - means[1])
     assert (compared.difference.exact, compared.difference.splits) == (True, 70)
+
+
+async def test_two_clicks_lead_from_the_report_of_a_study_to_any_decision_of_any_market(played: Path) -> None:
+    study, folder = study_of(played / "study.toml"), the_folder(played)
+    own = folder / "run-3" / "report.html"
+    own.write_text("made whole before", encoding="utf-8")
+
+    first, second = (
+        LexborHTMLParser(write_html(study, played, study.plan.outcomes, pages)[0].read_text(encoding="utf-8"))
+        for pages in (2, 200)
+    )
+
+    assert len(first.css("a[href$='.html#decisions']")) == 3
+    assert own.read_text(encoding="utf-8") == "made whole before"
+    links = [str(link.attributes["href"]) for link in second.css("a[href$='.html#decisions']")]
+    assert sorted(links) == sorted(f"run-{number}/report.html#decisions" for number in range(1, 9))
+    page = LexborHTMLParser((folder / "run-1" / "report.html").read_text(encoding="utf-8"))
+    led_to = [str(link.attributes["href"]) for link in page.css(".grid a")]
+    run = bots.open_run(folder / "run-1")
+    assert set(led_to) == {f"#d-{name}" for name in run.decisions["decision"]}
+    assert all(page.css(f"[id='{one[1:]}']") for one in led_to)
 
 
 async def test_the_report_is_printed_and_written(played: Path) -> None:
