@@ -7,12 +7,13 @@ wrong with its last answer. Nothing is guessed: an answer that stays unusable is
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from bots.agents.kept_replies import Recollecting
 from bots.agents.page_replies import page_schema, read_page_reply
 from bots.agents.prompts import (
     NumberForm,
@@ -31,7 +32,7 @@ from bots.agents.replies import (
     reply_schema,
     whole_text,
 )
-from bots.domain.chat import ChatModel, Finish, Message, ModelFailed, Reply
+from bots.domain.chat import ChatModel, Finish, Message, ModelFailed, Reply, as_text, prompt_hash
 from bots.domain.errors import DecisionFailed, FailureKind
 from bots.domain.market import Decision
 from bots.domain.ports import Clock, PageSituation, Record, Situation
@@ -92,8 +93,17 @@ class LlmTrader:
     def __init__(self, model: ChatModel, clock: Clock, seed: int, manner: Manner | None = None) -> None:
         self._model = model
         self._clock = clock
+        self._seed = seed
         self._draw = random.Random(f"pauses of {seed}")
         self._manner = manner or Manner()
+
+    def recollecting(self, kept: Mapping[str, deque[Reply]]) -> LlmTrader:
+        """Return the same trader, whose model is not asked where its reply to the same prompt is kept.
+
+        Args:
+            kept: by hash of the prompt; each is used once.
+        """
+        return LlmTrader(Recollecting(self._model, kept), self._clock, self._seed, self._manner)
 
     @property
     def name(self) -> str:
@@ -239,8 +249,8 @@ class LlmTrader:
                 attempt=talk.attempt,
                 model=self.name,
                 parameters=dict(self._model.parameters),
-                prompt=_as_text(talk.messages[talk.recorded :]),
-                prompt_hash=hashlib.sha256(_as_text(talk.messages).encode()).hexdigest(),
+                prompt=as_text(talk.messages[talk.recorded :]),
+                prompt_hash=prompt_hash(talk.messages),
                 most=self._model.most(tuple(talk.messages), talk.schema),
             )
         )
@@ -292,7 +302,3 @@ def _decision(reply: Reply, read: Callable[[str], Decision]) -> Decision:
         if reply.finish is Finish.CUT:
             raise UnusableReply(_CUT) from None
         raise unusable from None
-
-
-def _as_text(messages: Sequence[Message]) -> str:
-    return "\n\n".join(f"[{message.role}]\n{message.text}" for message in messages)

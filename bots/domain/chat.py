@@ -5,6 +5,7 @@ The traders that ask models are the port's only consumers; adapters for provider
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,6 +21,16 @@ class Message:
 
     role: Literal["system", "user", "assistant"]
     text: str
+
+
+def as_text(messages: Sequence[Message]) -> str:
+    """Return messages as one text, as journals keep them."""
+    return "\n\n".join(f"[{message.role}]\n{message.text}" for message in messages)
+
+
+def prompt_hash(messages: Sequence[Message]) -> str:
+    """Return the SHA-256 of a whole conversation, as journals name it."""
+    return hashlib.sha256(as_text(messages).encode()).hexdigest()
 
 
 class Finish(StrEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,11 @@ from bots.domain.experiment import RunEnd, Seat, manifest_at_end, run_experiment
 from bots.domain.ports import Clock, DecisionMaker
 from bots.domain.records import Event, RunDescribed, RunManifest, RunOutcome, SeatRecord
 from bots.domain.study import Cell
+from bots.services.study_resume import Build, Earlier, earlier_parts
 from bots.services.study_venue import InProcess, Venue
 from bots.services.trader_specs import TraderSpec
 from bots.services.traders import make_fallback
 
-Build = Callable[[TraderSpec, int], DecisionMaker]
 Listen = Callable[[Event], None]
 
 
@@ -59,6 +59,26 @@ class CellJob:
     cell: Cell
     specs: tuple[TraderSpec, ...]  # by seat
     study: StudyFacts
+    begun: bool = False  # a run of it is on record that did not finish
+
+    def again(self) -> CellJob:
+        """Return the same market, which was begun in the meantime."""
+        return replace(self, begun=True)
+
+    @property
+    def asks_models(self) -> bool:
+        """Whether a model trades in it."""
+        return any(spec.model is not None for spec in self.specs)
+
+    @property
+    def on_server(self) -> bool:
+        """Whether it takes place on an oTree server."""
+        return self.cell.settings.place == "server"
+
+    @property
+    def computes(self) -> bool:
+        """Whether it takes nothing but processor time, so that any process can play it."""
+        return not self.asks_models and not self.on_server
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +119,7 @@ async def play_cell(
 
     Args:
         build: makes the decision maker of a seat.
-        stop: set from outside to interrupt the cell; it is then played anew another time.
+        stop: set from outside to interrupt the cell; it then goes on another time.
         listen: is told every event.
         venue: where; None is in this process.
 
@@ -107,9 +127,13 @@ async def play_cell(
         UserMustMend: the study's folder cannot be written.
     """
     clock = SystemClock()
-    number, folder = create_run_folder(job.study.runs)
     place = venue or InProcess(job.cell, job.specs)
-    manifest = _manifest(job, number, clock, place)
+    earlier = Earlier((), {})
+    if job.begun and job.asks_models:
+        earlier = earlier_parts(job.study.runs, job.cell.key)
+        build = earlier.given_again(build, place.seats)
+    number, folder = create_run_folder(job.study.runs)
+    manifest = _manifest(job, number, clock, place, earlier.runs)
     with written_in(folder):
         write_manifest(folder, manifest)
         append_metadata(job.study.runs, manifest)
@@ -199,7 +223,7 @@ async def _unless_stuck(playing: Coroutine[Any, Any, None], stuck: asyncio.Event
         await asyncio.wait({play, lost})
 
 
-def _manifest(job: CellJob, number: int, clock: Clock, venue: Venue) -> RunManifest:
+def _manifest(job: CellJob, number: int, clock: Clock, venue: Venue, goes_on: Sequence[str]) -> RunManifest:
     cell, settings, study = job.cell, job.cell.settings, job.study
     return RunManifest(
         run=number,
@@ -226,12 +250,12 @@ def _manifest(job: CellJob, number: int, clock: Clock, venue: Venue) -> RunManif
             )
             for seat, spec in zip(venue.seats, job.specs, strict=True)
         ),
-        configuration=_configuration(job),
+        configuration=_configuration(job, goes_on),
         **study.about,
     )
 
 
-def _configuration(job: CellJob) -> dict[str, Any]:
+def _configuration(job: CellJob, goes_on: Sequence[str]) -> dict[str, Any]:
     cell, settings = job.cell, job.cell.settings
     return {
         "study": {
@@ -239,6 +263,7 @@ def _configuration(job: CellJob) -> dict[str, Any]:
             "hash": job.study.hash,
             "treatment": cell.treatment,
             "repetition": cell.repetition,
+            **({"goes_on": list(goes_on)} if goes_on else {}),
         },
         "market": dict(settings.config),
         "dividend_seed": settings.own_seed or cell.dividend_seed,

@@ -27,6 +27,7 @@ from bots.services.study_plan import Study
 
 CellKey = tuple[str, int]  # treatment, repetition
 
+_CUT_SHORT = (RunOutcome.RUNNING, RunOutcome.INTERRUPTED, RunOutcome.TIMED_OUT)
 _EXCHANGES = ('"event":"model_asked"', '"event":"model_replied"')
 
 
@@ -98,6 +99,11 @@ def cell_runs(folder: Path) -> Mapping[CellKey, CellRun]:
     return found
 
 
+def cut_short(folder: Path, key: CellKey) -> tuple[CellRun, ...]:
+    """Return the runs of a cell that were killed, interrupted or timed out, in the order they were begun."""
+    return tuple(run for run in _runs(folder) if run.key == key and run.manifest.outcome in _CUT_SHORT)
+
+
 def _rank(run: CellRun) -> int:
     return run.finished + (run.finished and not run.undecided)
 
@@ -118,13 +124,14 @@ def spent_so_far(folder: Path) -> Mapping[str, Spent]:
     for run in _runs(folder):
         journal = run.folder / "journal.jsonl"
         if journal.exists():
-            meter = ModelMeter(_exchanges(journal))
+            meter = ModelMeter(exchanges(journal))
             meter.cut_short()
             spent.setdefault(run.key[0], Spent()).add(spent_on(meter.uses))
     return spent
 
 
-def _exchanges(journal: Path) -> Iterator[Event]:
+def exchanges(journal: Path) -> Iterator[Event]:
+    """Yield a journal's requests to models and their replies, without a last line that a kill has torn."""
     with journal.open(encoding="utf-8") as lines:
         for line in lines:
             if any(sign in line for sign in _EXCHANGES) and line.endswith("\n"):

@@ -29,19 +29,7 @@ Play = Callable[[CellJob, Listen], Awaitable[CellDone]]
 """Plays a market; what shares this process tells its events as they come."""
 
 
-def asks_models(job: CellJob) -> bool:
-    """Tell whether a model trades in a market."""
-    return any(spec.model is not None for spec in job.specs)
-
-
-def on_server(job: CellJob) -> bool:
-    """Tell whether a market takes place on an oTree server."""
-    return job.cell.settings.place == "server"
-
-
-def computes(job: CellJob) -> bool:
-    """Tell whether a market takes nothing but processor time, so that any process can play it."""
-    return not asks_models(job) and not on_server(job)
+_Lane = tuple[Sequence[CellJob], Play, int]  # markets, how they are played, and how many at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +40,7 @@ class Lanes:
         stop: set where no further market is begun.
         listen: is told every event of markets that share this process.
         most_failed: failed and undecided markets after which no further one is begun; None for no such rule.
-        cluster: plays what only computes; None plays it on this machine.
+        cluster: plays what it can; None plays it on this machine.
         server: where markets on a server take place; needed where there are such.
     """
 
@@ -65,14 +53,18 @@ class Lanes:
 
     async def play_all(self, left: Sequence[CellJob], jobs: int | None, traders: Traders) -> None:
         """Play what is left, until all is played or `stop` is set."""
-        computed = [job for job in left if computes(job)]
-        served = [job for job in left if on_server(job)]
-        waiting = [job for job in left if asks_models(job) and not on_server(job)]
+        cluster = self.cluster
+        away = [job for job in left if cluster is not None and cluster.takes(job)]
+        here = [job for job in left if cluster is None or not cluster.takes(job)]
+        computed = [job for job in here if job.computes]
+        served = [job for job in here if job.on_server]
+        waiting = [job for job in here if job.asks_models and not job.on_server]
         with ExitStack() as stack:
             compute, places = self._computing(stack, len(computed), jobs)
             try:
                 async with asyncio.TaskGroup() as lanes:
                     for queue, play, width in (
+                        *self._away(away, jobs),
                         (computed, compute, places),
                         (waiting, self._with(traders), jobs or MODEL_CELLS),
                         (served, self._with(traders), jobs or SERVER_CELLS),
@@ -83,10 +75,12 @@ class Lanes:
             except ExceptionGroup as group:
                 raise group.exceptions[0] from group
 
+    def _away(self, jobs_away: Sequence[CellJob], jobs: int | None) -> Iterator[_Lane]:
+        if self.cluster is not None:
+            yield jobs_away, self.cluster.play, jobs or self.cluster.places
+
     def _computing(self, stack: ExitStack, count: int, jobs: int | None) -> tuple[Play, int]:
         """Return how markets that only compute are played, and how many at a time."""
-        if self.cluster is not None:
-            return self.cluster.play, jobs or self.cluster.places
         places = min(jobs or processors(), count)
         if places <= 1:
             return self._here, places
@@ -110,7 +104,7 @@ class Lanes:
                 self.listen(event)
 
             venue = None
-            if self.server is not None and on_server(job):
+            if self.server is not None and job.on_server:
                 venue = await self.server.venue(job.cell, job.specs)
             return await play_cell(job, traders.build, stop=self.stop, listen=listen, venue=venue)
 

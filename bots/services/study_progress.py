@@ -86,6 +86,10 @@ class StudyProgress:
             tally.meters.remove(meter)
             tally.used.add(spent_on(meter.uses))
 
+    def spent_on(self, treatment: str, spent: Spent) -> None:
+        """A market of `treatment` on another machine has spent so much."""
+        self.tallies[treatment].used.add(spent)
+
     def ended(self, done: CellDone) -> None:
         """A market has ended."""
         tally = self.tallies[done.treatment]

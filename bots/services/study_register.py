@@ -95,8 +95,8 @@ def _rules(study: Study) -> Iterator[str]:
     failed = rules.stop_after_failed
     yield f"* Markets: {plan.repetitions} of each treatment are played; there is no interim look at outcomes."
     yield (
-        "* A market that does not finish is played anew with the same seeds; the one that was cut short "
-        "is kept and not used."
+        "* A market that fails is played anew with the same seeds, and one that is cut short is played on: "
+        "models are not asked again for replies that are on record. Unfinished runs are kept and not used."
     )
     stopping = "none beyond the budget" if failed is None else f"after {failed} failed or undecided markets"
     yield f"* Stopping: {stopping}."

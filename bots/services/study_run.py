@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bots.adapters.clock import SystemClock
 from bots.adapters.models.catalogue import load_catalogue
+from bots.adapters.models.ledger import Ledger
 from bots.adapters.models.limits import Budget, Spent
 from bots.adapters.models.prices import price_table_version
 from bots.adapters.run_folder import run_locked
@@ -29,9 +30,9 @@ from bots.services.loop import EXIT_INTERRUPTED, EXIT_UNDECIDED
 from bots.services.plan import Transport
 from bots.services.room import Room
 from bots.services.study_cell import CellJob, StudyFacts
-from bots.services.study_cluster import dask_cluster
+from bots.services.study_cluster import Away, dask_cluster, goes_away, served_here
 from bots.services.study_folder import cell_runs, open_study_folder, spent_so_far
-from bots.services.study_lanes import Lanes, asks_models, computes, on_server
+from bots.services.study_lanes import Lanes
 from bots.services.study_plan import Study, read_plan, resolve_study
 from bots.services.study_progress import StudyProgress, tallies
 from bots.services.study_venue import open_server
@@ -86,9 +87,14 @@ async def run_study(path: Path, data: Path, spread: Spread, room: Room) -> int:
     await _check(study, room)
     folder = open_study_folder(data, study)
     with run_locked(folder):
-        done = {key for key, run in cell_runs(folder).items() if run.stands(study.plan.rules)}
+        runs = cell_runs(folder)
+        done = {key for key, run in runs.items() if run.stands(study.plan.rules)}
         facts = _facts(study, folder)
-        left = [CellJob(cell, study.seated(cell), facts) for cell in study.cells if cell.key not in done]
+        left = [
+            CellJob(cell, study.seated(cell), facts, begun=cell.key in runs)
+            for cell in study.cells
+            if cell.key not in done
+        ]
         room.say(f"Study {study.plan.name} is kept in {folder}")
         return await _Session(study, folder, room).play(left, spread) if left else _all_done(study, room)
 
@@ -119,7 +125,7 @@ class _Session:
     async def play(self, left: Sequence[CellJob], spread: Spread) -> int:
         """Play the markets that are left and return the exit code."""
         clock = SystemClock()
-        with_models = any(map(asks_models, left))
+        with_models = any(job.asks_models for job in left)
         used = spent_so_far(self.folder) if with_models else {}
         budget = self._budget(used)
         with self.room.interrupt.gently() as stop:
@@ -133,9 +139,10 @@ class _Session:
                 Traders(catalogue, environment, clock, budget) as traders,
             ):
                 cluster = server = None
-                if spread.dask and any(map(computes, left)):
-                    cluster = await stack.enter_async_context(dask_cluster(spread.dask, self.folder))
-                if any(map(on_server, left)):
+                if away := self._away(left, spread):
+                    ledger = self._ledger(traders, progress, stop)
+                    cluster = await stack.enter_async_context(dask_cluster(away, ledger))
+                if any(job.on_server for job in left):
                     opened = open_server(spread.server, spread.transport, self.room)
                     server = await stack.enter_async_context(opened)
                 await stack.enter_async_context(shown(progress, self.room.console))
@@ -143,6 +150,20 @@ class _Session:
                 lanes = Lanes(stop, progress, lambda event: self._listen(event, stop), most, cluster, server)
                 await lanes.play_all(left, spread.jobs, traders)
         return self._told(progress)
+
+    def _away(self, left: Sequence[CellJob], spread: Spread) -> Away | None:
+        """Return what is to be played on a cluster; None where nothing is."""
+        catalogue = self.study.catalogue
+        elsewhere = served_here(self.study.traders, catalogue, self.room.environment)
+        jobs = tuple(job for job in left if goes_away(job, elsewhere))
+        return Away(spread.dask, self.folder, jobs, catalogue, elsewhere) if spread.dask and jobs else None
+
+    def _ledger(self, traders: Traders, progress: StudyProgress, stop: asyncio.Event) -> Ledger:
+        def over_budget() -> None:
+            self.over_budget = True
+            stop.set()
+
+        return Ledger(traders.allowances, SystemClock(), stop, progress.spent_on, over_budget)
 
     def _progress(
         self,

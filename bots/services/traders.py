@@ -7,8 +7,9 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from bots.adapters.models.allowances import Allowances, SharedAllowances
 from bots.adapters.models.catalogue import Catalogue, ModelEntry, ProviderEntry
-from bots.adapters.models.limits import Budget, Pace
+from bots.adapters.models.limits import Budget
 from bots.adapters.models.scripted import ScriptedModel
 from bots.agents.fallbacks import FALLBACKS
 from bots.agents.llm import LlmTrader, Manner
@@ -53,6 +54,7 @@ class Traders:
     Args:
         environment: settings of `.env` and the process, as read by the composition root; held as secrets.
         budget: the run's limits; without one there are none.
+        allowances: room for requests that somebody else keeps; None keeps it here, within `budget`.
     """
 
     def __init__(
@@ -61,11 +63,13 @@ class Traders:
         environment: Mapping[str, str],
         clock: Clock,
         budget: Budget | None = None,
+        allowances: Allowances | None = None,
     ) -> None:
         self._catalogue = catalogue
         self._settings = Settings(environment)
         self._clock = clock
         self.budget = budget or Budget()
+        self.allowances = allowances or SharedAllowances(catalogue, clock, self.budget)
         self._lines: dict[str, Line] = {}
         self._models: dict[TraderSpec, ChatModel] = {}
 
@@ -101,7 +105,7 @@ class Traders:
             return ScriptedModel(spec.name)
         from bots.adapters.models.providers import ProviderModel
 
-        return ProviderModel(self._line(entry.provider, provider), entry, self._clock, self.budget)
+        return ProviderModel(self._line(entry.provider, provider), entry, self._clock)
 
     def _line(self, name: str, provider: ProviderEntry) -> Line:
         from bots.adapters.models.providers import Line
@@ -116,11 +120,6 @@ class Traders:
                 reached.base_url,
                 reached.key,
                 open_client(provider.concurrency, reached.proxy),
-                Pace(
-                    self._clock,
-                    requests_per_minute=provider.requests_per_minute,
-                    tokens_per_minute=provider.tokens_per_minute,
-                    concurrency=provider.concurrency,
-                ),
+                self.allowances.of(name),
             )
         return self._lines[name]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
+import re
 import signal
-from collections import Counter
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,55 +16,143 @@ from distributed import Client, LocalCluster
 
 from bots.adapters.run_folder import read_manifest
 from bots.domain.errors import UserMustMend
-from bots.domain.records import RunOutcome
-from bots.services.study_folder import cell_runs
+from bots.domain.records import RunManifest, RunOutcome
+from bots.services.study_folder import cell_runs, spent_so_far
 from bots.services.study_run import Spread
-from tests.study.plans import SMALL, plan_file, play, prices, the_folder
+from tests.standins.model_server import Asked, ModelServer, trading_answer
+from tests.study.plans import plan_file, play, prices, the_folder
 
-MANY = SMALL.replace("repetitions = 2", "repetitions = 9").replace("paid_rounds = 3", "paid_rounds = 12")
+PLAN = """
+name = "asking"
+repetitions = 3
+seats = "1 x local, 2 x zero-intelligence"
+market = { practice_rounds = 0, paid_rounds = 3, forecast_horizons = "", rationing = "pro_rata" }
+[treatments.remembers]
+[treatments.forgets]
+memory_window = 0
+[treatments.unasked]
+seats = "3 x zero-intelligence"
+"""
+CELLS = 9
+TOKENS = 960  # of a reply of the stand-in
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Three workers; their settings lead models to a stand-in on a port, and hold no key of Anthropic's."""
+
+    cluster: LocalCluster
+    port: int
+
+    @property
+    def spread(self) -> Spread:
+        return Spread(dask=self.cluster.scheduler_address)
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        return settings(self.port)
+
+    def who_plays(self) -> int:
+        """Return a process of theirs that has a journal open."""
+        with Client(self.cluster) as client:  # type: ignore[no-untyped-call]
+            pids = client.run(os.getpid).values()
+        for pid in pids:
+            for link in Path(f"/proc/{pid}/fd").glob("*"):
+                with suppress(OSError):
+                    if os.readlink(link).endswith("journal.jsonl"):
+                        return int(pid)
+        raise AssertionError("no worker plays")
+
+
+def settings(port: int) -> Mapping[str, str]:
+    return {"LOCAL_BASE_URL": f"http://127.0.0.1:{port}/v1", "LOCAL_API_KEY": "sk-worker-key"}
+
+
+@pytest.fixture(scope="module")
+def workers() -> Iterator[Workers]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with LocalCluster(  # type: ignore[no-untyped-call]
+        n_workers=3, threads_per_worker=1, processes=True, dashboard_address=None, env=settings(port)
+    ) as cluster:
+        yield Workers(cluster, port)
+
+
+def requests(folder: Path) -> int:
+    """Count the requests that all markets take, each once."""
+    journals = [run.folder / "journal.jsonl" for run in cell_runs(folder).values()]
+    return sum(path.read_text(encoding="utf-8").count('"event":"model_asked"') for path in journals)
+
+
+def manifests(folder: Path) -> list[RunManifest]:
+    return [read_manifest(path.parent) for path in folder.glob("run-*/manifest.json")]
 
 
 @pytest.mark.timeout(170)
-async def test_a_worker_is_killed_and_its_market_is_played_by_another_each_market_once(
-    tmp_path: Path,
+async def test_a_worker_is_killed_and_another_goes_on_with_its_market_each_is_played_and_paid_once(
+    tmp_path: Path, workers: Workers
 ) -> None:
-    plan = plan_file(tmp_path, MANY)
-    async with (
-        LocalCluster(  # type: ignore[no-untyped-call]
-            n_workers=3, threads_per_worker=1, processes=True, asynchronous=True, dashboard_address=None
-        ) as cluster,
-        Client(cluster, asynchronous=True) as client,  # type: ignore[no-untyped-call]
-    ):
-        workers = await client.run(os.getpid)
-        playing = asyncio.create_task(play(plan, tmp_path, spread=Spread(dask=cluster.scheduler_address)))
-        victim = await the_pid_of_a_worker_that_plays(tmp_path, set(workers.values()), playing)
-        os.kill(victim, signal.SIGKILL)
-        code, told = await playing
+    plan, alone = plan_file(tmp_path, PLAN), tmp_path / "alone"
+    async with ModelServer(port=workers.port) as server:
+        assert (await play(plan, alone, environment=workers.settings))[0] == 0
+        once = len(server.asked)
+        server.asked.clear()
+
+        def kill_one(asked: Asked) -> str:
+            if len(server.asked) == once // 2:
+                os.kill(workers.who_plays(), signal.SIGKILL)
+            return trading_answer(asked)
+
+        server.answer = kill_one
+        code, told = await play(plan, tmp_path, environment=workers.settings, spread=workers.spread)
 
     assert code == 0, told
     folder = the_folder(tmp_path)
-    runs = cell_runs(folder)
-    assert len(runs) == 18
-    assert all(run.finished for run in runs.values())
-    outcomes = Counter(read_manifest(path.parent).outcome for path in folder.glob("run-*/manifest.json"))
-    assert outcomes[RunOutcome.FINISHED] == 18
-    alone = tmp_path / "alone"
-    assert (await play(plan, alone, jobs=1))[0] == 0
+    assert len([one for one in manifests(folder) if one.outcome is RunOutcome.FINISHED]) == CELLS
+    assert all(run.finished for run in cell_runs(folder).values())
     assert prices(folder) == prices(the_folder(alone))
+    assert requests(folder) == once
+    lost = len(server.asked) - once  # what the killed worker had sent; nothing it had a reply to
+    assert 0 <= lost <= 1
+    spent = sum(one.tokens for one in spent_so_far(folder).values())
+    assert f"{spent:,} tokens" in told.splitlines()[-2]
+    assert spent >= (once + lost) * TOKENS
+    assert "sk-worker-key" not in "".join(path.read_text() for path in folder.rglob("*.json*"))
 
 
-async def the_pid_of_a_worker_that_plays(data: Path, pids: set[int], playing: asyncio.Task[object]) -> int:
-    """Wait until a worker has a journal open, and return its process."""
-    while not playing.done():
-        for pid in pids:
-            for link in Path(f"/proc/{pid}/fd").glob("*"):
-                try:
-                    if os.readlink(link).endswith("journal.jsonl"):
-                        return pid
-                except OSError:
-                    continue
-        await asyncio.sleep(0)
-    raise AssertionError("the study was over before a worker could be killed")
+@pytest.mark.timeout(170)
+async def test_a_limit_holds_over_all_workers_and_what_was_answered_is_not_asked_again_once_it_is_raised(
+    tmp_path: Path, workers: Workers
+) -> None:
+    limit = 20_000
+    few = f"{PLAN}[limits]\nmax_tokens = {limit}\n"
+    async with ModelServer(port=workers.port) as server:
+        code, told = await play(
+            plan_file(tmp_path, few), tmp_path, environment=workers.settings, spread=workers.spread
+        )
+        assert (code, "Raise them" in told) == (3, True), told
+        assert 0 < len(server.asked) * TOKENS <= limit
+        assert int(re.findall(r"([\d,]+) tokens", told)[-1].replace(",", "")) <= limit
+        code, told = await play(
+            plan_file(tmp_path, PLAN), tmp_path, environment=workers.settings, spread=workers.spread
+        )
+
+    assert code == 0, told
+    assert len(prices(the_folder(tmp_path))) == CELLS
+    once = requests(the_folder(tmp_path))
+    assert once <= len(server.asked) <= once + 3  # and what was under way when the limit was met
+
+
+async def test_a_worker_without_a_key_is_told_before_anything_is_played(
+    tmp_path: Path, workers: Workers
+) -> None:
+    plan = plan_file(tmp_path, PLAN.replace("1 x local", "1 x anthropic:claude-sonnet-4-20250514"))
+    here = {"ANTHROPIC_API_KEY": "sk-here-alone"}
+
+    with pytest.raises(UserMustMend, match=r"the worker tcp://.*: ANTHROPIC_API_KEY is not set"):
+        await play(plan, tmp_path, environment=here, spread=workers.spread)
+    assert not list(the_folder(tmp_path).glob("run-*"))
 
 
 async def test_a_cluster_that_does_not_answer_is_told_and_nothing_is_played(

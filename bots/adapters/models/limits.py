@@ -230,13 +230,20 @@ class Budget:
         self._reserved_tokens -= reservation.tokens
         self._reserved_cost -= reservation.cost_usd or Decimal(0)
         self._settled.set()
-        if usage is None:
-            return
-        known = usage.input_tokens is not None and usage.output_tokens is not None
-        self.spent.tokens += tokens_of(usage) if known else reservation.tokens
-        cost = usage.cost_usd if usage.cost_usd is not None else reservation.cost_usd
-        self.spent.cost_usd += cost or Decimal(0)
-        self.spent.unpriced += cost is None
+        self.spent.add(_booked(reservation, usage))
+
+
+def booked(most: Usage, usage: Usage | None) -> Spent:
+    """Return what a request used that might have used `most`, as budgets count it; `usage` as in `settle`."""
+    return _booked(Reservation(tokens_of(most), most.cost_usd), usage)
+
+
+def _booked(reservation: Reservation, usage: Usage | None) -> Spent:
+    if usage is None:
+        return Spent()
+    known = usage.input_tokens is not None and usage.output_tokens is not None
+    cost = usage.cost_usd if usage.cost_usd is not None else reservation.cost_usd
+    return Spent(tokens_of(usage) if known else reservation.tokens, cost or Decimal(0), int(cost is None))
 
 
 def tokens_of(usage: Usage) -> int:

@@ -17,6 +17,7 @@ from typing import Any, get_args
 import httpx2
 from pydantic import SecretStr
 
+from bots.adapters.models.allowances import SharedAllowance
 from bots.adapters.models.catalogue import Effort, ModelEntry, ProviderEntry
 from bots.adapters.models.limits import Budget, Pace
 from bots.adapters.models.providers import Line, ProviderModel
@@ -145,8 +146,9 @@ async def _request_body(entry: ModelEntry, provider: ProviderEntry, clock: Clock
 
     async with httpx2.AsyncClient(transport=httpx2.MockTransport(look), timeout=None) as client:
         pace = Pace(clock, requests_per_minute=None, tokens_per_minute=None, concurrency=1)
-        line = Line(entry.provider, provider, _NOWHERE, SecretStr("no-key"), client, pace)
-        model = ProviderModel(line, entry, clock, Budget())
+        allowance = SharedAllowance(pace, Budget())
+        line = Line(entry.provider, provider, _NOWHERE, SecretStr("no-key"), client, allowance)
+        model = ProviderModel(line, entry, clock)
         messages = (Message("system", "-"), Message("user", "-"))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -28,8 +28,8 @@ from pydantic_ai.output import OutputObjectDefinition
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
 
+from bots.adapters.models.allowances import Allowance
 from bots.adapters.models.catalogue import ModelEntry, ProviderEntry
-from bots.adapters.models.limits import Budget, Pace, tokens_of
 from bots.adapters.models.prices import Price, cost_usd
 from bots.adapters.models.transport import ReplyTooLarge, keep_libraries_quiet
 from bots.domain.chat import Finish, Message, ModelFailed, Reply
@@ -59,14 +59,14 @@ _UNBILLED = (FailureKind.UNAVAILABLE, FailureKind.REJECTED)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What all models of one provider share: the client, the key, the pace."""
+    """What all models of one provider share: the client, the key, the room for requests."""
 
     name: str
     entry: ProviderEntry
     base_url: str
     key: SecretStr | None
     client: httpx2.AsyncClient
-    pace: Pace
+    allowance: Allowance
 
 
 class ProviderModel:
@@ -75,11 +75,10 @@ class ProviderModel:
     The key is held by the provider's client alone; it is cut out of every text that leaves here.
     """
 
-    def __init__(self, line: Line, entry: ModelEntry, clock: Clock, budget: Budget) -> None:
+    def __init__(self, line: Line, entry: ModelEntry, clock: Clock) -> None:
         self._line = line
         self._entry = entry
         self._clock = clock
-        self._budget = budget
         self._model = _open_model(line, entry.model)
         keep_libraries_quiet()  # loading one may turn its log on, where the environment says so
         native = self._model.profile.get("supports_json_schema_output", False)
@@ -115,19 +114,14 @@ class ProviderModel:
             ModelFailed: no reply.
         """
         most, expected = self.most(messages, schema), _expected_tokens(messages)
-        async with self._line.pace.place(expected, deadline) as taken:
-            reservation = await self._budget.reserve(tokens_of(most), most.cost_usd, deadline)
-            usage: Usage | None = Usage()  # a request given up may have been billed: all set aside counts
+        async with self._line.allowance.hold(expected, most, deadline) as held:
             try:
                 reply = await self._request(messages, schema, deadline)
-                usage = reply.usage
             except ModelFailed as failed:
-                usage = None if failed.kind in _UNBILLED and not _cut_off(failed.__context__) else usage
+                if failed.kind in _UNBILLED and not _cut_off(failed.__context__):
+                    held.usage = None
                 raise
-            finally:
-                self._budget.settle(reservation, usage)
-        if reply.usage.input_tokens is not None:
-            self._line.pace.correct(taken, tokens_of(reply.usage))
+            held.usage = reply.usage
         return reply
 
     async def _request(

@@ -1,0 +1,58 @@
+"""A market of a study that was cut short is played on: its models are not asked for what they have answered.
+
+The market is the same one, with the same draws, so its traders meet the prompts they met. Where a reply to a
+whole prompt is on record it is given again and costs nothing; from the first new prompt on, models are asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bots.agents.kept_replies import KeptReplies, kept_replies, of_seat
+from bots.agents.llm import LlmTrader
+from bots.domain.chat import Reply
+from bots.domain.experiment import Seat
+from bots.domain.ports import DecisionMaker
+from bots.services.study_folder import CellKey, cut_short, exchanges
+from bots.services.trader_specs import TraderSpec
+
+Build = Callable[[TraderSpec, int], DecisionMaker]
+"""Makes the decision maker of a seat from who sits there and the seat's seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What is on record of a market that was cut short.
+
+    Attributes:
+        runs: names of its run folders; empty where no model has answered in them.
+    """
+
+    runs: tuple[str, ...]
+    replies: KeptReplies
+
+    def given_again(self, build: Build, seats: Sequence[Seat]) -> Build:
+        """Return `build` with the replies there are in the place of the models'."""
+        by_seed = {seat.seed: of_seat(self.replies, seat.number) for seat in seats}
+
+        def build_recollecting(spec: TraderSpec, seed: int) -> DecisionMaker:
+            maker = build(spec, seed)
+            return maker.recollecting(by_seed[seed]) if isinstance(maker, LlmTrader) else maker
+
+        return build_recollecting
+
+
+def earlier_parts(folder: Path, cell: CellKey) -> Earlier:
+    """Return what the study's folder holds of a market that was killed, interrupted or timed out."""
+    runs: list[str] = []
+    longest: dict[tuple[int, str], Sequence[Reply]] = {}
+    for run in cut_short(folder, cell):
+        journal = run.folder / "journal.jsonl"
+        replies = kept_replies(exchanges(journal)) if journal.exists() else {}
+        if replies:
+            runs.append(run.folder.name)
+        for key, some in replies.items():  # a run that went on holds the replies of those before it, too
+            longest[key] = max(longest.get(key, ()), some, key=len)
+    return Earlier(tuple(runs), longest)
