@@ -1,4 +1,4 @@
-"""What the pages of the two institutions have in common; templates and what is drawn are the apps' own."""
+"""What the pages of the two institutions have in common; their templates are in `_templates/market`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any
 
 from otree.api import Page
 from session_market import market_of, ref_of
+
+from markets.institution import Institution
 
 
 def timer(player: Any, page: str) -> int | None:
@@ -18,6 +20,29 @@ def is_played(player: Any) -> bool:
     return bool(player.round_number <= market_of(player.participant).parameters.rounds)
 
 
+def words_of(player: Any) -> dict[str, Any]:
+    """Return the template variables of pages around a phase.
+
+    Attributes:
+        practice: whether the phase is practice.
+        market: number of the paid market; 0 in practice and where the session has one.
+        induced: whether units have values and costs, in the place of shares.
+        forecasts: whether the session asks for any.
+        span: "round", or "period" in a double auction.
+        all_kept: what a new phase begins anew, as the start of a sentence.
+    """
+    ref, parameters = ref_of(player), market_of(player.participant).parameters
+    forecasts = bool(parameters.forecast_horizons)
+    return {
+        "practice": ref.phase == "practice",
+        "market": ref.market if parameters.paid_markets > 1 and ref.phase == "paid" else 0,
+        "induced": parameters.schedule is not None,
+        "forecasts": forecasts,
+        "span": "period" if parameters.institution == Institution.DOUBLE_AUCTION else "round",
+        "all_kept": "Accounts, prices and forecasts" if forecasts else "Accounts and prices",
+    }
+
+
 class PhaseStartPage(Page):
     """The page before the first round of a phase."""
 
@@ -28,6 +53,19 @@ class PhaseStartPage(Page):
     @staticmethod
     def get_timeout_seconds(player: Any) -> int | None:
         return timer(player, "phase_start")
+
+    @staticmethod
+    def words(player: Any) -> dict[str, Any]:
+        """Return the template variables besides the data block."""
+        ref, parameters = ref_of(player), market_of(player.participant).parameters
+        words = words_of(player)
+        return {
+            **words,
+            "markets": parameters.paid_markets,
+            "rounds": f"{ref.of} {words['span']}{'' if ref.of == 1 else 's'}",
+            "verb": "counts" if ref.of == 1 else "count",
+            "had_practice": parameters.practice_rounds > 0,
+        }
 
 
 class ResultsPage(Page):
@@ -45,6 +83,8 @@ class ResultsPage(Page):
 class FinalPage(Page):
     """The page after the last round of a phase; after the session's last, the app is left."""
 
+    template_name = "market/Final.html"
+
     @staticmethod
     def is_displayed(player: Any) -> bool:
         return is_played(player) and ref_of(player).is_last
@@ -52,6 +92,13 @@ class FinalPage(Page):
     @staticmethod
     def get_timeout_seconds(player: Any) -> int | None:
         return timer(player, "final")
+
+    @staticmethod
+    def words(player: Any) -> dict[str, Any]:
+        """Return the template variables besides the data block."""
+        market = market_of(player.participant)
+        last = player.round_number == market.parameters.rounds
+        return {**words_of(player), "last": last, "currency": market.pay.currency}
 
     @staticmethod
     def app_after_this_page(player: Any, upcoming_apps: list[str]) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from math import isfinite
@@ -16,7 +17,7 @@ from otree.models import Participant, Session
 from otree.session import CreateSessionInvalidArgs
 
 from markets.institution import Institution
-from markets.money import parse_money, rounded
+from markets.money import exact_text, parse_money, rounded
 from markets.parameters import MarketParameters, ParameterError
 from markets.payoffs import Pay
 from markets.rounds import RoundRef
@@ -155,12 +156,50 @@ def _beyond_this_project(parameters: MarketParameters, participants: int) -> Ite
         )
 
 
-def set_markets(subsession: Any, parameters: MarketParameters) -> None:
-    """Make the groups of a round: one of everybody, or markets of a size, filled in seat order."""
-    size = parameters.traders_per_market
+def begin_markets(subsession: Any, institution: Institution) -> None:
+    """Make the markets of a round that a new session will play, and give what they begin with.
+
+    Raises:
+        CreateSessionInvalidArgs: the session cannot be played.
+    """
+    if subsession.round_number == 1:
+        refuse_unusable(subsession.session, institution)
+    parameters = market_of(subsession.get_players()[0].participant).parameters
+    if subsession.round_number > parameters.rounds:
+        return
+    set_markets(subsession, parameters.traders_per_market)
+    if parameters.round_at(subsession.round_number).is_first or parameters.schedule:
+        for group in subsession.get_groups():
+            players = {player.id_in_group: player for player in group.get_players()}
+            for trader, account in parameters.accounts_at_start(players).items():
+                players[trader].cash, players[trader].shares = exact_text(account.cash), account.shares
+
+
+def set_markets(subsession: Any, size: int) -> None:
+    """Make the groups of a round: markets of a size, filled in seat order; 0 leaves all in one."""
     if size:
         seats = [player.id_in_subsession for player in subsession.get_players()]
         subsession.set_group_matrix([seats[at : at + size] for at in range(0, len(seats), size)])
+
+
+PAYMENT_COLUMNS = [
+    *("session", "seat", "label", "participant", "payoff_points", "payoff", "fee", "total", "finished"),
+]
+
+
+def payment_row(participant: Participant, last_page: str) -> list[Any]:
+    """Return what a participant is paid, by label.
+
+    It is a row of the one table that may name people, which is for paying them.
+    """
+    session = participant.session
+    return [
+        *(session.code, participant.id_in_session, participant.label or "", participant.code),
+        *(Decimal(participant.payoff), Decimal(participant.payoff.to_real_world_currency(session))),
+        *(Decimal(session.config["participation_fee"]),),
+        Decimal(participant.payoff_plus_participation_fee()),
+        int(participant._current_page_name == last_page),
+    ]
 
 
 def page_data(state: PageState) -> dict[str, Any]:

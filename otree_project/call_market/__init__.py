@@ -11,10 +11,9 @@ from market_pages import FinalPage, PhaseStartPage, ResultsPage, is_played, time
 from market_report import finished_rounds, market_design, report
 from otree.api import BaseConstants, Page
 from pausing import PausableWaitPage
-from session_market import MAX_ROUNDS, market_of, page_data, ref_of, refuse_unusable, set_markets
+from session_market import MAX_ROUNDS, begin_markets, market_of, page_data, ref_of
 
 from markets.institution import Institution
-from markets.money import exact_text
 
 from .exports import (
     custom_export_forecasts,
@@ -58,17 +57,7 @@ class C(BaseConstants):
 
 def creating_session(subsession: Subsession) -> None:
     """Check the session's config, then make the markets and give the endowments."""
-    if subsession.round_number == 1:
-        refuse_unusable(subsession.session, Institution.CALL_MARKET)
-    players = subsession.get_players()
-    parameters = market_of(players[0].participant).parameters
-    if subsession.round_number > parameters.rounds:
-        return
-    set_markets(subsession, parameters)
-    if parameters.round_at(subsession.round_number).is_first:
-        for player in players:
-            endowment = parameters.endowment_of(player.id_in_group)
-            player.cash, player.shares = exact_text(endowment.cash), endowment.shares
+    begin_markets(subsession, Institution.CALL_MARKET)
 
 
 def vars_for_admin_report(subsession: Subsession) -> dict[str, Any]:
@@ -80,16 +69,7 @@ def vars_for_admin_report(subsession: Subsession) -> dict[str, Any]:
 class PhaseStart(PhaseStartPage):
     @staticmethod
     def vars_for_template(player: Player) -> dict[str, Any]:
-        ref, parameters = ref_of(player), market_of(player.participant).parameters
-        return {
-            "practice": ref.phase == "practice",
-            "market": ref.market if parameters.paid_markets > 1 else 0,
-            "markets": parameters.paid_markets,
-            "rounds": "1 round" if ref.of == 1 else f"{ref.of} rounds",
-            "verb": "counts" if ref.of == 1 else "count",
-            "had_practice": parameters.practice_rounds > 0,
-            **page_data(before_clearing(player, "phase_start")),
-        }
+        return PhaseStartPage.words(player) | page_data(before_clearing(player, "phase_start"))
 
 
 class Trade(Page):
@@ -167,14 +147,7 @@ class Results(ResultsPage):
 class Final(FinalPage):
     @staticmethod
     def vars_for_template(player: Player) -> dict[str, Any]:
-        market, ref = market_of(player.participant), ref_of(player)
-        return {
-            "practice": ref.phase == "practice",
-            "last": ref.overall == market.parameters.rounds,
-            "market": ref.market if market.parameters.paid_markets > 1 else 0,
-            "currency": market.pay.currency,
-            **page_data(after_clearing(player, "final")),
-        }
+        return FinalPage.words(player) | page_data(after_clearing(player, "final"))
 
 
 page_sequence = [PhaseStart, Trade, Forecast, ClearMarket, Results, Final]

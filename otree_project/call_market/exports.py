@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
+from market_rows import answers_of, given_in, score_given
 from otree.database import dbq
 from session_market import market_of, ref_of
 
@@ -18,7 +19,6 @@ from markets.money import exact_text, parse_money
 from markets.rounds import RoundRef
 
 from .tables import Group, Message, Player
-from .trading import answers_of, given_in, score_given
 
 Row = list[Any]
 

@@ -14,11 +14,10 @@ from market_pages import FinalPage, PhaseStartPage, ResultsPage, is_played, time
 from market_report import finished_rounds, market_design, report
 from otree.api import BaseConstants, Page, WaitPage
 from pausing import PausableWaitPage
-from session_market import MAX_ROUNDS, market_of, page_data, ref_of, refuse_unusable, set_markets
+from session_market import MAX_ROUNDS, begin_markets, market_of, page_data
 
 from markets.institution import Institution
 from markets.live import Frame
-from markets.money import exact_text
 
 from .exports import (
     custom_export_book,
@@ -59,17 +58,7 @@ class C(BaseConstants):
 
 def creating_session(subsession: Subsession) -> None:
     """Check the session's config, then make the markets and give the endowments."""
-    if subsession.round_number == 1:
-        refuse_unusable(subsession.session, Institution.DOUBLE_AUCTION)
-    parameters = market_of(subsession.get_players()[0].participant).parameters
-    if subsession.round_number > parameters.rounds:
-        return
-    set_markets(subsession, parameters)
-    if parameters.round_at(subsession.round_number).is_first or parameters.schedule:
-        for group in subsession.get_groups():
-            players = {player.id_in_group: player for player in group.get_players()}
-            for trader, account in parameters.accounts_at_start(players).items():
-                players[trader].cash, players[trader].shares = exact_text(account.cash), account.shares
+    begin_markets(subsession, Institution.DOUBLE_AUCTION)
 
 
 def vars_for_admin_report(subsession: Subsession) -> dict[str, Any]:
@@ -81,17 +70,7 @@ def vars_for_admin_report(subsession: Subsession) -> dict[str, Any]:
 class PhaseStart(PhaseStartPage):
     @staticmethod
     def vars_for_template(player: Player) -> dict[str, Any]:
-        ref, parameters = ref_of(player), market_of(player.participant).parameters
-        return {
-            "practice": ref.phase == "practice",
-            "market": ref.market if parameters.paid_markets > 1 else 0,
-            "markets": parameters.paid_markets,
-            "periods": "1 period" if ref.of == 1 else f"{ref.of} periods",
-            "verb": "counts" if ref.of == 1 else "count",
-            "had_practice": parameters.practice_rounds > 0,
-            "induced": parameters.schedule is not None,
-            **page_data(before_trading(player, "phase_start")),
-        }
+        return PhaseStartPage.words(player) | page_data(before_trading(player, "phase_start"))
 
 
 class OpenMarket(PausableWaitPage):
@@ -157,15 +136,7 @@ class Results(ResultsPage):
 class Final(FinalPage):
     @staticmethod
     def vars_for_template(player: Player) -> dict[str, Any]:
-        market, ref = market_of(player.participant), ref_of(player)
-        return {
-            "practice": ref.phase == "practice",
-            "last": ref.overall == market.parameters.rounds,
-            "market": ref.market if market.parameters.paid_markets > 1 else 0,
-            "induced": market.parameters.schedule is not None,
-            "currency": market.pay.currency,
-            **page_data(after_trading(player, "final")),
-        }
+        return FinalPage.words(player) | page_data(after_trading(player, "final"))
 
 
 page_sequence = [PhaseStart, OpenMarket, Trade, CloseMarket, Results, Final]

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from call_market.exports import ROUND_COLUMNS, Row, fundamental_text, played, total
+from market_rows import account_of
 from otree.database import dbq
 from session_market import market_of
 
@@ -23,7 +24,6 @@ from markets.trading_period import TradingPeriod
 
 from .periods import period_of
 from .tables import Group, Message, Player, TradeRow
-from .trading import account_of
 
 Entry = tuple[Player, RoundRef, Row]
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from call_market.trading import account_of, kept_text
+from market_rows import account_of, kept_text
 from otree.channels.utils import live_group, sync_group_send
 from otree.database import db
 from session_market import market_of

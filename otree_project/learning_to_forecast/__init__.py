@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
 from typing import Any
 
 from market_report import finished_rounds, forecasting_design, report
 from otree.api import BaseConstants, Page
 from pausing import PausableWaitPage
-from session_market import MAX_ROUNDS, refuse_for
+from session_market import MAX_ROUNDS, PAYMENT_COLUMNS, payment_row, refuse_for, set_markets
 
 from markets.forecasts import read_forecast
 from markets.money import exact_text, parse_money, readable, shown
@@ -32,11 +31,7 @@ def creating_session(subsession: Subsession) -> None:
     """Check the session's config, then make the markets."""
     if subsession.round_number == 1:
         refuse_for(subsession.session, tuple(problems(subsession.session)))
-    players = subsession.get_players()
-    size = design_of(players[0]).parameters.traders_per_market
-    if size:
-        seats = [player.id_in_subsession for player in players]
-        subsession.set_group_matrix([seats[at : at + size] for at in range(0, len(seats), size)])
+    set_markets(subsession, design_of(subsession.get_players()[0]).parameters.traders_per_market)
 
 
 def vars_for_admin_report(subsession: Subsession) -> dict[str, Any]:
@@ -48,17 +43,8 @@ def vars_for_admin_report(subsession: Subsession) -> dict[str, Any]:
 def custom_export_forecasts(players: Sequence[Player]) -> Iterator[list[Any]]:
     """One forecaster in one round a row; rounds that are not over are left out."""
     yield [
-        *(
-            "session",
-            "market",
-            "round",
-            "participant",
-            "seat",
-            "forecast_round",
-            "forecast",
-            "forecast_timed_out",
-        ),
-        *("price", "reward"),
+        *("session", "market", "round", "participant", "seat", "forecast_round", "forecast"),
+        *("forecast_timed_out", "price", "reward"),
     ]
     for player in players:
         if player.group.cleared:
@@ -66,33 +52,18 @@ def custom_export_forecasts(players: Sequence[Player]) -> Iterator[list[Any]]:
             participant = player.participant
             yield [
                 *(participant._session_code, player.group.id_in_subsession, player.round_number),
-                *(
-                    participant.code,
-                    participant.id_in_session,
-                    asked.round,
-                    player.field_maybe_none("f0") or "",
-                ),
-                *(
-                    int(player.forecast_timed_out),
-                    player.group.price,
-                    player.field_maybe_none("reward") or "",
-                ),
+                *(participant.code, participant.id_in_session, asked.round),
+                *(player.field_maybe_none("f0") or "", int(player.forecast_timed_out)),
+                *(player.group.price, player.field_maybe_none("reward") or ""),
             ]
 
 
 def custom_export_payments(players: Sequence[Player]) -> Iterator[list[Any]]:
-    """What each participant is paid, by label: the one table that may name people. It is for paying them."""
-    yield ["session", "seat", "label", "participant", "payoff_points", "payoff", "fee", "total", "finished"]
+    """What each participant is paid, by label."""
+    yield PAYMENT_COLUMNS
     for player in players:
         if player.round_number == 1:
-            participant, session = player.participant, player.session
-            yield [
-                *(session.code, participant.id_in_session, participant.label or "", participant.code),
-                *(Decimal(participant.payoff), Decimal(participant.payoff.to_real_world_currency(session))),
-                *(Decimal(session.config["participation_fee"]),),
-                Decimal(participant.payoff_plus_participation_fee()),
-                int(participant._current_page_name == "Final"),
-            ]
+            yield payment_row(player.participant, Final.__name__)
 
 
 def is_played(player: Player) -> bool:

@@ -9,11 +9,12 @@ from fractions import Fraction
 from typing import Any
 
 from call_market import Player as CallMarketTrader
-from call_market.trading import final_of, past_of
 from codebook import codebook
 from double_auction import Player as DoubleAuctionTrader
+from market_pages import words_of
+from market_rows import final_of, past_of
 from otree.api import BaseConstants, BaseGroup, BasePlayer, BaseSubsession, Page
-from session_market import market_of, page_data
+from session_market import PAYMENT_COLUMNS, market_of, page_data, payment_row
 
 from markets.institution import Institution
 from markets.view import PageState
@@ -46,20 +47,10 @@ def custom_export_codebook(players: Sequence[Player]) -> Iterator[list[str]]:
 
 
 def custom_export_payments(players: Sequence[Player]) -> Iterator[list[Any]]:
-    """What each participant is paid, by label: the one table that may name people. It is for paying them."""
-    yield ["session", "seat", "label", "participant", "payoff_points", "payoff", "fee", "total", "finished"]
+    """What each participant is paid, by label."""
+    yield PAYMENT_COLUMNS
     for player in players:
-        participant, session = player.participant, player.session
-        yield [
-            *(session.code, participant.id_in_session, participant.label or "", participant.code),
-            *(Decimal(participant.payoff), Decimal(participant.payoff.to_real_world_currency(session))),
-            *(Decimal(session.config["participation_fee"]), _total(participant)),
-            int(participant._current_page_name == Payment.__name__),
-        ]
-
-
-def _total(participant: Any) -> Decimal:
-    return Decimal(participant.payoff_plus_participation_fee())
+        yield payment_row(player.participant, Payment.__name__)
 
 
 class Debriefing(Page):
@@ -83,22 +74,15 @@ class Payment(Page):
         table = DoubleAuctionTrader if continuous else CallMarketTrader
         trader = table.objects_get(participant=player.participant, round_number=last)
         # Other apps of the session may have added to what the market pays.
-        paid = Fraction(_total(player.participant))
+        paid = Fraction(Decimal(player.participant.payoff_plus_participation_fee()))
         final = replace(final_of(trader, past_of(trader, through=last)), payoff=paid)
-        return {
-            "several": market.parameters.paid_markets > 1,
-            "completion_url": market.parameters.completion_url,
-            **page_data(
-                PageState(
-                    "payment",
-                    market.parameters,
-                    market.traders,
-                    market.pay,
-                    final=final,
-                    trader=trader.id_in_group,
-                )
-            ),
-        }
+        state = PageState(
+            *("payment", market.parameters, market.traders, market.pay),
+            final=final,
+            trader=trader.id_in_group,
+        )
+        words = {**words_of(trader), "completion_url": market.parameters.completion_url}
+        return words | page_data(state)
 
 
 page_sequence = [Debriefing, Payment]
