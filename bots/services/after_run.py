@@ -12,6 +12,7 @@ from rich.console import Console
 from bots.adapters.guard import environment_without_secrets
 from bots.analysis.figures import price_and_volume
 from bots.analysis.model_use import ModelMeter
+from bots.analysis.played import PlayedRun
 from bots.analysis.reading import read_run
 from bots.analysis.run_data import TraderResult, read_journal, trader_results
 from bots.services.runner import RunReport
@@ -32,8 +33,13 @@ write_report([run], folder / "report.html")
 """
 
 
-def show_and_draw(console: Console, report: RunReport) -> tuple[TraderResult, ...]:
+def show_and_draw(console: Console, report: RunReport, *, drawn: bool = True) -> tuple[TraderResult, ...]:
     """Print the market's and the traders' tables, say where the run is, draw the figure into its folder.
+
+    Args:
+        console: where it is told.
+        report: of the run that ended.
+        drawn: make figure and report too; else the command that makes them is told.
 
     Returns:
         How each trader did.
@@ -51,11 +57,18 @@ def show_and_draw(console: Console, report: RunReport) -> tuple[TraderResult, ..
     reason = f": {report.end.reason}" if report.end.reason else ""
     say(console, f"Run {report.end.outcome.value}{reason}")
     say(console, f"Run folder: {report.folder}")
-    if any(run.history(market) for market in run.markets):
-        _make(console, "Figure", report.folder, lambda: price_and_volume(run, report.folder)[0])
-    _make(console, "Report", report.folder, lambda: _report(report.folder))
+    if drawn:
+        _draw(console, run, report.folder)
+    else:
+        say(console, f"Figure and report: bots rebuild {report.folder}")
     print_undecided(console, results, manifest.fallback)
     return results
+
+
+def _draw(console: Console, run: PlayedRun, folder: Path) -> None:
+    if any(run.history(market) for market in run.markets):
+        _make(console, "Figure", folder, lambda: price_and_volume(run, folder)[0])
+    _make(console, "Report", folder, lambda: _report(folder))
 
 
 def _report(folder: Path) -> Path:

@@ -32,6 +32,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+NoReport = Annotated[bool, typer.Option("--no-report", help="Leave figure and report to bots rebuild.")]
+
 
 def _tell_version(asked: bool) -> None:
     if asked:
@@ -124,6 +126,7 @@ def run(
     screenshots: Annotated[
         Screenshots, typer.Option(help="Photograph pages where something fails, or all.")
     ] = Screenshots.NEVER,
+    no_report: NoReport = False,
 ) -> None:
     """Send an LLM agent to each participant link of an oTree session."""
     plan = RunPlan(
@@ -145,10 +148,10 @@ def run(
         transport=transport,
         rhythm=Rhythm(decisions, pause),
     )
-    in_loop(lambda room: _run(plan, room))
+    in_loop(lambda room: _run(plan, room, drawn=not no_report))
 
 
-async def _run(plan: RunPlan, room: Room) -> int:
+async def _run(plan: RunPlan, room: Room, *, drawn: bool) -> int:
     from bots.services.after_run import show_and_draw
     from bots.services.exit_codes import exit_code
     from bots.services.people import keep_people
@@ -156,7 +159,7 @@ async def _run(plan: RunPlan, room: Room) -> int:
 
     report = await run_plan(plan, room)
     await keep_people(report.folder, room)
-    return exit_code(report, show_and_draw(room.console, report))
+    return exit_code(report, show_and_draw(room.console, report, drawn=drawn))
 
 
 @app.command()
@@ -169,13 +172,14 @@ def resume(
         float | None, typer.Option(help="Longest stay on one wait page.  [default: as at first]")
     ] = None,
     headed: Annotated[bool, typer.Option(help="Show the browser.")] = False,
+    no_report: NoReport = False,
 ) -> None:
     """Go on with a run that was killed, interrupted or timed out; nothing is sent twice."""
     again = Again(timeout_minutes, wait_minutes, headed)
-    in_loop(lambda room: _resume(run_folder, room, again))
+    in_loop(lambda room: _resume(run_folder, room, again, drawn=not no_report))
 
 
-async def _resume(folder: Path, room: Room, again: Again) -> int:
+async def _resume(folder: Path, room: Room, again: Again, *, drawn: bool) -> int:
     from bots.services.after_run import show_and_draw
     from bots.services.exit_codes import exit_code
     from bots.services.people import keep_people
@@ -183,7 +187,7 @@ async def _resume(folder: Path, room: Room, again: Again) -> int:
 
     report = await resume_run(folder, room, again)
     await keep_people(report.folder, room)
-    return exit_code(report, show_and_draw(room.console, report))
+    return exit_code(report, show_and_draw(room.console, report, drawn=drawn))
 
 
 @app.command()

@@ -169,8 +169,8 @@ async def run_prepared(prepared: Prepared, room: Room) -> RunReport:
     except UserMustMend:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    room.say(f"Run {number} is kept in {folder}")
     with run_locked(folder):
+        room.say(f"Run {number} is kept in {folder}")
         return await play_to_the_end(prepared, manifest, folder, clock, room)
 
 

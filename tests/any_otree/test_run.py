@@ -9,7 +9,7 @@ import pytest
 from bots.domain.records import DecisionMade, RunOutcome, WentToBrowser
 from bots.services.cli import main
 from tests.adapters.neutral_server import NeutralServer
-from tests.end_to_end.command import end, run, start_verb
+from tests.end_to_end.command import end, resume, run
 from tests.standins.model_server import Asked, ModelServer
 
 pytestmark = pytest.mark.server
@@ -80,7 +80,7 @@ async def test_a_wait_page_that_never_goes_on_is_told_with_who_was_waited_for(
     awaited = f"Waited for: participant 1 ({links[0].rsplit('/', 1)[1]}, not begun)."
     assert awaited in reason
 
-    resumed = await end(await start_verb(tmp_path, "resume", str(ended.run)), tmp_path)
+    resumed = await end(await resume(tmp_path, ended.run), tmp_path)
     assert (resumed.code, resumed.manifest.wait_minutes) == (3, 0.02), resumed.output
     assert "Meet did not go on for 1 s" in resumed.manifest.seats[0].reason
     assert awaited in resumed.manifest.seats[0].reason

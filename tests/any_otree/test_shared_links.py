@@ -10,7 +10,7 @@ from bots.adapters.shared_links import is_way_in, take_places
 from bots.domain.errors import UserMustMend
 from bots.domain.records import RunOutcome
 from tests.adapters.neutral_server import NeutralServer
-from tests.end_to_end.command import acts, end, run, start, start_verb
+from tests.end_to_end.command import acts, end, resume, run, start, start_verb
 
 pytestmark = pytest.mark.server
 
@@ -144,7 +144,7 @@ async def test_a_run_by_a_link_for_many_that_was_killed_goes_on_at_the_places_it
     await acts(tmp_path / "first", 1)
     killed.kill()
     folder = (await end(killed, tmp_path / "first")).run
-    resumed = await start_verb(tmp_path / "first", "resume", str(folder))
+    resumed = await resume(tmp_path / "first", folder)
     other = await run(tmp_path / "other", link, "hold", "--num-bots", "1", *HTTP)
     ended = await end(resumed, tmp_path / "first")
 

@@ -22,7 +22,7 @@ from bots.services.replay import replay
 from tests.adapters.neutral_server import NeutralServer
 from tests.adapters.participants import Transport
 from tests.any_otree.players import Lab, Played, asking
-from tests.end_to_end.command import acts, end, start, start_verb
+from tests.end_to_end.command import acts, end, resume, start
 
 pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 # The whole session, 3 + 5 rounds, takes half a minute: `make test-told`.
@@ -126,7 +126,7 @@ async def test_a_trader_that_is_killed_and_comes_back_counts_its_rounds_on(
     await acts(tmp_path, 9)
     process.kill()
     killed = await end(process, tmp_path)
-    ended = await end(await start_verb(tmp_path, "resume", str(killed.run)), tmp_path)
+    ended = await end(await resume(tmp_path, killed.run), tmp_path)
 
     assert ended.code == 0, ended.output
     views = [event.view for event in ended.events if isinstance(event, PageSeen) and event.view]

@@ -51,9 +51,17 @@ class Ended:
         return parse_journal((self.run / "journal.jsonl").read_text(encoding="utf-8")).events
 
 
-async def start(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Process:
-    """Start `python -m bots.main ARGUMENTS` in `folder`."""
-    return await _start(folder, ["-m", "bots.main", *arguments], environment)
+async def start(
+    folder: Path, *arguments: str, environment: Mapping[str, str] | None = None, report: bool = False
+) -> Process:
+    """Start `python -m bots.main ARGUMENTS` in `folder`; with figure and report if a test is about them."""
+    drawn = [] if report else ["--no-report"]
+    return await _start(folder, ["-m", "bots.main", *arguments, *drawn], environment)
+
+
+async def resume(folder: Path, run: Path | str, environment: Mapping[str, str] | None = None) -> Process:
+    """Start `bots resume RUN` in `folder`, without figure and report."""
+    return await start_verb(folder, "resume", str(run), "--no-report", environment=environment)
 
 
 async def start_verb(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Process:
@@ -92,9 +100,11 @@ async def end(process: Process, folder: Path, seconds: float = 120) -> Ended:
     return Ended(process.returncode, output, folder)
 
 
-async def run(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Ended:
+async def run(
+    folder: Path, *arguments: str, environment: Mapping[str, str] | None = None, report: bool = False
+) -> Ended:
     """Run the command to its end."""
-    return await end(await start(folder, *arguments, environment=environment), folder)
+    return await end(await start(folder, *arguments, environment=environment, report=report), folder)
 
 
 async def line_with(process: Process, text: str, seconds: float = 60) -> str:

@@ -16,6 +16,7 @@ from tests.end_to_end.command import descendants, end, line_with, run, start
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 
 SHORT = {"practice_rounds": 1, "paid_rounds": 2}
+HTTP = ("--transport", "http")
 
 
 async def session_url(server: OTreeServer, participants: int, **config: Any) -> str:
@@ -25,7 +26,7 @@ async def session_url(server: OTreeServer, participants: int, **config: Any) -> 
 
 async def test_a_whole_run_is_kept_and_told(market_server: OTreeServer, tmp_path: Path) -> None:
     url = await session_url(market_server, 3)
-    ended = await run(tmp_path, url, "zero-intelligence", "-m", "three | traders", "--seed", "5")
+    ended = await run(tmp_path, url, "zero-intelligence", "-m", "three | traders", "--seed", "5", report=True)
 
     assert ended.code == 0, ended.output
     manifest = ended.manifest
@@ -52,12 +53,23 @@ async def test_a_run_without_a_browser_is_played_and_kept_alike(
     market_server: OTreeServer, tmp_path: Path
 ) -> None:
     url = await session_url(market_server, 4)
-    ended = await run(tmp_path, url, "strategies", "--transport", "http")
+    ended = await run(tmp_path, url, "strategies", *HTTP, report=True)
 
     assert ended.code == 0, ended.output
     assert ended.manifest.transport == "http"
     assert all(event.accepted for event in ended.events if isinstance(event, ActAnswered))
     assert "Forecasts" in ended.output
+
+
+async def test_a_run_without_a_report_tells_the_command_that_makes_it(
+    market_server: OTreeServer, tmp_path: Path
+) -> None:
+    url = await session_url(market_server, 2, paid_rounds=1, practice_rounds=0)
+    ended = await run(tmp_path, url, "hold", *HTTP)
+
+    assert ended.code == 0, ended.output
+    assert f"Figure and report: bots rebuild {ended.run.relative_to(tmp_path)}" in ended.output
+    assert not [*ended.run.glob("*.html"), *ended.run.glob("*.png")]
 
 
 async def test_a_links_file_and_production_runs_work_alike(
@@ -71,7 +83,7 @@ async def test_a_links_file_and_production_runs_work_alike(
         for one in participants
     )
     links.write_text(text)
-    ended = await run(tmp_path, str(links), "hold", "-p", "-m", "links came by hand")
+    ended = await run(tmp_path, str(links), "hold", "-p", "-m", "links came by hand", *HTTP)
 
     assert ended.code == 0, ended.output
     assert ended.run == tmp_path / "bot-data" / "production-runs" / "run-1"
@@ -124,7 +136,7 @@ async def test_a_run_whose_time_is_over_is_saved_and_marked(
 ) -> None:
     """One bot of two: it waits for a person who never comes."""
     url = await session_url(market_server, 2, paid_rounds=1, practice_rounds=0)
-    ended = await run(tmp_path, url, "fundamentalist", "--num-bots", "1", "--timeout-minutes", "0.2")
+    ended = await run(tmp_path, url, "fundamentalist", "--num-bots", "1", "--timeout-minutes", "0.1", *HTTP)
 
     assert ended.code == 4, ended.output
     assert ended.manifest.outcome is RunOutcome.TIMED_OUT

@@ -16,7 +16,7 @@ from bots.adapters.otree_server import OTreeServer
 from bots.analysis.report import run_page
 from bots.analysis.runs import Run
 from bots.domain.records import ActAnswered, ActSent, PageMissed, PageSeen, RunOutcome, SeatOutcome
-from tests.end_to_end.command import acts, end, line_with, run, start, start_verb
+from tests.end_to_end.command import acts, end, line_with, resume, run, start, start_verb
 from tests.otree_project.otree_walker import Walker
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
@@ -77,7 +77,7 @@ async def test_a_run_that_is_killed_in_a_period_goes_on_and_sends_nothing_twice(
     await acts(tmp_path, 25)
     process.kill()
     killed = await end(process, tmp_path)
-    ended = await end(await start_verb(tmp_path, "resume", str(killed.run)), tmp_path)
+    ended = await end(await resume(tmp_path, killed.run), tmp_path)
 
     assert ended.code == 0, ended.output
     assert ended.manifest.outcome is RunOutcome.FINISHED

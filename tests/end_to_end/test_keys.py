@@ -23,10 +23,11 @@ async def played_at_a_terminal(url: str, folder: Path, keys: Sequence[bytes]) ->
     """Run bots in a terminal of 80 × 24, press a key each time the view is drawn, and say how it ended."""
     ours, theirs = pty.openpty()
     os.set_blocking(ours, False)
-    command = [BOTS, "run", url, "zero-intelligence", "--transport", "http", "--data-dir", str(folder)]
+    command = [BOTS, "run", url, "zero-intelligence", "--transport", "http", "--no-report"]
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
     process = await asyncio.create_subprocess_exec(
         *command,
+        *("--data-dir", str(folder)),
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,

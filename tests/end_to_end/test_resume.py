@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-import asyncio
+import signal
+from asyncio.subprocess import Process
 from collections import Counter
 from pathlib import Path
 
@@ -8,29 +9,29 @@ import pytest
 
 from bots.adapters.otree_server import OTreeServer
 from bots.domain.records import ActAnswered, ActSent, RunOutcome, RunResumed, SeatOutcome
-from tests.end_to_end.command import Ended, end, line_with, start, start_verb
+from tests.end_to_end.command import Ended, acts, end, line_with, resume, start
 
-pytestmark = [pytest.mark.browser, pytest.mark.server]
+pytestmark = pytest.mark.server
 
 
-async def killed_after(process: asyncio.subprocess.Process, folder: Path, seconds: float) -> Ended:
-    await line_with(process, "Run 1")
-    await asyncio.sleep(seconds)
+async def killed_after(process: Process, folder: Path, count: int) -> Ended:
+    """Kill a run once so many acts are on record."""
+    await acts(folder, count)
     process.kill()
     return await end(process, folder)
 
 
+@pytest.mark.browser
 async def test_a_run_that_is_killed_again_and_again_loses_nothing_and_sends_nothing_twice(
     market_server: OTreeServer, tmp_path: Path
 ) -> None:
-    config = {"practice_rounds": 1, "paid_rounds": 12}
+    config = {"practice_rounds": 1, "paid_rounds": 4}
     session = await market_server.rest.create_session("demo", 3, modified=config)
     url = f"{market_server.url}/SessionStartLinks/{session['code']}"
-    killed = await killed_after(await start(tmp_path, url, "zero-intelligence"), tmp_path, 3.0)
-    run = str(killed.run)
-    for seconds in (2.3, 2.8):
-        await killed_after(await start_verb(tmp_path, "resume", run), tmp_path, seconds)
-    ended = await end(await start_verb(tmp_path, "resume", run), tmp_path)
+    run = (await killed_after(await start(tmp_path, url, "zero-intelligence"), tmp_path, 8)).run
+    for count in (18, 28):
+        await killed_after(await resume(tmp_path, run), tmp_path, count)
+    ended = await end(await resume(tmp_path, run), tmp_path)
 
     assert ended.code == 0, ended.output
     assert ended.manifest.outcome is RunOutcome.FINISHED
@@ -59,12 +60,14 @@ async def test_a_finished_run_and_a_running_one_cannot_be_resumed(
         "demo", 2, modified={"practice_rounds": 0, "paid_rounds": 1}
     )
     url = f"{market_server.url}/SessionStartLinks/{session['code']}"
-    process = await start(tmp_path, url, "hold")
+    process = await start(tmp_path, url, "hold", "--transport", "http")
     await line_with(process, "Run 1 is kept")
-    run = str(tmp_path / "bot-data" / "debug-runs" / "run-1")
-    running = await end(await start_verb(tmp_path, "resume", run), tmp_path)
+    process.send_signal(signal.SIGSTOP)  # it must not be through before the second begins
+    run = tmp_path / "bot-data" / "debug-runs" / "run-1"
+    running = await end(await resume(tmp_path, run), tmp_path)
+    process.send_signal(signal.SIGCONT)
     assert (await end(process, tmp_path)).code == 0
-    finished = await end(await start_verb(tmp_path, "resume", run), tmp_path)
+    finished = await end(await resume(tmp_path, run), tmp_path)
 
     assert (running.code, finished.code) == (2, 2)
     assert "another process is running this folder" in running.output

@@ -62,14 +62,14 @@ async def test_a_run_on_a_full_disk_ends_says_so_and_goes_on_when_there_is_space
     session = await market_server.rest.create_session("demo", 3, modified=config)
     url = f"{market_server.url}/SessionStartLinks/{session['code']}"
     with small_disk(tmp_path / "bot-data", 320) as disk:
-        full = await run(tmp_path, url, "zero-intelligence", "--transport", "http")
+        full = await run(tmp_path, url, "zero-intelligence", "--transport", "http", report=True)
         cut, events = full.manifest, full.events
         enlarge(disk, 8_000)
         folder = str(full.run)
         resumed = await end(await start_verb(tmp_path, "resume", folder), tmp_path)
         sent, served = on_record(resumed.events), await on_server(market_server, session["code"])
         make_read_only(disk)
-        second = await run(tmp_path, url, "hold", "--transport", "http")
+        second = await run(tmp_path, url, "hold", "--transport", "http", report=True)
         again = await end(await start_verb(tmp_path, "rebuild", folder), tmp_path)
 
     assert full.code == 2, full.output

@@ -28,7 +28,7 @@ from bots.domain.records import (
     RunOutcome,
     RunResumed,
 )
-from tests.end_to_end.command import Ended, acts, descendants, end, start, start_verb
+from tests.end_to_end.command import Ended, acts, descendants, end, resume, start
 from tests.faults.invariants import check, on_server
 from tests.faults.servers import kept_plan, kill
 from tests.standins.model_server import ModelServer
@@ -56,7 +56,7 @@ class Market:
 
     async def resume(self) -> Process:
         (run,) = self.folder.glob("bot-data/*-runs/run-*")
-        return await start_verb(self.folder, "resume", str(run))
+        return await resume(self.folder, run)
 
     async def checked(self, ended: Ended) -> tuple[Event, ...]:
         """Check the invariants of a run that finished."""
@@ -180,7 +180,7 @@ async def test_a_budget_holds_over_a_kill(market_server: OTreeServer, tmp_path: 
         process.kill()
         before = sum(isinstance(event, ModelReplied) for event in (await end(process, tmp_path)).events)
         (run,) = tmp_path.glob("bot-data/*-runs/run-*")
-        again = await start_verb(tmp_path, "resume", str(run), environment=given)
+        again = await resume(tmp_path, run, given)
         events = await market.checked(await end(again, tmp_path))
     replies = [event for event in events if isinstance(event, ModelReplied)]
     tokens = sum((one.usage.input_tokens or 0) + (one.usage.output_tokens or 0) for one in replies)

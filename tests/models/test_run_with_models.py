@@ -17,6 +17,7 @@ from tests.standins.model_server import SERVED_MODEL, Fault, ModelServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 
+HTTP = ("--transport", "http")
 KEY = "sk-stand-in-0123456789abcdef"
 NAMES = "1 x gpt-4o, 1 x claude-sonnet-4-6, 1 x mistral-large, 1 x gemini-2.5-flash, 1 x grok-4, 1 x hold"
 _BOTS = "import sys; from bots.services.cli import main; sys.exit(main())"
@@ -93,7 +94,7 @@ async def test_run_at_its_limit_falls_back_and_says_so(
     market_server: OTreeServer, models: ModelServer, tmp_path: Path
 ) -> None:
     url = await session_url(market_server, 2)
-    arguments = (url, "gpt-4o", "--max-tokens", "9000", "--fallback", "last-plan")
+    arguments = (url, "gpt-4o", *HTTP, "--max-tokens", "9000", "--fallback", "last-plan")
     ended = await run(tmp_path, *arguments, environment=models.environment(KEY))
 
     assert ended.code == 0, ended.output
@@ -111,7 +112,7 @@ async def test_run_whose_model_refuses_the_key_finishes_and_says_loudly_that_not
 ) -> None:
     models.script = [Fault.KEY_REFUSED] * 100
     url = await session_url(market_server, 3)
-    arguments = (url, "2 x gpt-4o, 1 x zero-intelligence", "--transport", "http")
+    arguments = (url, "2 x gpt-4o, 1 x zero-intelligence", *HTTP)
     ended = await run(tmp_path, *arguments, environment=models.environment(KEY))
 
     assert ended.code == 6, ended.output
@@ -133,7 +134,7 @@ async def test_whole_run_of_twenty_four_traders_replays_from_its_recording(
         "4 x gpt-4o, 4 x claude-sonnet-4-6, 4 x mistral-large, 4 x gemini-2.5-flash, 4 x grok-4, "
         "2 x zero-intelligence, 2 x speculator"
     )
-    arguments = (url, names, "--transport", "http")
+    arguments = (url, names, *HTTP)
     ended = await run(tmp_path, *arguments, environment=models.environment(KEY))
 
     assert ended.code == 0, ended.output
@@ -151,7 +152,7 @@ async def test_recorded_replies_are_played_on_another_session_and_changed_prompt
     models.script = [Fault.PROSE, Fault.KEY_REFUSED]
     names = "1 x gpt-4o, 2 x hold"  # one who trades: order ids follow the order of arrival
     first = await session_url(market_server, 3, dividend_seed="7")
-    ended = await run(tmp_path, first, names, environment=models.environment(KEY))
+    ended = await run(tmp_path, first, names, *HTTP, environment=models.environment(KEY))
     assert ended.code == 0, ended.output
     asked = len(models.asked)
 
