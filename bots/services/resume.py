@@ -58,7 +58,7 @@ async def resume(folder: Path, room: Room, again: Again) -> RunReport:
         prepared = _prepare(folder, manifest, events, room.environment, again)
         clock = SystemClock()
         resumed = clock.now()
-        manifest = _running_again(manifest, prepared.seats, resumed)
+        manifest = running_again(manifest, prepared.seats, resumed)
         with written_in(folder):
             torn = mend_journal(folder / "journal.jsonl")
             with JournalWriter(folder / "journal.jsonl") as journal:
@@ -190,7 +190,8 @@ def _seat(record: SeatRecord, links: Mapping[str, ParticipantLink], folder: Path
     return Seat(record.seat, record.participant, link.url, record.trader, record.seed)
 
 
-def _running_again(manifest: RunManifest, seats: tuple[Seat, ...], resumed: datetime) -> RunManifest:
+def running_again(manifest: RunManifest, seats: tuple[Seat, ...], resumed: datetime) -> RunManifest:
+    """Return a run's manifest while `seats`, which had not finished, are played on."""
     playing = {seat.number for seat in seats}
     records = tuple(
         record.model_copy(update={"outcome": SeatOutcome.RUNNING, "reason": ""})

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bots.adapters.clock import SystemClock
+from bots.adapters.links import write_links_file
 from bots.adapters.run_folder import (
     FanOut,
     JournalWriter,
@@ -18,7 +19,6 @@ from bots.adapters.run_folder import (
     write_manifest,
     written_in,
 )
-from bots.agents.memory import Memory
 from bots.agents.past import Past
 from bots.agents.strategies import STRATEGIES
 from bots.agents.trading_agents import Table, TradingAgent
@@ -28,7 +28,7 @@ from bots.domain.experiment import RunEnd, Seat, manifest_at_end, run_experiment
 from bots.domain.ports import Clock, DecisionMaker
 from bots.domain.records import Event, RunDescribed, RunManifest, RunOutcome, SeatRecord
 from bots.domain.study import Cell
-from bots.services.study_resume import Build, Earlier, earlier_parts
+from bots.services.study_resume import Build, Earlier, earlier_parts, goes_on_in
 from bots.services.study_venue import InProcess, Venue
 from bots.services.trader_specs import TraderSpec
 from bots.services.traders import make_fallback
@@ -74,6 +74,11 @@ class CellJob:
     def on_server(self) -> bool:
         """Whether it takes place on an oTree server."""
         return self.cell.settings.place == "server"
+
+    @property
+    def with_people(self) -> bool:
+        """Whether people trade in it."""
+        return any(spec.is_person for spec in self.specs)
 
     @property
     def computes(self) -> bool:
@@ -128,23 +133,22 @@ async def play_cell(
     """
     clock = SystemClock()
     place = venue or InProcess(job.cell, job.specs)
-    earlier = Earlier((), {})
-    if job.begun and job.asks_models:
-        earlier = earlier_parts(job.study.runs, job.cell.key)
-        build = earlier.given_again(build, place.seats)
-    number, folder = create_run_folder(job.study.runs)
-    manifest = _manifest(job, number, clock, place, earlier.runs)
-    with written_in(folder):
-        write_manifest(folder, manifest)
-        append_metadata(job.study.runs, manifest)
+    if place.goes_on is not None:
+        folder, manifest, events = goes_on_in(place.goes_on, place.seats, clock)
+    else:
+        earlier = Earlier((), {})
+        if job.begun and job.asks_models:
+            earlier = earlier_parts(job.study.runs, job.cell.key)
+            build = earlier.given_again(build, place.seats)
+        folder, manifest = _begin(job, clock, place, earlier.runs)
+        events = ()
     end: RunEnd | None = None
-    meter = ModelMeter()
+    meter = ModelMeter(events)
     try:
-        with JournalWriter(folder / "journal.jsonl", durable=False) as journal:
-            journal.append(RunDescribed(at=clock.now(), manifest=manifest, links={}))
+        with JournalWriter(folder / "journal.jsonl", durable=job.with_people) as journal:
             listeners = (meter.listen, listen) if listen else (meter.listen,)
             table = _table(FanOut(journal, *listeners), clock, manifest)
-            end = await play_in(place, job.cell, job.specs, build, table, stop)
+            end = await play_in(place, job.cell, build, table, stop, events)
     except Exception as error:
         end = RunEnd(RunOutcome.FAILED, {}, clock.now(), f"{type(error).__name__}: {error}")
         raise
@@ -160,27 +164,50 @@ async def play_cell(
     return CellDone(*job.cell.key, folder, end.outcome, end.reason, bool(meter.undecided))
 
 
+def _begin(job: CellJob, clock: Clock, place: Venue, goes_on: Sequence[str]) -> tuple[Path, RunManifest]:
+    """Make and describe the run folder of a cell."""
+    number, folder = create_run_folder(job.study.runs)
+    manifest = _manifest(job, number, clock, place, goes_on)
+    links = {} if place.links is None else {link.number: link.url for link in place.links.links}
+    with written_in(folder):
+        if place.links is not None:
+            write_links_file(folder / "bot-links.cfg", place.links)
+        with JournalWriter(folder / "journal.jsonl", durable=False) as journal:
+            journal.append(RunDescribed(at=clock.now(), manifest=manifest, links=links))
+        write_manifest(folder, manifest)
+        append_metadata(job.study.runs, manifest)
+    return folder, manifest
+
+
 def _table(store: FanOut, clock: Clock, manifest: RunManifest) -> Table:
-    return Table(store, clock, clock.monotonic() + 60 * manifest.timeout_minutes, manifest.run_id)
+    until = clock.monotonic() + 60 * manifest.timeout_minutes
+    return Table(store, clock, until, manifest.run_id, with_people=manifest.subjects > manifest.bots)
 
 
 async def play_market(
     cell: Cell, specs: Sequence[TraderSpec], build: Build, table: Table, stop: asyncio.Event
 ) -> RunEnd:
     """Play a cell's market in this process and return how it ended."""
-    return await play_in(InProcess(cell, specs), cell, specs, build, table, stop)
+    return await play_in(InProcess(cell, specs), cell, build, table, stop)
 
 
 async def play_in(
-    venue: Venue, cell: Cell, specs: Sequence[TraderSpec], build: Build, table: Table, stop: asyncio.Event
+    venue: Venue,
+    cell: Cell,
+    build: Build,
+    table: Table,
+    stop: asyncio.Event,
+    earlier: Sequence[Event] = (),
 ) -> RunEnd:
     """Play a cell's market where it takes place and return how it ended.
 
     A market without timers waits for everybody, so where one trader cannot go on nobody can.
+    Seats whose traders were through in the `earlier` part of the run are not played again.
     """
     settings = cell.settings
     window = None if settings.memory_window == "all" else settings.memory_window
-    by_seat = dict(zip(venue.seats, specs, strict=True))
+    pasts = {seat.number: Past.of_seat(earlier, seat.number, window=window) for seat in venue.seats}
+    by_seat = dict(zip(venue.seats, venue.specs, strict=True))
     stuck = asyncio.Event()
 
     async def play(seat: Seat) -> None:
@@ -191,15 +218,18 @@ async def play_in(
             maker=build(by_seat[seat], seat.seed),
             fallback=make_fallback(settings.fallback, seat.seed),
             table=table,
-            past=Past(memory=Memory(window=window)),
+            past=pasts[seat.number],
         )
         try:
             await (agent.play() if settings.timed else _unless_stuck(agent.play(), stuck))
         finally:
             await session.close()
 
+    left = tuple(seat for seat in by_seat if not pasts[seat.number].finished)
+    if not left:  # killed between the end of its last seat and its own
+        return RunEnd(RunOutcome.FINISHED, {}, table.clock.now())
     return await run_experiment(
-        tuple(by_seat), play, store=table.store, clock=table.clock, until=table.until, stop=stop
+        left, play, store=table.store, clock=table.clock, until=table.until, stop=stop
     )
 
 
@@ -234,7 +264,7 @@ def _manifest(job: CellJob, number: int, clock: Clock, venue: Venue, goes_on: Se
         model=settings.seats,
         started=clock.now(),
         subjects=settings.traders,
-        bots=settings.traders,
+        bots=len(venue.seats),
         timeout_minutes=study.timeout_minutes,
         fallback=settings.fallback,
         seed=cell.sampling_seed,
@@ -248,7 +278,7 @@ def _manifest(job: CellJob, number: int, clock: Clock, venue: Venue, goes_on: Se
                 parameters=dict(spec.parameters_at(seat.seed)),
                 seed=seat.seed,
             )
-            for seat, spec in zip(venue.seats, job.specs, strict=True)
+            for seat, spec in zip(venue.seats, venue.specs, strict=True)
         ),
         configuration=_configuration(job, goes_on),
         **study.about,

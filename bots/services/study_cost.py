@@ -33,6 +33,8 @@ from bots.services.trader_specs import TraderSpec
 from bots.services.traders import manner_of
 
 MARKETS_AT_A_TIME = 8
+STAND_IN = TraderSpec("zero-intelligence", "zero-intelligence")
+"""Who trades in the place of a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,8 @@ def cost(study: Study, left: Sequence[Cell], console: Console) -> None:
     told = {one: _of_all(study, cells, counts, one) for one in (LOW, TYPICAL, HIGH)}
     models = sorted(told[TYPICAL])
     say(console, f"{len(left)} of {len(study.cells)} markets are left.")
+    if any(spec.is_person for spec in study.traders):
+        say(console, f"People are stood in for by {STAND_IN.name}.")
     if not models:
         console.print("No model trades in them: they cost nothing but processor time.")
         return
@@ -185,7 +189,7 @@ def _of_one(study: Study, cell: Cell, assumed: Assumed) -> dict[str, Used]:
 
     def build(spec: TraderSpec, seed: int) -> DecisionMaker:
         if spec.model is None:
-            return build_strategy(spec, seed)
+            return build_strategy(STAND_IN if spec.is_person else spec, seed)
         tally = used.setdefault(spec.name, Used())
         model = StandIn(spec.name, tally, seed, assumed.words, price, random.Random(seed))
         return LlmTrader(model, SystemClock(), seed, manner_of(spec, spec.model, seed))

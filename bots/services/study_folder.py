@@ -28,7 +28,7 @@ from bots.services.study_plan import Study
 CellKey = tuple[str, int]  # treatment, repetition
 
 _CUT_SHORT = (RunOutcome.RUNNING, RunOutcome.INTERRUPTED, RunOutcome.TIMED_OUT)
-_EXCHANGES = ('"event":"model_asked"', '"event":"model_replied"')
+_EXCHANGES = ('"event":"run_resumed"', '"event":"model_asked"', '"event":"model_replied"')
 
 
 @dataclass(frozen=True, slots=True)

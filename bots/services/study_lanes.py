@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
@@ -12,8 +12,11 @@ from typing import Final
 
 from bots.domain.errors import BotsError
 from bots.domain.records import Event, RunOutcome
+from bots.services.people import keep_people
+from bots.services.room import Room
 from bots.services.study_cell import CellDone, CellJob, Listen, build_strategy, play_cell, play_strategies
 from bots.services.study_cluster import Cluster
+from bots.services.study_folder import cut_short
 from bots.services.study_pool import processes, processors
 from bots.services.study_progress import StudyProgress
 from bots.services.study_venue import Server
@@ -103,12 +106,24 @@ class Lanes:
                 tell(event)
                 self.listen(event)
 
-            venue = None
-            if self.server is not None and job.on_server:
-                venue = await self.server.venue(job.cell, job.specs)
-            return await play_cell(job, traders.build, stop=self.stop, listen=listen, venue=venue)
+            if self.server is None or not job.on_server:
+                return await play_cell(job, traders.build, stop=self.stop, listen=listen)
+            before = cut_short(job.study.runs, job.cell.key) if job.begun and job.with_people else ()
+            venue = await self.server.venue(job.cell, job.specs, before)
+            with self.progress.awaiting(job.cell, venue.people):
+                self._tell_people(job, venue.people, self.server.room)
+                done = await play_cell(job, traders.build, stop=self.stop, listen=listen, venue=venue)
+            if venue.people:
+                await keep_people(done.run, self.server.room)
+            return done
 
         return play
+
+    def _tell_people(self, job: CellJob, people: Mapping[int, str], room: Room) -> None:
+        """Print the links of a market's people where no live table shows them."""
+        for number, link in people.items():
+            if not room.console.is_terminal:
+                room.say(f"{job.cell.treatment}, repetition {job.cell.repetition}, person {number}: {link}")
 
     def _in(self, pool: Executor) -> Play:
         async def play(job: CellJob, _: Listen) -> CellDone:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import random
-import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -51,8 +50,6 @@ _TABLES: Mapping[str, type[BaseModel]] = {
     "treatments": Treatment,
 }
 _DEPTH = {"treatments": 2, "seeds": 1, "limits": 1, "rules": 1, "market": 1, "parameters": 1}
-PEOPLE = re.compile(r"(?:^|,|\sx\s)\s*(?:people|person|persons|humans?)\s*(?:,|$)", re.IGNORECASE)
-"""Seats that are meant for people."""
 _SEED = "a whole number of at least 0"
 _FLAG = "true or false"
 _ALLOWED: Mapping[str, str] = {
@@ -211,7 +208,7 @@ def seats_of(cell: Cell, specs: Sequence[TraderSpec]) -> tuple[Seat, ...]:
 
 
 def _assigned(settings: Settings, seed: int, catalogue: Catalogue) -> tuple[TraderSpec, ...]:
-    specs = assign(settings.seats, settings.traders, seed, catalogue)
+    specs = assign(settings.seats, settings.traders, seed, catalogue, people=True)
     return tuple(styled(spec, settings.wording, catalogue) for spec in specs)
 
 
@@ -223,7 +220,9 @@ def _resolve_treatment(plan: StudyPlan, name: str, path: Path, catalogue: Catalo
         raise UserMustMend(fault.what, where=_where(path, fault.table, fault.key), mend=fault.mend) from None
     changed = plan.treatments[name]
     _check_manner(plan, name, path, catalogue)
-    specs = _known(settings, _where(path, _table(name, changed.seats), "seats"), catalogue)
+    where = _where(path, _table(name, changed.seats), "seats")
+    specs = _known(settings, where, catalogue)
+    _check_people(specs, settings, where)
     if settings.fallback not in FALLBACKS:
         raise UserMustMend(
             f"{settings.fallback!r} cannot act where a decision fails",
@@ -273,20 +272,33 @@ def _known(settings: Settings, where: str, catalogue: Catalogue) -> tuple[Trader
     Raises:
         UserMustMend: at `where`, not at the option of the documented command.
     """
-    if PEOPLE.search(settings.seats):
-        raise UserMustMend(
-            "a study plays no markets with people: they come once, and a market that is cut short is "
-            "played anew",
-            where=where,
-            mend="Play those on a server, market by market: `bots run LINK MODEL --num-bots N` seats bots in "
-            "a session and leaves its other links to people, and `bots report` compares the runs.",
-        )
     try:
         return _assigned(settings, 0, catalogue)
     except UserMustMend as error:
         raise UserMustMend(
             error.what, where=where, mend=error.mend.replace("--num-bots", "traders")
         ) from None
+
+
+def _check_people(specs: Sequence[TraderSpec], settings: Settings, where: str) -> None:
+    """Check that people have pages to come to, and a bot to be followed by.
+
+    Raises:
+        UserMustMend: the market is in process, or nobody but people trades.
+    """
+    people = sum(spec.is_person for spec in specs)
+    if people and settings.place != "server":
+        raise UserMustMend(
+            "a market in process has no pages that people could come to",
+            where=where,
+            mend='Set place = "server" there, or seat a strategy or a model.',
+        )
+    if people == len(specs):
+        raise UserMustMend(
+            "only people trade, and a study follows a market through the pages of its bots",
+            where=where,
+            mend="Seat one bot at least, such as hold, which sends no orders.",
+        )
 
 
 def _table(treatment: str, changed: object) -> str:

@@ -7,14 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from bots.adapters.models.limits import Spent, spent_on
 from bots.analysis.model_use import ModelMeter
 from bots.domain.ports import Clock
 from bots.domain.records import RunOutcome
+from bots.domain.study import Cell
 from bots.services.study_cell import CellDone
 
 
@@ -58,6 +60,7 @@ class StudyProgress:
     Args:
         stop: set where no further market is begun.
         spent: what all markets have used of models; None where no model trades.
+        people: links of those who are to come to markets that run, by market and place in its session.
         undecided_count: whether an undecided market is done as others are.
     """
 
@@ -67,6 +70,7 @@ class StudyProgress:
     stop: asyncio.Event
     spent: Spent | None = None
     undecided_count: bool = False
+    people: dict[tuple[str, int], Mapping[int, str]] = field(default_factory=dict)
     _started: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -85,6 +89,15 @@ class StudyProgress:
             tally.running -= 1
             tally.meters.remove(meter)
             tally.used.add(spent_on(meter.uses))
+
+    @contextmanager
+    def awaiting(self, cell: Cell, people: Mapping[int, str]) -> Iterator[None]:
+        """Show the links of a market's people while the body plays it."""
+        self.people[cell.key] = people
+        try:
+            yield
+        finally:
+            del self.people[cell.key]
 
     def spent_on(self, treatment: str, spent: Spent) -> None:
         """A market of `treatment` on another machine has spent so much."""
@@ -111,7 +124,17 @@ class StudyProgress:
         return _sum(self, "undecided")
 
     def render(self) -> RenderableType:
-        """Return the table of all treatments as it stands now."""
+        """Return the table of all treatments as it stands now, and the links of people who are to come."""
+        links = [
+            f"{treatment} {repetition}, person {number}: {link}"
+            for (treatment, repetition), people in self.people.items()
+            for number, link in people.items()
+        ]
+        if not links:
+            return self._table()
+        return Group(self._table(), Text("\nFor people:", style="bold"), *map(Text, links))
+
+    def _table(self) -> Table:
         table = Table(title=escape(self._title()), title_justify="left", box=None, pad_edge=False)
         table.add_column("Treatment")  # gives way where a terminal is narrow, the numbers do not
         undecided = ("Undecided",) if self.undecided else ()

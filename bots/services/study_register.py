@@ -68,6 +68,7 @@ def _traders(study: Study) -> Iterator[str]:
             seen.add(spec.name)
             given = ", ".join(f"{key} = {value}" for key, value in spec.parameters.items())
             kind = "strategy of the literature" if spec.model is None else f"model; {given or 'defaults'}"
+            kind = "people, each by a link of the session" if spec.is_person else kind
             yield f"* `{spec.name}`: {kind}"
     yield f"\nTexts of the prompts: hash `{texts_hash()}`; every prompt and reply is kept whole.\n"
 

@@ -10,11 +10,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bots.adapters.run_folder import (
+    JournalWriter,
+    mend_journal,
+    read_manifest,
+    write_manifest,
+    written_in,
+)
 from bots.agents.kept_replies import KeptReplies, kept_replies, of_seat
 from bots.agents.llm import LlmTrader
+from bots.agents.past import Past
+from bots.analysis.run_data import read_journal
 from bots.domain.chat import Reply
 from bots.domain.experiment import Seat
-from bots.domain.ports import DecisionMaker
+from bots.domain.ports import Clock, DecisionMaker
+from bots.domain.records import Event, RunManifest, RunResumed
+from bots.services.resume import running_again
 from bots.services.study_folder import CellKey, cut_short, exchanges
 from bots.services.trader_specs import TraderSpec
 
@@ -42,6 +53,26 @@ class Earlier:
             return maker.recollecting(by_seed[seed]) if isinstance(maker, LlmTrader) else maker
 
         return build_recollecting
+
+
+def goes_on_in(
+    folder: Path, seats: Sequence[Seat], clock: Clock
+) -> tuple[Path, RunManifest, Sequence[Event]]:
+    """Let a run whose session is still there go on, as a market with people does.
+
+    Returns:
+        Its folder, its manifest as it is while it runs, and what its journal holds.
+    """
+    events, resumed = read_journal(folder).events, clock.now()
+    over = {seat.number for seat in seats if Past.of_seat(events, seat.number).finished}
+    left = tuple(seat for seat in seats if seat.number not in over)
+    manifest = running_again(read_manifest(folder), left, resumed)
+    with written_in(folder):
+        torn = mend_journal(folder / "journal.jsonl")
+        with JournalWriter(folder / "journal.jsonl") as journal:
+            journal.append(goes_on := RunResumed(at=resumed, torn=torn))
+        write_manifest(folder, manifest)
+    return folder, manifest, (*events, goes_on)
 
 
 def earlier_parts(folder: Path, cell: CellKey) -> Earlier:

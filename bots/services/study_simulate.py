@@ -56,6 +56,8 @@ def simulate(study: Study, strategies: Sequence[str], markets: int, measure: str
             )
     values = {name: _played(study, name, markets, measure) for name in strategies}
     console.print(_table(values, measure, study.plan.repetitions))
+    if any(spec.is_person for spec in study.seated(study.cells[0])):
+        say(console, "People are stood in for by the strategy, too.")
     say(
         console,
         f"Markets: the smallest difference in {MEASURES[measure].label} between two treatments of so "
@@ -114,7 +116,9 @@ def _job(study: Study, first: Cell, number: int, strategy: str, facts: StudyFact
 
 
 def in_place_of_models(specs: Sequence[TraderSpec], strategy: str, study: Study) -> tuple[TraderSpec, ...]:
-    """Return seats with a strategy for each model, or for everybody where there is no model."""
+    """Return seats with a strategy for each model and person, or for everybody where there is none."""
     stand_in = resolve(strategy, study.catalogue)
-    models = any(spec.model is not None for spec in specs)
-    return tuple(stand_in if spec.model is not None or not models else spec for spec in specs)
+    played = any(spec.model is not None or spec.is_person for spec in specs)
+    return tuple(
+        stand_in if spec.model is not None or spec.is_person or not played else spec for spec in specs
+    )

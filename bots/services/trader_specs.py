@@ -6,7 +6,7 @@ import difflib
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from bots.adapters.models.catalogue import Catalogue, ModelEntry, parse_counts
 from bots.adapters.models.personas import PersonaEntry
@@ -34,6 +34,11 @@ class TraderSpec:
     persona: PersonaEntry | None = None
 
     @property
+    def is_person(self) -> bool:
+        """Whether a person sits there, whom no bot takes the seat of."""
+        return self == PERSON
+
+    @property
     def parameters(self) -> Mapping[str, Any]:
         """What is recorded of it beside its name."""
         return {} if self.model is None else self.model.parameters
@@ -48,6 +53,13 @@ class TraderSpec:
         if self.persona is None:
             return self.parameters
         return {**self.parameters, "about": self.persona.words(seed)}
+
+
+PERSON: Final = TraderSpec("person", "person")
+"""Somebody who comes to a seat of a study's market."""
+
+PEOPLE: Final = ("person", "people")
+"""Names of such seats."""
 
 
 def resolve(name: str, catalogue: Catalogue) -> TraderSpec:
@@ -90,12 +102,15 @@ def styled(spec: TraderSpec, changes: Mapping[str, Any], catalogue: Catalogue) -
     return replace(spec, model=entry, persona=persona)
 
 
-def assign(name: str, seats: int, seed: int, catalogue: Catalogue) -> tuple[TraderSpec, ...]:
+def assign(
+    name: str, seats: int, seed: int, catalogue: Catalogue, *, people: bool = False
+) -> tuple[TraderSpec, ...]:
     """Return who sits at each of `seats`.
 
     `name` is anything `resolve` knows (everybody the same), a table of models.toml such as `mixed`, or counts
     such as `4 x gpt-4o, 4 x fundamentalist`. A mixed list shorter than the seats is repeated in turn;
-    counts must add up. A mixed table with `shuffle` is seated by a draw with `seed`.
+    counts must add up. A mixed table with `shuffle` is seated by a draw with `seed`. With
+    `people`, seats may be a person's.
 
     Raises:
         UserMustMend: an unknown name, or counts that do not add up to the seats.
@@ -110,7 +125,7 @@ def assign(name: str, seats: int, seed: int, catalogue: Catalogue) -> tuple[Trad
         names = _exactly(_counted(name), seats, _MODEL_OPTION)
     else:
         names = [name] * seats
-    known = {one: resolve(one, catalogue) for one in set(names)}
+    known = {one: PERSON if people and one in PEOPLE else resolve(one, catalogue) for one in set(names)}
     return tuple(known[one] for one in names)
 
 
