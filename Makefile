@@ -23,27 +23,45 @@ serve: .stamps/venv .stamps/venv-otree ## Serve the shipped oTree project on por
 
 .PHONY: test
 test: $(READY) check ## Check and test everything; what fails beside other tests is told and played once more alone
-	$(BIN)/python -m pytest -n 2 --dist worksteal || \
-		{ [ $$? -eq 1 ] && echo "Once more, alone: what failed above" && $(BIN)/python -m pytest --last-failed; }
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(MEASURED) || \
+		{ [ $$? -eq 1 ] && echo "Once more, alone: what failed above" && $(BIN)/python -m pytest --last-failed $(MEASURED) --cov-append; }
+	@echo "Lines and branches of the rules and the domain that no test reached: none may be left"
+	$(BIN)/python -m coverage report --show-missing --skip-covered --fail-under=100
+
+# Held to every line and branch; tests/conftest.py says in which tests it is measured.
+MEASURED := --cov=markets --cov=bots/domain --cov-report=
 
 .PHONY: check
 check: .stamps/venv audit ## Lint, types, import contracts and audit of the dependencies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(MAKE) --no-print-directory -j 2 types types-windows
 	$(BIN)/lint-imports
+
+.PHONY: types
+types: .stamps/venv
+	$(BIN)/mypy
+
+.PHONY: types-windows
+types-windows: .stamps/venv # what ships, as it is typed where there are no signals, process groups and terminals of POSIX
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/windows bots markets
 
 .PHONY: audit
 audit: .stamps/venv ## Audit locks, hashes, known bad releases and what is installed; asks no network
 	$(BIN)/python scripts/audit.py
 
-# What reaches every branch of the rules and the domain: their own tests, and those of what is made of them.
-COVERING := tests/markets tests/domain tests/agents tests/study/test_plan.py
-
 .PHONY: coverage
-coverage: .stamps/venv ## Hold markets/ and bots/domain/ to every line and branch (opt-in, two minutes)
-	$(BIN)/python -m coverage run --source=markets,bots/domain -m pytest -q $(COVERING)
-	$(BIN)/python -m coverage report --show-missing --skip-covered --fail-under=100
+coverage: .stamps/venv ## Tell what of bots/ and markets/ the tests without browsers and servers reach (opt-in, some minutes)
+	COVER_ALL=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not browser and not server" \
+		--cov --cov-config=scripts/coverage.toml --cov-report=term:skip-covered
+
+.PHONY: wheels
+wheels: ## Ask for which systems and versions of Python every locked package has a wheel (opt-in; needs uv)
+	@for system in linux windows aarch64-apple-darwin; do for version in 3.11 3.12 3.13 3.14; do \
+		printf '%-22s %-6s ' $$system $$version; \
+		uv pip install --dry-run --quiet --target build/no-wheels --python-platform $$system --python-version $$version \
+			--only-binary :all: --no-deps --require-hashes -r requirements.lock && echo "all have one"; \
+	done; done
 
 .PHONY: release-notes
 release-notes: .stamps/venv ## Print what TAG=v0.2.0 brings, if every file names that version; without TAG, what is unreleased

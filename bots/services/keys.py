@@ -21,7 +21,7 @@ def keys_pressed(pressed: Callable[[str], None]) -> Iterator[bool]:
     ends, the terminal is as it was before.
     """
     terminal = _own_terminal()
-    if terminal is None:
+    if sys.platform == "win32" or terminal is None:
         yield False
         return
     import termios
@@ -54,7 +54,7 @@ def keys_in(typed: str) -> Iterator[str]:
 
 def _own_terminal() -> int | None:
     """Return the descriptor of the terminal this process reads; None where it has none, or runs behind."""
-    if os.name != "posix" or not sys.stdin or not sys.stdin.isatty():
+    if sys.platform == "win32" or not sys.stdin or not sys.stdin.isatty():
         return None
     terminal = sys.stdin.fileno()
     try:

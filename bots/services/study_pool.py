@@ -36,7 +36,7 @@ def processes(count: int) -> Iterator[Executor]:
 @contextmanager
 def _deaf() -> Iterator[None]:
     """Start processes that hear no Ctrl-C before they know what to do at one."""
-    if not hasattr(signal, "pthread_sigmask"):
+    if sys.platform == "win32":
         yield
         return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _LEFT_TO_THE_STUDY)
@@ -57,7 +57,7 @@ def _begin_worker() -> None:
     """Leave Ctrl-C and a closed terminal to the study's own process, and end when it does."""
     for number in _LEFT_TO_THE_STUDY:
         signal.signal(number, signal.SIG_IGN)
-    if hasattr(signal, "pthread_sigmask"):
+    if sys.platform != "win32":
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _LEFT_TO_THE_STUDY)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -17,7 +17,7 @@ from bots.domain.errors import (
     RecordLost,
     UnexpectedPage,
 )
-from bots.domain.market import Decision, Forecast
+from bots.domain.market import BookLevel, Decision, Forecast, Period
 from bots.domain.pages import Button, Form, Page, PageKind, check_flow
 from bots.domain.period import follow
 from bots.domain.records import EVENTS, PageSeen, RunStarted, parse_journal
@@ -92,6 +92,16 @@ def test_rounds_of_pages_that_are_read_by_readpage_may_be_counted_anew() -> None
 def test_a_frame_changes_nothing_on_a_page_without_a_period() -> None:
     seen = view("trade")
     assert follow(seen, {"type": "news", "seq": 1}) is seen
+
+
+def test_the_best_of_a_book_are_its_first_and_an_empty_side_has_none() -> None:
+    bids = tuple(BookLevel(limit=Decimal(price), quantity=1) for price in (13, 12))
+    period = Period(seq=2, open=True, bids=bids, offers=(), trades=(), own_trades=())
+
+    assert period.best_bid == 13
+    assert period.best_offer is None
+    asked = period.model_copy(update={"offers": bids[::-1]})
+    assert asked.best_offer == 12
 
 
 def test_units_trade_in_sequence_and_without_any_there_are_none_left() -> None:

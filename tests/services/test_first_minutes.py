@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import os
 import pty
+import shutil
 import stat
 import subprocess
 import sys
@@ -184,11 +185,30 @@ def test_a_plain_command_prints_no_escape_even_to_a_terminal() -> None:
     assert not printer().quiet
 
 
-def test_the_shell_is_offered_the_names_of_traders(folder: Path) -> None:
-    typed = {"_BOTS_COMPLETE": "complete_bash", "COMP_WORDS": "bots run x funda", "COMP_CWORD": "3"}
-    offered = subprocess.run([BOTS], env={**os.environ, **typed}, capture_output=True, text=True, check=False)
+_AT_TAB = """
+bots --install-completion >/dev/null && source "$HOME/.bashrc"
+at_tab() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _bots_completion bots; echo "${COMPREPLY[*]}"; }
+complete -p bots
+at_tab bots run --trans
+at_tab bots run x funda
+"""
 
-    assert offered.stdout.split() == ["fundamentalist"]
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
+def test_bash_completes_options_and_the_names_of_traders_once_told_to(tmp_path: Path) -> None:
+    found = {"HOME": str(tmp_path), "PATH": f"{BOTS.parent}{os.pathsep}{os.environ['PATH']}"}
+    bash = subprocess.run(
+        ["bash", "--norc", "-c", _AT_TAB],
+        env={**os.environ, **found},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    asked, *completed = bash.stdout.splitlines()
+    assert asked.endswith("-F _bots_completion bots"), bash.stderr
+    assert completed == ["--transport", "fundamentalist"]
 
 
 def test_errors_speak_in_one_voice_a_clause_and_what_to_do() -> None:

@@ -159,6 +159,14 @@ def test_traders_are_told_the_timers_there_are_and_no_others(tmp_path: Path) -> 
     assert plan.settings("timed").parameters.forecast_seconds == 30
 
 
+def test_a_price_is_usual_where_something_trades_and_where_forecasts_alone_make_it(tmp_path: Path) -> None:
+    text = TWO + '[treatments.traded]\n[treatments.forecast.market]\npreset = "ltf-positive"'
+    plan = study_of(plan_file(tmp_path, text)).plan
+
+    assert plan.settings("traded").usual_price == 14
+    assert plan.settings("forecast").usual_price == 60
+
+
 def test_each_seed_moves_its_own_randomness_alone(tmp_path: Path) -> None:
     def first(seeds: str) -> tuple[str, int, int]:
         cell = study_of(plan_file(tmp_path, SMALL + f"[seeds]\n{seeds}")).cells[0]
