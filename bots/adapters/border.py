@@ -4,6 +4,9 @@ A server's redirect would carry off what an address says of its participant befo
 each request for a page is held until it is known where it leads, on a connection of its own: WebDriver BiDi
 would hold all of a page's requests. What a page contains (pictures, fonts, frames) is not held.
 
+The same connection tells when the hidden page crashes in which ChromeDriver turns WebDriver BiDi into
+Chromium's own protocol: nothing would be answered any more, and its socket would stay open.
+
 Source: https://chromedevtools.github.io/devtools-protocol/ (domains Target and Fetch).
 """
 
@@ -33,6 +36,8 @@ _NEW_PAGES: Final = {
     "flatten": True,
     "filter": [{"type": "page"}],
 }
+_HIDDEN_PAGES: Final = {"discover": True, "filter": [{"type": "other"}]}
+_MAPPER: Final = "BiDi-CDP Mapper"  # title that ChromeDriver gives its hidden page
 
 Crossing = Callable[[SplitResult], None]
 """Is told of an address that was not loaded."""
@@ -47,6 +52,7 @@ class Border:
         self._numbers = itertools.count(_FIRST)
         self._homes: dict[str, tuple[str, Crossing]] = {}  # by target: the experiment's host, and who is told
         self._targets: dict[str, str] = {}  # by debugger's session
+        self._mappers: set[str] = set()  # targets of the hidden pages of ChromeDriver
         self._watching: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._holding: dict[int, str] = {}  # targets whose pages will be held once a command is answered
         self._held: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)  # by target
@@ -77,7 +83,7 @@ class Border:
         return border
 
     def on_lost(self, listener: Callable[[], None]) -> None:
-        """Call `listener` once nothing is held any more."""
+        """Call `listener` once nothing is held any more, or the browser's driver can do nothing any more."""
         self._on_lost = listener
 
     async def keep(self, target: str, host: str, crossing: Crossing) -> None:
@@ -101,6 +107,7 @@ class Border:
 
     async def _watch(self) -> None:
         await self._send("Target.setAutoAttach", _NEW_PAGES)
+        await self._send("Target.setDiscoverTargets", _HIDDEN_PAGES)
         await self._watching
 
     async def _send(self, method: str, params: Mapping[str, Any] | None = None, session: str = "") -> int:
@@ -132,6 +139,17 @@ class Border:
             await self._attached(params["sessionId"], params["targetInfo"])
         elif message["method"] == "Target.detachedFromTarget":
             self._targets.pop(params["sessionId"], None)
+        else:
+            await self._heard_of_hidden(message["method"], params)
+
+    async def _heard_of_hidden(self, method: str, params: Mapping[str, Any]) -> None:
+        """Give the browser up where ChromeDriver's hidden page has crashed."""
+        if method in ("Target.targetCreated", "Target.targetInfoChanged"):
+            if params["targetInfo"]["title"] == _MAPPER:
+                self._mappers.add(params["targetInfo"]["targetId"])
+        elif method == "Target.targetCrashed" and params["targetId"] in self._mappers:
+            _log.debug("the page crashed by which ChromeDriver drives the browser")
+            await self._socket.close()
 
     def _answered(self, message: Mapping[str, Any]) -> None:
         """Take in an answer; a command to a tab that is gone meanwhile is refused, and nothing is lost."""

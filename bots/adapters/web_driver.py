@@ -294,11 +294,18 @@ class BrowserSession:
         return Answer(accepted=False, words=words, page=await self._show(await self._read_present()))
 
     async def _shown_document(self) -> tuple[Tab, Loaded | None]:
-        """Return the tab, and its document unless another was shown last."""
+        """Return the tab, and its document unless another was shown last.
+
+        Raises:
+            TimeoutError: the tab was lost before anything was sent; by now there is a new one.
+        """
+        lost = self._tab is not None and self._tab.lost
         try:
             tab = await self._at_page()
-        except TabLost as lost:
-            raise TimeoutError("the tab was lost before anything was sent") from lost
+            if lost:
+                raise TabLost
+        except TabLost as error:
+            raise TimeoutError("the tab was lost before anything was sent") from error
         same = tab.loaded is not None and self._shown in {"", tab.loaded.visit}
         return tab, tab.loaded if same else None
 

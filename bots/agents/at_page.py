@@ -96,9 +96,17 @@ class AtPage:
         raise DecisionFailed(FailureKind.TIMEOUT, "no decision before the page's deadline")
 
     async def _gone(self, page: Page, until: float) -> Page | None:
-        """Return the page that took the place of `page`, or on which the market closed; None at `until`."""
+        """Return the page that took the place of `page`, or on which the market closed; None at `until`.
+
+        A page that is loaded anew, as after its tab was lost, is still there.
+        """
         after: Page | None = page
-        while after is not None and after.visit == page.visit and is_open(after):
+        while after is not None and is_open(after):
+            if after.visit != page.visit:
+                if not after.shows_no_more_than(page):
+                    break
+                self._sitting.log.page_seen(after)
+                page = after
             after = await self._sitting.session.wait(after, until)
         return after
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -220,6 +220,11 @@ class Page:
             return self.market.page
         parts = self.location.strip("/").split("/")
         return parts[3] if len(parts) == 5 and parts[0] == "p" else self.location
+
+    def shows_no_more_than(self, other: Page) -> bool:
+        """Tell whether it is `other` or another loading of it, with nothing on it that was not there."""
+        anew = replace(self, visit=other.visit, expires_at=other.expires_at, seconds=other.seconds)
+        return anew == other
 
 
 @dataclass(frozen=True, slots=True)

@@ -211,6 +211,23 @@ async def test_a_page_that_goes_while_its_trader_decides_is_marked_as_missed() -
     assert [event.page for event in store.events if isinstance(event, DecisionMade)] == ["forecast"]
 
 
+async def test_a_page_that_is_loaded_anew_while_its_trader_decides_is_the_same_page() -> None:
+    session = ScriptedSession([market_page("trade"), market_page("trade"), end_page()])
+
+    async def decide(situation: Situation) -> Decision:
+        session.move_on()
+        await asyncio.sleep(0.05)
+        return Decision(orders=(BUY,))
+
+    _, store = await play([], Maker(decide), session=session)
+
+    assert [type(act) for act in session.acts] == [SendLive, SubmitForm]
+    assert sum(isinstance(event, DecisionMade) for event in store.events) == 1
+    assert not [event for event in store.events if isinstance(event, PageMissed)]
+    seen = [event.location for event in store.events if isinstance(event, PageSeen)]
+    assert seen[0] == seen[1], "that it was loaded anew is on record"
+
+
 async def test_choosing_not_to_trade_is_a_decision() -> None:
     _, store = await play([market_page("trade"), end_page()], always(Decision()))
 

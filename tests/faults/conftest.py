@@ -6,6 +6,10 @@ import os
 
 import pytest
 
+from tests.faults.mid_round import told
+
+__all__ = ["told"]
+
 LONG = bool(os.environ.get("TEST_FAULTS"))
 
 

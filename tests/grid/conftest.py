@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.adapters.conftest import neutral_server
+from tests.faults.mid_round import told
 from tests.grid.selenium_grid import Grid, selenium_grid
 
-__all__ = ["neutral_server"]
+__all__ = ["neutral_server", "told"]
 
 
 @pytest.fixture

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
 from bots.adapters.browser_settings import BrowserOptions
+from bots.adapters.otree_server import OTreeServer
 from bots.adapters.web_driver import BrowserSettings, open_browser
 from bots.domain.errors import SessionLost
 from bots.domain.pages import SubmitForm
@@ -18,6 +20,7 @@ from bots.domain.records import ActSent, DecisionMade, RunOutcome
 from tests.adapters.neutral_server import NeutralServer
 from tests.adapters.participants import advance, say, seated
 from tests.end_to_end.command import acts, end, start
+from tests.faults.mid_round import Lost, lose
 from tests.grid.selenium_grid import Grid, free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
@@ -83,6 +86,20 @@ async def test_a_run_on_a_grid_loses_no_decision_with_a_node(
     decided = {event.decision for event in ended.events if isinstance(event, DecisionMade)}
     sent = {event.decision for event in ended.events if isinstance(event, ActSent) and event.decision}
     assert decided == sent
+
+
+async def test_a_node_that_is_killed_in_mid_round_takes_no_decision_with_it(
+    grid: Grid, market_server: OTreeServer, tmp_path: Path, told: Callable[[Lost], None]
+) -> None:
+    async def kill_node(pid: int) -> None:
+        kill(grid)
+
+    lost = await lose(
+        market_server, tmp_path, "a node of a grid", kill_node, "--grid", grid.url, "--bots-per-browser", "3"
+    )
+
+    told(lost)
+    lost.check(disturbed=lambda seats: 1 < seats <= 3)
 
 
 async def test_hub_that_is_not_there_is_told() -> None:

@@ -17,6 +17,7 @@ from aiohttp import web
 from bots.adapters.web_driver import Browser, BrowserSession, BrowserSettings, open_browser
 from bots.domain.errors import LedAway, SessionLost
 from bots.domain.pages import Page, SendLive, SubmitForm
+from tests.adapters.browser.devtools import crash, is_mapper
 from tests.adapters.neutral_server import NeutralServer
 from tests.adapters.participants import ANSWERS, STORED, advance, say, soon
 
@@ -228,7 +229,7 @@ def programs_below(pid: int) -> list[psutil.Process]:
     return psutil.Process(pid).children(recursive=True)
 
 
-@pytest.mark.parametrize("program", ["chromium", "chromedriver"])
+@pytest.mark.parametrize("program", ["chromium", "chromedriver", "chromedriver's page in chromium"])
 async def test_browser_that_dies_is_replaced_and_its_participants_go_on(
     neutral_server: NeutralServer, program: str
 ) -> None:
@@ -238,8 +239,11 @@ async def test_browser_that_dies_is_replaced_and_its_participants_go_on(
         seated_here = [await seats.enter_async_context(seated(browser, link)) for link in links]
         woken = [asyncio.create_task(session.wait(page, soon())) for session, page in seated_here]
         ours = [one for one in programs_below(os.getpid()) if one.pid not in before]
-        main = next(one for one in ours if one.name() == program and "--type" not in " ".join(one.cmdline()))
-        main.send_signal(signal.SIGKILL)
+        main = {one.name(): one for one in ours if "--type" not in " ".join(one.cmdline())}
+        if program in main:
+            main[program].send_signal(signal.SIGKILL)
+        else:
+            await crash(main["chromium"], is_mapper)
         for (_, page), after in zip(seated_here, await asyncio.gather(*woken), strict=True):
             assert after is not None
             assert (after.location, after.visit != page.visit) == (page.location, True)
