@@ -67,9 +67,10 @@ def settle_round(
     clearing = clear(orders, rules=parameters.auction_rules, last_price=last, generator=generator)
     dividend = parameters.dividends_in(ref.number).draw(seed, ref.phase, ref.number, ref.market)
     public = PublicRound(ref.phase, ref.number, clearing.price, clearing.volume, dividend)
+    traded_by = _traded(clearing.fills)
     own: dict[int, OwnRound] = {}
     for trader, account in accounts.items():
-        bought, sold = _traded(clearing.fills, trader)
+        bought, sold = traded_by.get(trader, (0, 0))
         traded = account.after_trade(bought=bought, sold=sold, price=clearing.price or Fraction(0))
         own[trader] = own_round(public, traded, bought, sold, parameters)
     return RoundOutcome(public, clearing.fills, own, accounts_after(own))
@@ -90,10 +91,16 @@ def accounts_after(own: Mapping[int, OwnRound]) -> dict[int, Account]:
     return {trader: Account(one.cash, one.shares) for trader, one in own.items()}
 
 
-def _traded(fills: Sequence[Fill], trader: int) -> tuple[int, int]:
-    own = [fill for fill in fills if fill.trader == trader]
-    bought = sum(fill.quantity for fill in own if fill.side is Side.BUY)
-    return bought, sum(fill.quantity for fill in own) - bought
+def _traded(fills: Iterable[Fill]) -> dict[int, tuple[int, int]]:
+    """Return shares bought and sold by trader; who traded none is left out."""
+    traded: dict[int, tuple[int, int]] = {}
+    for fill in fills:
+        bought, sold = traded.get(fill.trader, (0, 0))
+        if fill.side is Side.BUY:
+            traded[fill.trader] = (bought + fill.quantity, sold)
+        else:
+            traded[fill.trader] = (bought, sold + fill.quantity)
+    return traded
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from markets.money import exact_text, parse_decimal
 
+_NOTHING = Fraction(0)
 LONGEST_INPUT = 40
 """Characters of the longest forecast that is read."""
 
@@ -144,6 +145,7 @@ def score(
     """
     if price is None:
         return ()
+    lowest, highest = price - tolerance, price + tolerance
     return tuple(
         ScoredForecast(
             made_in=one.made_in,
@@ -151,7 +153,7 @@ def score(
             horizon=one.horizon,
             value=one.value,
             price=price,
-            reward=reward if abs(one.value - price) <= tolerance else Fraction(0),
+            reward=reward if lowest <= one.value <= highest else _NOTHING,
         )
         for one in given
         if one.round == number

@@ -34,7 +34,10 @@ def parse_money(value: str | int) -> Fraction:
     text = value.strip(" ")
     if len(text) > LONGEST_TEXT:
         raise ValueError(f"An amount has at most {LONGEST_TEXT} characters; this one has {len(text)}.")
-    if not (_DECIMAL.fullmatch(text) or _RATIO.fullmatch(text)):
+    if _DECIMAL.fullmatch(text):
+        whole, _, places = text.partition(".")
+        return Fraction(int(whole + places), 10 ** len(places))
+    if not _RATIO.fullmatch(text):
         raise ValueError(f"{_quoted(value)} is not an amount such as 14.50.")
     try:
         return Fraction(text)

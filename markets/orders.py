@@ -153,12 +153,12 @@ class Standing:
 
 def reserved_cash(orders: Iterable[Order], tick: Fraction) -> Fraction:
     """Return the cash a trader's open bids could cost, if all were filled at their limits."""
-    return tick * sum(order.quantity * order.limit for order in orders if order.side is Side.BUY)
+    return tick * sum([order.quantity * order.limit for order in orders if order.side is Side.BUY])
 
 
 def reserved_shares(orders: Iterable[Order]) -> int:
     """Return the shares a trader's open offers could deliver."""
-    return sum(order.quantity for order in orders if order.side is Side.SELL)
+    return sum([order.quantity for order in orders if order.side is Side.SELL])
 
 
 def check_order(

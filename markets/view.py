@@ -72,18 +72,6 @@ class PageState:
 
 def market_view(state: PageState) -> Json:
     """Return the data block of a page, ready for JSON."""
-    parameters = state.parameters
-    return {
-        **page_view(state),
-        "market": market_rules_view(parameters, state.traders, state.pay, state.trader),
-        "history": [past_round_view(past) for past in state.history],
-        "own": [own_round_view(own, parameters.decimals) for own in state.own],
-        "forecasts": [forecast_view(given, given.value, parameters) for given in state.forecasts],
-    }
-
-
-def page_view(state: PageState) -> Json:
-    """Return what a page's data block has beside the rules, finished rounds and earlier forecasts."""
     parameters, decimals = state.parameters, state.parameters.decimals
     holdings = (
         holdings_view(state.account, state.open_orders, parameters.order_rules) if state.account else None
@@ -91,15 +79,19 @@ def page_view(state: PageState) -> Json:
     return {
         "version": VIEW_VERSION,
         "page": state.page,
-        "round": _round_view(state.ref) if state.ref else None,
+        "market": market_rules_view(parameters, state.traders, state.pay, state.trader),
+        "round": round_view(state.ref) if state.ref else None,
         "holdings": holdings,
+        "history": [past_round_view(past) for past in state.history],
+        "own": [own_round_view(own, decimals) for own in state.own],
         "open_orders": [order_view(order, parameters.order_rules) for order in state.open_orders],
         "forecast_inputs": [
             forecast_view(question, state.answers.get(question.field), parameters)
             for question in state.questions
         ],
+        "forecasts": [forecast_view(given, given.value, parameters) for given in state.forecasts],
         "result": _result_view(state) if state.show_result else None,
-        "final": _final_view(state.final, decimals) if state.final else None,
+        "final": final_view(state.final, decimals) if state.final else None,
         "period": state.period,
         "units": units_view(state.units, decimals) if state.units else None,
     }
@@ -175,11 +167,20 @@ def _options_view(parameters: MarketParameters) -> Json:
 
 def holdings_view(account: Account, open_orders: Sequence[Order], rules: OrderRules) -> Json:
     """Return an account; what the trader's open orders do not reserve is available."""
+    decimals = rules.decimals
+    cash = shown(account.cash, decimals)
+    if not open_orders:
+        return {
+            "cash": cash,
+            "shares": account.shares,
+            "cash_available": cash,
+            "shares_available": account.shares,
+        }
     free = account.cash - reserved_cash(open_orders, rules.tick)
     return {
-        "cash": shown(account.cash, rules.decimals),
+        "cash": cash,
         "shares": account.shares,
-        "cash_available": shown(free, rules.decimals),
+        "cash_available": shown(free, decimals),
         "shares_available": account.shares - reserved_shares(open_orders),
     }
 
@@ -195,7 +196,8 @@ def order_view(order: Order, rules: OrderRules) -> Json:
     }
 
 
-def _round_view(ref: RoundRef) -> Json:
+def round_view(ref: RoundRef) -> Json:
+    """Return which round a page belongs to."""
     return {
         "phase": ref.phase,
         "number": ref.number,
@@ -271,7 +273,8 @@ def _scored_view(one: ScoredForecast) -> Json:
     }
 
 
-def _final_view(final: FinalOutcome, decimals: int) -> Json:
+def final_view(final: FinalOutcome, decimals: int) -> Json:
+    """Return how a phase ended for a trader."""
     return {
         "phase": final.phase,
         "cash": shown(final.account.cash, decimals),

@@ -13,11 +13,10 @@ Everything happens on one event loop; a market is not to be shared between loops
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from bots.adapters.in_process_pages import InProcessPages, InProcessSession, SeatState, Step, form_of
+from bots.adapters.in_process_pages import InProcessPages, InProcessSession, SeatState, Step, as_received
 from bots.adapters.in_process_views import SharedViews
 from bots.domain.pages import Answer, Page, PageKind, SendLive, SubmitForm
 from markets.call_market import MarketState, close_round, final_of, next_round, open_market
@@ -40,6 +39,13 @@ _PAGE_CLASSES: Final[Mapping[Step, str]] = {
     "final": "Final",
     "payment": "Payment",
 }
+_PLACES: Final[Mapping[Step, int]] = {step: place for place, step in enumerate(_PAGE_CLASSES, start=1)}
+_KINDS: Final[Mapping[Step, PageKind]] = {
+    "opening": PageKind.WAIT,
+    "wait": PageKind.WAIT,
+    "payment": PageKind.END,
+}
+_AFTER: Final[Mapping[Step, Step]] = {"phase_start": "trade", "wait": "results", "results": "trade"}
 
 
 class InProcessMarket(InProcessPages):
@@ -66,6 +72,9 @@ class InProcessMarket(InProcessPages):
     ) -> None:
         self.parameters = parameters
         self.pay = pay or Pay()
+        self._order_rules = parameters.order_rules
+        self._refs = tuple(map(parameters.round_at, range(1, parameters.rounds + 1)))
+        self._questions = tuple(map(parameters.questions, self._refs))
         self._views = SharedViews(parameters, traders, self.pay)
         self._seed = parameters.dividend_seed or seed
         self._next_order_id = 1
@@ -95,7 +104,7 @@ class InProcessMarket(InProcessPages):
         if seat.step in ("opening", "wait", "payment"):
             return Answer(accepted=False, words=("This page has no form.",), page=self._page(seat))
         if seat.step == "forecast":
-            asked = self.parameters.questions(self._ref(seat))
+            asked = self._questions[seat.overall - 1]
             given, errors = read_forecasts(act.values, asked, self.parameters.forecast_max)
             if errors and not act.timed_out:
                 words = tuple(f"{name}: {told}" for name, told in errors.items())
@@ -111,8 +120,7 @@ class InProcessMarket(InProcessPages):
         if seat.step != "trade":
             refusal = "This page takes no live messages."
             return Answer(accepted=False, words=(refusal,), page=self._page(seat))
-        message = json.loads(json.dumps(dict(act.message)))  # what JSON cannot carry never reaches a server
-        reaction = react(message, self._desk(seat), order_id=self._next_order_id)
+        reaction = react(as_received(act.message), self._desk(seat), order_id=self._next_order_id)
         self._keep(seat, reaction)
         words = tuple(str(reason["message"]) for reason in reaction.frame.get("reasons", ()))
         return Answer(accepted=reaction.frame["type"] != "refused", words=words, frame=reaction.frame)
@@ -121,9 +129,7 @@ class InProcessMarket(InProcessPages):
 
     def _desk(self, seat: SeatState) -> Desk:
         account = self._open[seat.overall].accounts[seat.trader]
-        return Desk(
-            seat.trader, account, self.parameters.order_rules, seat.orders, seat.answers, seat.overall
-        )
+        return Desk(seat.trader, account, self._order_rules, seat.orders, seat.answers, seat.overall)
 
     def _keep(self, seat: SeatState, reaction: Reaction) -> None:
         if reaction.placed:
@@ -146,19 +152,18 @@ class InProcessMarket(InProcessPages):
         seat.step = following
         self._turn(seat)
         self._start_timer(seat)
-        if following == "wait" and all(one.step == "wait" for one in self._seats.values()):
+        if following == "wait" and self._all_are_at("wait"):
             self._close_round(seat.overall)
 
     def _following(self, seat: SeatState) -> Step:
         ref = self._ref(seat)
-        if seat.step == "trade" and self.parameters.questions(ref):
+        if seat.step == "trade" and self._questions[seat.overall - 1]:
             return "forecast"
         if seat.step == "results" and ref.is_last:
             return "final"
         if seat.step == "final":
             return "payment" if ref.overall == self.parameters.rounds else "phase_start"
-        plain: Mapping[Step, Step] = {"phase_start": "trade", "wait": "results", "results": "trade"}
-        return plain.get(seat.step, "wait")
+        return _AFTER.get(seat.step, "wait")
 
     def _close_round(self, overall: int) -> None:
         """Clear the market and let everybody go on to the results."""
@@ -177,13 +182,12 @@ class InProcessMarket(InProcessPages):
         return self.parameters.seconds(seat.step, self._ref(seat).phase)
 
     def _ref(self, seat: SeatState) -> RoundRef:
-        return self.parameters.round_at(seat.overall)
+        return self._refs[seat.overall - 1]
 
     # What a page shows.
 
     def _drawn(self, seat: SeatState) -> Page:
-        kinds = {"opening": PageKind.WAIT, "wait": PageKind.WAIT, "payment": PageKind.END}
-        kind = kinds.get(seat.step, PageKind.MARKET)
+        kind = _KINDS.get(seat.step, PageKind.MARKET)
         view = None if kind is PageKind.WAIT else self._views.view(self._state(seat), seat.trader)
         visit, revision = seat.shown
         return Page(
@@ -191,7 +195,7 @@ class InProcessMarket(InProcessPages):
             kind=kind,
             location=self._location(seat),
             title=_PAGE_CLASSES[seat.step],
-            form=form_of(view) if kind is PageKind.MARKET else None,
+            form=self._form(view) if kind is PageKind.MARKET else None,
             market=view,
             live=seat.step == "trade",
             expires_at=seat.expires_at,
@@ -202,7 +206,7 @@ class InProcessMarket(InProcessPages):
 
     def _location(self, seat: SeatState) -> str:
         app = "market_end" if seat.step == "payment" else self.app
-        index = (seat.overall - 1) * len(_PAGE_CLASSES) + list(_PAGE_CLASSES).index(seat.step) + 1
+        index = (seat.overall - 1) * len(_PAGE_CLASSES) + _PLACES[seat.step]
         return f"/p/trader{seat.trader}/{app}/{_PAGE_CLASSES[seat.step]}/{index}"
 
     def _state(self, seat: SeatState) -> PageState:
@@ -222,7 +226,7 @@ class InProcessMarket(InProcessPages):
             open_orders=tuple(seat.orders),
             history=state.history,
             own=state.own[seat.trader],
-            questions=self.parameters.questions(ref) if page == "forecast" else (),
+            questions=self._questions[seat.overall - 1] if page == "forecast" else (),
             forecasts=state.forecasts[seat.trader],
         )
 

@@ -8,11 +8,11 @@ it is told to each trader's page as frames, as on a server.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from bots.adapters.in_process import InProcessMarket, SeatState, Step
+from bots.adapters.in_process_pages import as_received
 from bots.domain.pages import Answer, SendLive
 from markets.call_market import next_round
 from markets.institution import Institution
@@ -38,7 +38,7 @@ class InProcessDoubleAuction(InProcessMarket):
         seat = self._seats[trader]
         if seat.step != "trade":
             return Answer(accepted=False, words=("This page takes no live messages.",), page=self._page(seat))
-        message = json.loads(json.dumps(dict(act.message)))  # what JSON cannot carry never reaches a server
+        message = as_received(act.message)
         second = int(asyncio.get_running_loop().time() - self._opened)
         outcome = self._periods[seat.overall].receive(trader, message, second)
         self._tell(outcome.frames)
@@ -70,7 +70,7 @@ class InProcessDoubleAuction(InProcessMarket):
         self._start_timer(seat)
         if before == "trade":
             self._tell(self._periods[seat.overall].leave(seat.trader))
-        if following in ("opening", "wait") and all(one.step == following for one in self._seats.values()):
+        if following in ("opening", "wait") and self._all_are_at(following):
             if following == "opening":
                 self._open_period(seat.overall)
             else:

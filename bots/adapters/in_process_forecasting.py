@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, Final
 
-from bots.adapters.in_process_pages import InProcessPages, SeatState, Step, form_of
+from bots.adapters.in_process_pages import InProcessPages, SeatState, Step
 from bots.domain.market import MarketView
 from bots.domain.pages import Answer, Page, PageKind, SendLive, SubmitForm
 from markets.forecasting_parameters import ForecastingParameters
@@ -100,7 +100,7 @@ class InProcessForecasting(InProcessPages):
             seat.overall, seat.step = seat.overall + 1, "forecast"
         self._turn(seat)
         self._start_timer(seat)
-        if seat.step == "wait" and all(one.step == "wait" for one in self._seats.values()):
+        if seat.step == "wait" and self._all_are_at("wait"):
             self._close_round(seat.overall)
 
     def _close_round(self, number: int) -> None:
@@ -125,7 +125,7 @@ class InProcessForecasting(InProcessPages):
             kind=kind,
             location=f"/p/trader{seat.trader}/{self.app}/{name}/{index}",
             title=name,
-            form=form_of(view) if kind is PageKind.MARKET else None,
+            form=self._form(view) if kind is PageKind.MARKET else None,
             market=view,
             expires_at=seat.expires_at,
             errors=seat.errors,

@@ -6,13 +6,14 @@ Everything happens on one event loop; a market is not to be shared between loops
 from __future__ import annotations
 
 import asyncio
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from bots.domain.errors import SessionLost
-from bots.domain.market import MarketView
+from bots.domain.market import ForecastInput, MarketView
 from bots.domain.pages import (
     Act,
     Answer,
@@ -33,6 +34,7 @@ Step = Literal["phase_start", "opening", "trade", "forecast", "wait", "results",
 
 _MOVED_ON: Final = "The page had moved on before this was sent."
 _NEXT: Final = Button("Next")
+_PLAIN: Final = (str, int, bool, type(None))  # what JSON gives back as it was
 
 
 @dataclass(slots=True)
@@ -41,8 +43,9 @@ class SeatState:
 
     trader: int
     step: Step
+    visit: str
     overall: int = 1
-    visit: int = 1
+    visits: int = 1
     orders: list[Order] = field(default_factory=list)
     answers: dict[str, Frame] = field(default_factory=dict)
     given: tuple[GivenForecast, ...] = ()
@@ -52,18 +55,19 @@ class SeatState:
     timer: asyncio.TimerHandle | None = None
     opened: bool = False
     page: Page | None = None  # as it is now; None until somebody looks
-    news: asyncio.Event = field(default_factory=asyncio.Event)
+    news: asyncio.Event | None = None  # that somebody waits for
 
     @property
     def shown(self) -> tuple[str, int]:
         """Visit and revision of the present page."""
-        return f"{self.trader}-{self.visit}", len(self.frames)
+        return self.visit, len(self.frames)
 
     def tell(self) -> None:
         """Wake whoever waits for this seat's page to change."""
         self.page = None
-        self.news.set()
-        self.news = asyncio.Event()
+        if self.news is not None:
+            self.news.set()
+            self.news = None
 
 
 class InProcessPages(ABC):
@@ -76,8 +80,9 @@ class InProcessPages(ABC):
     """
 
     def __init__(self, traders: Iterable[int], first: Step, *, timed: bool) -> None:
-        self._seats = {trader: SeatState(trader, first) for trader in traders}
+        self._seats = {trader: SeatState(trader, first, f"{trader}-1") for trader in traders}
         self._timed = timed
+        self._asked: tuple[Sequence[ForecastInput], Form] = ((), _NO_QUESTIONS)
 
     def session(self, trader: int) -> InProcessSession:
         """Return the pages of one trader, 1 for the first."""
@@ -98,7 +103,10 @@ class InProcessPages(ABC):
 
     def news(self, trader: int) -> asyncio.Event:
         """Return the event that is set when the trader's page next changes."""
-        return self._seats[trader].news
+        seat = self._seats[trader]
+        if seat.news is None:
+            seat.news = asyncio.Event()
+        return seat.news
 
     @abstractmethod
     def submit(self, trader: int, act: SubmitForm) -> Answer:
@@ -121,9 +129,23 @@ class InProcessPages(ABC):
             seat.page = self._drawn(seat)
         return seat.page
 
+    def _all_are_at(self, step: Step) -> bool:
+        """Tell whether everybody is there; who came last is asked first, as it mostly comes last again."""
+        return all(seat.step == step for seat in reversed(self._seats.values()))
+
+    def _form(self, view: MarketView | None) -> Form:
+        """Return the form of a page; everybody is asked the same, so it is made once a round."""
+        inputs = view.forecast_inputs if view else ()
+        if inputs is not self._asked[0]:
+            if not inputs:
+                return _NO_QUESTIONS
+            self._asked = (inputs, form_of(inputs))
+        return self._asked[1]
+
     def _turn(self, seat: SeatState, errors: tuple[str, ...] = ()) -> None:
         """Show a new document: the next page, or the same one with the server's words."""
-        seat.visit += 1
+        seat.visits += 1
+        seat.visit = f"{seat.trader}-{seat.visits}"
         seat.frames, seat.errors = [], errors
         seat.tell()
 
@@ -206,9 +228,8 @@ class InProcessSession:
         self._closed = True
 
 
-def form_of(view: MarketView | None) -> Form:
+def form_of(inputs: Sequence[ForecastInput]) -> Form:
     """Return the form of a market's page: its forecasts, and a button."""
-    inputs = view.forecast_inputs if view else ()
     return Form(
         tuple(
             Field(
@@ -222,3 +243,14 @@ def form_of(view: MarketView | None) -> Form:
         ),
         (_NEXT,),
     )
+
+
+_NO_QUESTIONS: Final = form_of(())
+
+
+def as_received(message: Mapping[str, object]) -> dict[str, object]:
+    """Return a live message as a server receives it: what JSON cannot carry never reaches one."""
+    if all(type(part) in _PLAIN for part in message.values()):
+        return dict(message)
+    received: dict[str, object] = json.loads(json.dumps(dict(message)))
+    return received

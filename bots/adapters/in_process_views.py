@@ -1,29 +1,53 @@
 """Market views of a market in this process, equal to those of a page's data block.
 
 A page of a long market is mostly what earlier pages held already: the rules, the rounds before, forecasts
-given. Each of these is made once and shared by all later views, so that a page costs no more in round 30 than
-in round 1.
+given. Each of these is made once, from the data block, and shared by all later views, so that a page costs no
+more in round 30 than in round 1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
-from bots.domain.market import ForecastInput, MarketRules, MarketView, OwnRound, PastRound
-from markets import rounds
-from markets.forecasts import GivenForecast
+from bots.domain.market import (
+    FinalResult,
+    ForecastInput,
+    Holdings,
+    MarketRules,
+    MarketView,
+    OpenOrder,
+    OwnRound,
+    PastRound,
+    Period,
+    RoundRef,
+    RoundResult,
+    ScoredForecast,
+    Units,
+)
+from markets import forecasts, rounds
+from markets.accounts import Account
+from markets.forecasts import ForecastQuestion, GivenForecast
+from markets.money import readable
+from markets.orders import Order
 from markets.parameters import MarketParameters
 from markets.payoffs import Pay
 from markets.rounds import Phase, PublicRound
 from markets.view import (
+    VIEW_VERSION,
     PageState,
+    final_view,
     forecast_view,
+    holdings_view,
     market_rules_view,
+    order_view,
     own_round_view,
-    page_view,
     past_round_view,
+    round_view,
+    units_view,
 )
 
+_NOTHING = Decimal("0")
 _Round = tuple[int, Phase, int]  # market of several in a row, phase, number within it
 
 
@@ -32,25 +56,64 @@ class SharedViews:
 
     def __init__(self, parameters: MarketParameters, traders: int, pay: Pay) -> None:
         self._parameters = parameters
+        self._order_rules = parameters.order_rules
         self._rules = [
             MarketRules.model_validate(market_rules_view(parameters, traders, pay, trader))
             for trader in range(1, len(parameters.endowments) + 1)
         ]
+        self._reward = Decimal(readable(parameters.forecast_reward))
+        self._refs: dict[int, RoundRef] = {}
         self._history: dict[_Round, tuple[PastRound, ...]] = {}
         self._own: dict[tuple[int, _Round], tuple[OwnRound, ...]] = {}
+        self._asked: dict[int, tuple[ForecastInput, ...]] = {}
         self._forecasts: dict[tuple[int, _Round, str], ForecastInput] = {}
         self._given: dict[int, tuple[Sequence[GivenForecast], tuple[ForecastInput, ...]]] = {}
+        self._holdings: dict[int, tuple[Account, Sequence[Order], Holdings]] = {}
 
     def view(self, state: PageState, trader: int) -> MarketView:
         """Return the view of a page that `trader` sees."""
         market = state.ref.market if state.ref else 1
-        shared = {
+        decimals = self._order_rules.decimals
+        history, own = self._history_of(market, state.history), self._own_of(market, trader, state.own)
+        fields = {  # in the order of MarketView
+            "version": VIEW_VERSION,
+            "page": state.page,
             "market": self._rules[(trader - 1) % len(self._rules)],
-            "history": self._history_of(market, state.history),
-            "own": self._own_of(market, trader, state.own),
+            "round": self._ref(state.ref) if state.ref else None,
+            "holdings": self._holdings_of(trader, state),
+            "history": history,
+            "own": own,
+            "open_orders": tuple(map(self._open_order, state.open_orders)),
+            "orders_known": True,
+            "forecast_inputs": self._inputs(state.questions, state.ref) if state.ref else (),
             "forecasts": self._forecasts_of(trader, state),
+            "result": self._result(history[-1], own[-1], state.scored) if state.show_result else None,
+            "final": FinalResult.model_validate(final_view(state.final, decimals)) if state.final else None,
+            "period": Period.model_validate(state.period) if state.period is not None else None,
+            "units": Units.model_validate(units_view(state.units, decimals)) if state.units else None,
         }
-        return MarketView.model_validate({**page_view(state), **shared})
+        return MarketView.of_valid(fields)
+
+    def _ref(self, ref: rounds.RoundRef) -> RoundRef:
+        known = self._refs.get(ref.overall)
+        if known is None:
+            known = self._refs[ref.overall] = RoundRef.model_validate(round_view(ref))
+        return known
+
+    def _holdings_of(self, trader: int, state: PageState) -> Holdings | None:
+        """Return what a trader holds; on most pages that is what it held on the one before."""
+        account, orders = state.account, state.open_orders
+        if account is None:
+            return None
+        known = self._holdings.get(trader)
+        if known is not None and known[0] is account and known[1] == orders:
+            return known[2]
+        holdings = Holdings.model_validate(holdings_view(account, orders, self._order_rules))
+        self._holdings[trader] = (account, orders, holdings)
+        return holdings
+
+    def _open_order(self, order: Order) -> OpenOrder:
+        return OpenOrder.model_validate(order_view(order, self._order_rules))
 
     def _history_of(self, market: int, history: Sequence[PublicRound]) -> tuple[PastRound, ...]:
         if not history:
@@ -68,9 +131,18 @@ class SharedViews:
         last = own[-1]
         key = (trader, (market, last.phase, last.number))
         if key not in self._own:
-            new = OwnRound.model_validate(own_round_view(last, self._parameters.decimals))
+            new = OwnRound.model_validate(own_round_view(last, self._order_rules.decimals))
             self._own[key] = (*self._own_of(market, trader, own[:-1]), new)
         return self._own[key]
+
+    def _inputs(self, asked: Sequence[ForecastQuestion], ref: rounds.RoundRef) -> tuple[ForecastInput, ...]:
+        """Return what the forecast page of a round asks, the same of everybody."""
+        if not asked:
+            return ()
+        if ref.overall not in self._asked:
+            views = [forecast_view(question, None, self._parameters) for question in asked]
+            self._asked[ref.overall] = tuple(map(ForecastInput.model_validate, views))
+        return self._asked[ref.overall]
 
     def _forecasts_of(self, trader: int, state: PageState) -> tuple[ForecastInput, ...]:
         if state.ref is None:
@@ -78,15 +150,42 @@ class SharedViews:
         given, known = self._given.get(trader, ((), ()))
         if state.forecasts is not given:
             market, phase = state.ref.market, state.ref.phase
-            known = tuple(
-                self._forecast(trader, (market, phase, one.made_in), one) for one in state.forecasts
-            )
+            known = tuple([self._forecast(trader, market, phase, one) for one in state.forecasts])
             self._given[trader] = (state.forecasts, known)
         return known
 
-    def _forecast(self, trader: int, made_in: _Round, given: GivenForecast) -> ForecastInput:
-        key = (trader, made_in, given.field)
-        if key not in self._forecasts:
+    def _forecast(self, trader: int, market: int, phase: Phase, given: GivenForecast) -> ForecastInput:
+        key = (trader, (market, phase, given.made_in), given.field)
+        known = self._forecasts.get(key)
+        if known is None:
             view = forecast_view(given, given.value, self._parameters)
-            self._forecasts[key] = ForecastInput.model_validate(view)
-        return self._forecasts[key]
+            known = self._forecasts[key] = ForecastInput.model_validate(view)
+        return known
+
+    def _result(
+        self, public: PastRound, own: OwnRound, scored: Sequence[forecasts.ScoredForecast]
+    ) -> RoundResult:
+        """Return what a results page tells of its round, in the words of the round itself."""
+        fields = {
+            "price": public.price,
+            "volume": public.volume,
+            "bought": own.bought,
+            "sold": own.sold,
+            "dividend": public.dividend,
+            "dividends": own.dividends,
+            "interest": own.interest,
+            "earnings": own.earnings,
+            "forecasts": tuple([self._scored(one, public) for one in scored]),
+        }
+        return RoundResult.of_valid(fields)
+
+    def _scored(self, one: forecasts.ScoredForecast, public: PastRound) -> ScoredForecast:
+        fields = {
+            "made_in": one.made_in,
+            "round": one.round,
+            "horizon": one.horizon,
+            "value": Decimal(readable(one.value)),
+            "price": public.price,
+            "reward": self._reward if one.reward else _NOTHING,
+        }
+        return ScoredForecast.of_valid(fields)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from bots.agents.at_page import AtPage
 from bots.agents.forms import plain_answers
-from bots.agents.memory import Memory
+from bots.agents.memory import Memory, Recollection
 from bots.agents.past import Unfinished
 from bots.agents.period_trading import PeriodTrader
 from bots.agents.seat_log import overall_round
@@ -42,7 +43,7 @@ class MarketTrader:
         self._at_page = at_page
         self._maker, self._fallback = makers
         self._at_once = self._maker if isinstance(self._maker, DecidingAtOnce) else None
-        self._memory = memory
+        self._memory = Recollection(memory)
 
     async def trade(self, page: Page, view: MarketView) -> Page:
         """Trade as the market's institution goes, and return the page after it. Raises PageLeft."""
@@ -74,7 +75,7 @@ class MarketTrader:
             else:
                 answer = await self._at_page.live_again(page, view, begun.sent[position].ref, message)
             if order is not None:
-                self._memory = self._memory.after_answer(view, order, answer)
+                self._memory.answered(view, order, answer)
             if answer.page is not None and answer.page.visit != page.visit:
                 raise PageLeft(answer.page)
             accepted += answer.accepted
@@ -159,11 +160,16 @@ class MarketTrader:
             return
         self._sitting.log.decided(situation, decision, self._maker.name, self._sitting.now - started, False)
         self._sitting.decided(view, decision)
-        self._memory = self._memory.after_decision(view, decision)
+        self._memory.decided(view, decision)
 
     def _situation(self, view: MarketView) -> Situation:
         name = self._at_page.next_decision(view.page, overall_round(view))
-        return Situation(self._sitting.seat.number, name, view, self._memory.remembered, self._memory.keeps)
+        situation = Situation(self._sitting.seat.number, name, view)
+        return situation if self._at_once is not None else self._remembering(situation)
+
+    def _remembering(self, situation: Situation) -> Situation:
+        """Return a situation with what the trader remembers; who decides at once sees the page alone."""
+        return replace(situation, memory=self._memory.remembered, notes_kept=self._memory.keeps)
 
     async def decide(self, page: Page, view: MarketView) -> Decision:
         """Return the trader's decision, or the declared fallback's where it fails.
@@ -184,13 +190,13 @@ class MarketTrader:
                 decision = await self._at_page.decided_here(page, deciding, deadline)
         except DecisionFailed as error:
             self._sitting.log.not_decided(situation, error, self._sitting.now - started)
-            decision = await self._fallback.decide(situation, deadline, record)
+            decision = await self._fallback.decide(self._remembering(situation), deadline, record)
             by, fallback = self._fallback.name, True
         else:
             by, fallback = self._maker.name, False
         self._sitting.log.decided(situation, decision, by, self._sitting.now - started, fallback)
         self._sitting.decided(view, decision)
-        self._memory = self._memory.after_decision(view, decision)
+        self._memory.decided(view, decision)
         return decision
 
 

@@ -99,6 +99,38 @@ class Memory:
         return replace(self, rounds=(*self.rounds, change(blank)))
 
 
+class Recollection:
+    """One trader's memory while it plays: it takes in what happened once somebody asks for it.
+
+    Most strategies never do, and their rounds cost them nothing.
+    """
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._changes: list[Callable[[Memory], Memory]] = []
+
+    @property
+    def keeps(self) -> bool:
+        """Whether anything is remembered in later rounds."""
+        return self._memory.keeps
+
+    @property
+    def remembered(self) -> tuple[Remembered, ...]:
+        """What the next decision is given."""
+        for change in self._changes:
+            self._memory = change(self._memory)
+        self._changes.clear()
+        return self._memory.remembered
+
+    def decided(self, view: MarketView, decision: Decision) -> None:
+        """Take in a decision, as `Memory.after_decision`."""
+        self._changes.append(lambda memory: memory.after_decision(view, decision))
+
+    def answered(self, view: MarketView, order: OrderIntent, answer: Answer) -> None:
+        """Take in what the server said to an order, as `Memory.after_answer`."""
+        self._changes.append(lambda memory: memory.after_answer(view, order, answer))
+
+
 def _when(one: Remembered) -> tuple[str, int, int]:
     return one.phase, one.market, one.round
 

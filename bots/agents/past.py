@@ -50,11 +50,14 @@ class Unfinished:
 
     def after_sent(self, act: ActSent) -> Unfinished:
         """Return it with one more act sent."""
-        return replace(self, left=True) if act.act == "form" else replace(self, sent=(*self.sent, act))
+        form = act.act == "form"
+        sent = self.sent if form else (*self.sent, act)
+        return Unfinished(self.page, self.round, self.decision, sent, self.answered, self.left or form)
 
     def after_answer(self, ref: str) -> Unfinished:
         """Return it with the answer to an act known."""
-        return replace(self, answered=self.answered | {ref})
+        answered = self.answered | {ref}
+        return Unfinished(self.page, self.round, self.decision, self.sent, answered, self.left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +150,8 @@ def decision_pages_between(before: MarketView, after: MarketView) -> Sequence[tu
     if before.round is None or after.round is None:
         return ()
     first, last = before.round.overall, after.round.overall
+    if 0 <= last - first <= 1 and (before.page, after.page) in _NEXT_TO_EACH_OTHER[last - first]:
+        return ()
     pages = [
         (page, overall)
         for overall in range(first, last + 1)
@@ -158,6 +163,10 @@ def decision_pages_between(before: MarketView, after: MarketView) -> Sequence[tu
 
 
 _ORDER = ("phase_start", "trade", "forecast", "results", "final")
+_SAME_ROUND = frozenset(
+    {("phase_start", "trade"), ("trade", "forecast"), ("forecast", "results"), ("results", "final")}
+)
+_NEXT_TO_EACH_OTHER = (_SAME_ROUND, frozenset({("results", "trade"), ("final", "phase_start")}))
 
 
 def _place(page: str, overall: int) -> tuple[int, int]:

@@ -26,7 +26,10 @@ from bots.domain.records import (
 
 @dataclass(frozen=True, slots=True)
 class SeatLog:
-    """Writes the events of one seat to the run's store, each as it happens."""
+    """Writes the events of one seat to the run's store, each as it happens.
+
+    The commonest are made of what is valid already, without a second look (`Value.of_valid`).
+    """
 
     seat: Seat
     store: RunStore
@@ -57,29 +60,29 @@ class SeatLog:
         told = page.market is None  # a view says all of a market's page, unless the page tells of it itself
         says_more = page.market is not None and page.market.market.stated_by == "readPage"
         left = None if page.expires_at is None else round(page.expires_at - self.clock.monotonic(), 3)
-        self.store.append(
-            PageSeen(
-                at=self._now,
-                seat=self.seat.number,
-                page=page.name,
-                kind=page.kind.value,
-                location=page.location,
-                title=page.title if told else "",
-                seconds_left=left,
-                timer=page.seconds if told else None,
-                view=page.market,
-                text=page.text if told or says_more else "",
-                form=page.form if page.form and (page.form.fields or told) else None,
-                errors=page.errors,
-                live=page.live,
-                frames=tuple(map(dict, page.frames[known_frames or 0 :])) if told else (),
-                revision=page.revision if told else 0,
-                again=known_frames is not None,
-                controls=page.controls if told else (),
-                inputs=page.inputs if told else (),
-                messages=page.messages if told else (),
-            )
-        )
+        fields = {
+            "at": self._now,
+            "seat": self.seat.number,
+            "event": "page_seen",
+            "page": page.name,
+            "kind": page.kind.value,
+            "location": page.location,
+            "title": page.title if told else "",
+            "seconds_left": left,
+            "timer": page.seconds if told else None,
+            "view": page.market,
+            "text": page.text if told or says_more else "",
+            "form": page.form if page.form and (page.form.fields or told) else None,
+            "errors": page.errors,
+            "live": page.live,
+            "frames": tuple(map(dict, page.frames[known_frames or 0 :])) if told else (),
+            "revision": page.revision if told else 0,
+            "again": known_frames is not None,
+            "controls": page.controls if told else (),
+            "inputs": page.inputs if told else (),
+            "messages": page.messages if told else (),
+        }
+        self.store.append(PageSeen.of_valid(fields))
 
     def frames_heard(self, page: Page, known: int) -> None:
         """A market page that is seen again after live frames; those after the `known` first are kept."""
@@ -113,19 +116,19 @@ class SeatLog:
     ) -> None:
         """A decision as validated."""
         page, overall = _place(situation)
-        self.store.append(
-            DecisionMade(
-                at=self._now,
-                seat=self.seat.number,
-                decision=situation.decision,
-                page=page,
-                round=overall,
-                by=by,
-                fallback=fallback,
-                seconds=seconds,
-                content=decision,
-            )
-        )
+        fields = {
+            "at": self._now,
+            "seat": self.seat.number,
+            "event": "decision_made",
+            "decision": situation.decision,
+            "page": page,
+            "round": overall,
+            "by": by,
+            "fallback": fallback,
+            "seconds": seconds,
+            "content": decision,
+        }
+        self.store.append(DecisionMade.of_valid(fields))
 
     def not_decided(
         self, situation: Situation | PageSituation, error: DecisionFailed, seconds: float
@@ -147,32 +150,34 @@ class SeatLog:
 
     def sent(self, page: Page, act: Act, ref: str, decision: str = "") -> ActSent:
         """An act that is about to be sent; `decision` names what it carries out on a page outside markets."""
-        event = ActSent(
-            at=self._now,
-            seat=self.seat.number,
-            act=_KINDS[type(act)],
-            page=page.name,
-            location=page.location,
-            round=overall_round(page.market),
-            ref=ref,
-            content=_content(page, act),
-            decision=decision,
-        )
+        fields = {
+            "at": self._now,
+            "seat": self.seat.number,
+            "event": "act_sent",
+            "act": _KINDS[type(act)],
+            "page": page.name,
+            "location": page.location,
+            "round": overall_round(page.market),
+            "ref": ref,
+            "content": _content(page, act),
+            "decision": decision,
+        }
+        event = ActSent.of_valid(fields)
         self.store.append(event)
         return event
 
     def answered(self, ref: str, answer: Answer) -> None:
         """What the server said to an act."""
-        self.store.append(
-            ActAnswered(
-                at=self._now,
-                seat=self.seat.number,
-                ref=ref,
-                accepted=answer.accepted,
-                words=answer.words,
-                content=dict(answer.frame) if answer.frame is not None else None,
-            )
-        )
+        fields = {
+            "at": self._now,
+            "seat": self.seat.number,
+            "event": "act_answered",
+            "ref": ref,
+            "accepted": answer.accepted,
+            "words": answer.words,
+            "content": dict(answer.frame) if answer.frame is not None else None,
+        }
+        self.store.append(ActAnswered.of_valid(fields))
 
     def unanswered(self, ref: str, reason: str) -> None:
         """No answer came; whether the act arrived is not known."""

@@ -20,6 +20,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from functools import cached_property, lru_cache
+from itertools import islice
 
 from bots.agents.period_orders import in_period
 from bots.agents.rules import expected_dividend, fundamental_values
@@ -30,13 +32,18 @@ from markets.orders import Side
 _BUDGET_SHARE = Decimal("0.5")  # of cash, or of shares, that one order of a directed strategy commits
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sight:
     """A trade or forecast page as the strategies read it; prices are cash per share."""
 
     view: MarketView
     now: RoundRef
-    draw: random.Random
+    seed: str
+
+    @cached_property
+    def draw(self) -> random.Random:
+        """Random draws of this page; many strategies need none."""
+        return random.Random(self.seed)
 
     @property
     def price(self) -> Decimal:
@@ -52,10 +59,11 @@ class Sight:
         if self.view.period and len(self.view.period.trades) >= 2:
             before, last = self.view.period.trades[-2:]
             return last.price - before.price
-        known = [past.price for past in self.view.history if past.price is not None]
-        return known[-1] - known[-2] if len(known) >= 2 else None
+        latest = islice((past.price for past in reversed(self.view.history) if past.price is not None), 2)
+        price, earlier = next(latest, None), next(latest, None)
+        return None if price is None or earlier is None else price - earlier
 
-    @property
+    @cached_property
     def values(self) -> tuple[Decimal, ...]:
         """Fundamental values of the phase's rounds, that of round 1 first."""
         return fundamental_values(self.view.market, self.now.of)
@@ -95,7 +103,7 @@ class Strategy(ABC):
             return Decision()
         step = f" {view.period.seq}" if view.period else ""
         seed = f"{self._seed} {view.round.overall} {view.page}{step}"
-        sight = Sight(view, view.round, random.Random(seed))
+        sight = Sight(view, view.round, seed)
         if view.period is not None and view.page == "trade":
             return in_period(view, lambda: self.orders(sight), requotes=self.requotes, bounded=self.bounded)
         if view.page == "trade":
@@ -308,9 +316,14 @@ STRATEGIES: Mapping[str, Described] = {
 
 def _answer(wanted: ForecastInput, strategy: Strategy, sight: Sight) -> Forecast:
     """A forecast within the input's limits, rounded to the displayed decimals."""
-    step = Decimal(1).scaleb(-sight.view.market.decimals)
+    step = _smallest(sight.view.market.decimals)
     within = max(wanted.minimum, min(wanted.maximum, strategy.forecast(sight, wanted)))
     return Forecast(field=wanted.field, value=within.quantize(step, ROUND_HALF_EVEN))
+
+
+@lru_cache(maxsize=16)
+def _smallest(decimals: int) -> Decimal:
+    return Decimal(1).scaleb(-decimals)
 
 
 def _placeable(view: MarketView, orders: Iterable[OrderIntent | None]) -> tuple[OrderIntent, ...]:

@@ -28,8 +28,10 @@ class ToldRounds:
 
     def after(self, view: MarketView, location: str) -> ToldRounds:
         """Return it with one more page, whose round is counted from the session's first."""
+        if not _is_told(view) or view.round is None or view.page == "final":
+            return self
         index = _index(location)
-        if not _is_told(view) or view.round is None or index is None or view.page == "final":
+        if index is None:
             return self
         overall, apart = view.round.overall, self.apart
         if view.page in self.seen:
@@ -43,10 +45,10 @@ class ToldRounds:
         Args:
             before: the market page that was seen last.
         """
-        known = before is not None and before.round is not None
-        if not known or not _is_told(view) or view.round is None or view.round.overall > view.round.number:
+        if not _is_told(view) or before is None or before.round is None:
             return view
-        assert before is not None
+        if view.round is None or view.round.overall > view.round.number:
+            return view
         overall = self._by_pages(view, location, before) or self._by_number(view, location, before)
         return _counted(view, overall - view.round.number, before)
 

@@ -134,6 +134,8 @@ class TradingAgent:
 
     def _note_in_flight(self, view: MarketView | None) -> None:
         """Record that acts on which the run was cut short have no answer, but for orders that get one now."""
+        if not self._in_flight:
+            return
         begun = (
             self._sitting.unfinished
             if view and self._sitting.unfinished and self._sitting.unfinished.fits(view)
