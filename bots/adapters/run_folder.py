@@ -12,7 +12,6 @@ bot-data/debug-runs/            bot-data/production-runs/
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -22,13 +21,16 @@ from types import TracebackType
 from typing import Self
 
 from filelock import FileLock, Timeout
-from pydantic_core import PydanticSerializationError
 
+from bots.adapters.journal_lines import JournalLines
 from bots.domain.errors import RecordLost, UserMustMend
 from bots.domain.records import (
     EVENTS,
+    ActAnswered,
     ActSent,
+    DecisionMade,
     Event,
+    PageSeen,
     RunDescribed,
     RunEnded,
     RunManifest,
@@ -38,6 +40,8 @@ from bots.domain.records import (
 
 _RUN = re.compile(r"run-(\d+)\Z")
 _DURABLE = (ActSent, RunDescribed, RunStarted, SeatEnded, RunEnded)
+_PLAYED_ANEW = (PageSeen, DecisionMade, ActSent, ActAnswered)  # nothing of them was paid for
+_HELD_BACK_BYTES = 64 * 1024
 _RESERVE_BYTES = 128 * 1024  # more than a manifest and the end of a run take
 _force = getattr(os, "fdatasync", os.fsync)  # data and length, not times; not every system can
 
@@ -86,8 +90,9 @@ class JournalWriter:
     some space in reserve, so that a run that ends on a full disk can still say so.
 
     Args:
-        durable: force each act to the disk; without, only the run's end is, for runs that are played anew
-            where they are cut short.
+        durable: as above. Without, for runs that are played anew where they are cut short: pages, decisions
+            and acts are written some at a time, whole lines always, all else (exchanges with models among it)
+            at once, and only the run's end is forced to the disk.
         reserve: hold space in reserve.
 
     Raises:
@@ -97,6 +102,10 @@ class JournalWriter:
     def __init__(self, path: Path, *, durable: bool = True, reserve: bool = True) -> None:
         self._path = path
         self._durable = _DURABLE if durable else (RunEnded,)
+        self._held_back = () if durable else _PLAYED_ANEW
+        self._lines = JournalLines()
+        self._unwritten: list[bytes] = []
+        self._unwritten_bytes = 0
         self._reserve = path.with_name(".reserve") if durable and reserve else None
         try:
             new = not path.exists()
@@ -112,21 +121,29 @@ class JournalWriter:
         """Write one event through.
 
         Raises:
-            RecordLost: it cannot be kept; the journal ends with the event before.
+            RecordLost: it cannot be kept; the journal ends with an event before.
         """
-        line = _as_line(event)
+        line = self._lines.line(event)
+        self._unwritten.append(line)
+        self._unwritten_bytes += len(line)
+        if self._unwritten_bytes < _HELD_BACK_BYTES and isinstance(event, self._held_back):
+            return
         try:
-            self._write(line)
+            self._write_out()
             if isinstance(event, self._durable):
                 _force(self._descriptor)
         except OSError as error:
             raise self._lost(error) from error
 
-    def _write(self, line: bytes) -> None:
+    def _write_out(self) -> None:
+        lines, self._unwritten, self._unwritten_bytes = b"".join(self._unwritten), [], 0
+        self._write(lines)
+
+    def _write(self, lines: bytes) -> None:
         written = 0
         try:
-            while written < len(line):
-                written += os.write(self._descriptor, line[written:])
+            while written < len(lines):
+                written += os.write(self._descriptor, lines[written:])
         except OSError:
             # Half a line would spoil the next one.
             os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
@@ -146,8 +163,18 @@ class JournalWriter:
                 self._reserve.unlink(missing_ok=True)
 
     def close(self) -> None:
-        self._free_reserve()
-        os.close(self._descriptor)
+        """Write what is left and close the file.
+
+        Raises:
+            RecordLost: it cannot be written.
+        """
+        try:
+            self._write_out()
+        except OSError as error:
+            raise self._lost(error) from error
+        finally:
+            self._free_reserve()
+            os.close(self._descriptor)
 
     def __enter__(self) -> Self:
         return self
@@ -167,14 +194,6 @@ def _force_folders(folder: Path) -> None:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-
-
-def _as_line(event: Event) -> bytes:
-    try:
-        return event.__pydantic_serializer__.to_json(event) + b"\n"  # model_dump_json, without a str between
-    except PydanticSerializationError:  # half a surrogate pair, as a broken reply may hold, is no UTF-8
-        text = json.dumps(event.model_dump(mode="python"), default=str, ensure_ascii=False)
-        return text.encode("utf-8", "replace") + b"\n"
 
 
 class FanOut:

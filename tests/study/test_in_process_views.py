@@ -10,9 +10,10 @@ import pytest
 from bots.adapters.clock import SystemClock
 from bots.adapters.in_memory import MemoryStore
 from bots.adapters.in_process_views import SharedViews
+from bots.adapters.journal_lines import JournalLines
 from bots.agents.trading_agents import Table
 from bots.domain.market import MarketView
-from bots.domain.records import RunOutcome
+from bots.domain.records import EVENTS, RunOutcome
 from bots.domain.study import StudyPlan
 from bots.services.study_cell import build_strategy, play_market
 from bots.services.trader_specs import TraderSpec
@@ -59,3 +60,8 @@ async def test_shared_views_are_those_of_the_data_block(
 
     assert end.outcome is RunOutcome.FINISHED, end.seats
     assert Compared.compared > 4 * 6 * 2
+    lines = JournalLines()
+    for event in store.events:  # what pages share is written once, and not looked at again
+        line = lines.line(event)
+        assert line.decode() == event.model_dump_json() + "\n"
+        assert EVENTS.validate_json(line) == event

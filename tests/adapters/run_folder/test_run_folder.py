@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bots.adapters.journal_lines import JournalLines
 from bots.adapters.run_folder import (
     JournalWriter,
     append_metadata,
@@ -18,7 +19,16 @@ from bots.adapters.run_folder import (
     write_manifest,
 )
 from bots.domain.errors import UserMustMend
-from bots.domain.records import PageMissed, RunManifest, RunStarted, parse_journal
+from bots.domain.records import (
+    ActAnswered,
+    ModelReplied,
+    PageMissed,
+    PageSeen,
+    RunManifest,
+    RunStarted,
+    parse_journal,
+)
+from tests.market_pages import view
 
 NOW = datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC)
 
@@ -142,6 +152,34 @@ def test_no_text_of_a_page_breaks_the_journal(text: str) -> None:
 
     assert isinstance(event, PageMissed)
     assert event.page == text
+
+
+def test_words_on_a_page_are_not_taken_for_its_market(tmp_path: Path) -> None:
+    words = '"market":null,"history":[],"own":[],"forecasts":[]'
+    seen = PageSeen(
+        at=NOW, seat=1, page=words, kind="market", location=words, title=words, text=words, view=view()
+    )
+
+    assert JournalLines().line(seen).decode() == seen.model_dump_json() + "\n"
+
+
+def test_a_run_that_is_played_anew_keeps_acts_back_and_writes_what_was_paid_for_at_once(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "journal.jsonl"
+    answered = ActAnswered(at=NOW, seat=1, ref="a", accepted=True)
+    replied = ModelReplied(at=NOW, seat=1, decision="d", attempt=1, reply="{}", seconds=1.0)
+
+    def on_disk() -> list[str]:
+        return [event.event for event in parse_journal(path.read_text()).events]
+
+    with JournalWriter(path, durable=False) as journal:
+        journal.append(answered)
+        assert on_disk() == []
+        journal.append(replied)
+        assert on_disk() == ["act_answered", "model_replied"]
+        journal.append(answered)
+    assert on_disk() == ["act_answered", "model_replied", "act_answered"]
 
 
 def test_half_a_surrogate_pair_does_not_stop_the_journal(tmp_path: Path) -> None:
