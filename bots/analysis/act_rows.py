@@ -275,10 +275,16 @@ def _forecast(run: PlayedRun, seat: PlayedSeat, key: RoundKey, asked: ForecastIn
 
 def _scored(rules: MarketRules | None, value: float, price: float | None) -> Row:
     if price is None or rules is None:
-        return {"price": price, "error": None, "hit": None}
+        return {"price": price, "error": None, "hit": None, "reward": None}
     error = value - price
-    return {
-        "price": price,
-        "error": error,
-        "hit": abs(error) <= float(rules.forecast_tolerance) + 1e-9,
-    }
+    hit = abs(error) <= float(rules.forecast_tolerance) + 1e-9
+    return {"price": price, "error": error, "hit": hit, "reward": _reward(rules, error, hit=hit)}
+
+
+def _reward(rules: MarketRules, error: float, *, hit: bool) -> float:
+    """Return what a forecast earns in cash: as much as any other within the tolerance; where forecasts make
+    the price, less by the square of its error, and nothing from the tolerance on."""
+    if not rules.forecasts_alone:
+        return float(rules.forecast_reward) if hit else 0.0
+    share = 1 - (error / float(rules.forecast_tolerance)) ** 2
+    return round(max(0.0, float(rules.forecast_reward) * share), rules.decimals)

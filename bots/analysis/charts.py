@@ -231,7 +231,7 @@ def forecast_chart(forecasts: pl.DataFrame, prices: pl.DataFrame) -> Chart:
             axes.fill_between(xs, mean - sd, mean + sd, color=colour, alpha=0.12, lw=0)
             name = "This round" if horizon == 0 else f"{horizon} ahead"
             axes.plot(xs, mean, "o-", color=colour, ms=3, lw=1.1, label=name)
-        axes.set_ylabel("Cash per share")
+        axes.set_ylabel("Cash per share" if _has(rows, "volume") else "Price")
         axes.set_xlabel("Paid round forecast")
         whole_numbers(axes, along="x")
         legend(axes)
@@ -274,7 +274,12 @@ class Paths:
 
 
 def comparison_chart(
-    groups: Mapping[str, Paths], level: Floats, *, human: bool, units: bool = False
+    groups: Mapping[str, Paths],
+    level: Floats,
+    *,
+    human: bool,
+    units: bool = False,
+    traded: bool = True,
 ) -> Chart:
     """Mean price of each treatment's markets with its band, mean volume below.
 
@@ -283,11 +288,15 @@ def comparison_chart(
     Args:
         groups: by treatment.
         level: fundamental value by paid round, of `units` the equilibrium price; may be empty.
+        traded: whether there are volumes to draw.
     """
     level_name, unit = ("Equilibrium price", "unit") if units else ("Fundamental value", "share")
 
     def draw(figure: Figure) -> None:
-        axes, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2.7, 1))
+        if traded:
+            axes, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2.7, 1))
+        else:
+            axes = lower = figure.subplots()
         if len(level):
             axes.plot(np.arange(1, len(level) + 1), level, color=INK, lw=1, label=level_name)
         if human:
@@ -299,20 +308,23 @@ def comparison_chart(
             axes.fill_between(places, *_band(paths.prices), color=colour, alpha=0.16, lw=0)
             mean, label = masked.mean(axis=0).filled(np.nan), f"{name} ({len(paths.prices)})"
             axes.plot(places, mean, color=colour, lw=1.8, label=label)
-            volume = np.ma.masked_invalid(paths.volumes).mean(axis=0).filled(np.nan)
-            lower.plot(places, volume, color=colour, lw=1.3)
-        axes.set_ylabel(f"Cash per {unit}")
+            if traded:
+                volume = np.ma.masked_invalid(paths.volumes).mean(axis=0).filled(np.nan)
+                lower.plot(places, volume, color=colour, lw=1.3)
+        axes.set_ylabel(f"Cash per {unit}" if traded else "Price")
         axes.tick_params(length=0)
-        lower.set_ylabel("Volume")
-        lower.set_ylim(bottom=0)
+        if traded:
+            lower.set_ylabel("Volume")
+            lower.set_ylim(bottom=0)
+            whole_numbers(lower)
         lower.set_xlabel("Paid round")
         lower.set_xlim(0.5, max(paths.prices.shape[1] for paths in groups.values()) + 0.5)
-        whole_numbers(lower)
         whole_numbers(lower, along="x")
         legend(axes)
         figure.align_ylabels()
 
-    return Chart("prices-by-treatment", "Prices and volumes by treatment", draw, 1.6)
+    title = "Prices and volumes by treatment" if traded else "Prices by treatment"
+    return Chart("prices-by-treatment", title, draw, 1.6 if traded else 1.9)
 
 
 def _band(prices: Floats) -> tuple[Floats, Floats]:

@@ -53,6 +53,7 @@ _TEXT, _WHOLE, _NUMBER, _FLAG, _TIME = Kind.TEXT, Kind.WHOLE, Kind.NUMBER, Kind.
 _PRICE = "cash per share"
 _UNIT = "cash per unit"
 _IN_BOOK = "in the book at clearing; in a double auction, at the close of the period"
+_AS_IF = "in practice, what it would have"
 _ALL_SENT = "those taken back or traded included"
 
 RUN = (
@@ -150,6 +151,7 @@ _TRADER_ROUNDS = TableSpec(
         Column("cash", _NUMBER, "Cash after the round", "cash"),
         Column("shares", _WHOLE, "Shares after the round", "shares"),
         Column("wealth", _NUMBER, "Cash + shares at the fundamental value of the next round", "cash"),
+        Column("forecast_earnings", _NUMBER, f"Earned by forecasts of the round's price; {_AS_IF}", "cash"),
     ),
 )
 _TRADERS = TableSpec(
@@ -233,6 +235,7 @@ _FORECASTS = TableSpec(
         Column("price", _NUMBER, "Price that came", _PRICE),
         Column("error", _NUMBER, "Forecast - price", _PRICE),
         Column("hit", _FLAG, "Within the session's tolerance"),
+        Column("reward", _NUMBER, f"What it earned; {_AS_IF}", "cash"),
     ),
 )
 _DECISIONS = TableSpec(

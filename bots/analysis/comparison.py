@@ -21,7 +21,8 @@ from bots.analysis.kinds import compared_over_markets, outcomes_of
 from bots.analysis.market_measures import OfRow, measure_markets
 from bots.analysis.measures import MEASURES, measures_told
 from bots.analysis.panel import Floats, Measured, Panel
-from bots.analysis.report import Picture, picture, render
+from bots.analysis.pictures import Picture, picture
+from bots.analysis.report import render
 from bots.analysis.runs import Run
 
 TESTED = ("rad", "rd", "gad", "rdmax", "turnover")
@@ -29,6 +30,9 @@ TESTED = ("rad", "rd", "gad", "rdmax", "turnover")
 
 TESTED_OF_UNITS = ("efficiency", "smith_alpha_trades", "mean_price_volume_weighted", "total_volume")
 """The same where units have values and costs."""
+
+TESTED_OF_FORECASTS = ("rad", "rd", "gad", "mse_fundamental")
+"""The same where forecasts alone make the price."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +71,13 @@ def comparison_page(
     pooled = {name: pool(own) for name, own in results.items()}
     human = all(run.rules is not None and is_reference_design(run.rules) for run in runs)
     units = all(run.rules is not None and run.rules.induced for run in runs)
+    alone = all(run.rules is not None and run.rules.forecasts_alone for run in runs)
     chart = comparison_chart(
         {name: Paths(panel.prices, panel.volumes) for name, panel in panels.items()},
         _equilibrium(panels.values()) if units else _fundamental(panels.values()),
         human=human,
         units=units,
+        traded=not alone,
     )
     pictured: Picture = picture(chart)
     page = render(
@@ -82,8 +88,9 @@ def comparison_page(
         prices=pictured,
         human=human,
         units=units,
+        alone=alone,
         rows=_rows(pooled, _told(runs)),
-        tests=_tests(results, tested or (TESTED_OF_UNITS if units else TESTED)),
+        tests=_tests(results, tested or _tested(units=units, alone=alone)),
         notes=notes,
         traders=_traders(runs),
         versus=compared_over_markets(_outcomes(runs)),
@@ -94,9 +101,17 @@ def comparison_page(
 
 def _told(runs: Sequence[Run]) -> tuple[str, ...]:
     """Return the measures that say something of any of the runs."""
-    kinds = {run.rules is not None and run.rules.induced for run in runs}
-    wanted = {name for units in kinds for name in measures_told(units=units)}
+    kinds = {
+        (bool(run.rules and run.rules.induced), bool(run.rules and run.rules.forecasts_alone)) for run in runs
+    }
+    wanted = {name for units, alone in kinds for name in measures_told(units=units, forecasts=alone)}
     return tuple(name for name in MEASURES if name in wanted)
+
+
+def _tested(*, units: bool, alone: bool) -> tuple[str, ...]:
+    if alone:
+        return TESTED_OF_FORECASTS
+    return TESTED_OF_UNITS if units else TESTED
 
 
 def _fundamental(panels: Iterable[Panel]) -> Floats:
@@ -172,13 +187,19 @@ def _way(report: Path, beside: Path) -> str:
 
 
 def _traders(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """Describe final wealth by kind of trader: the mean of each market first, then over markets."""
+    """Describe final wealth by kind of trader: the mean of each market first, then over markets.
+
+    Where nothing is held, what forecasts earned.
+    """
     by_name: dict[str, list[float]] = {}
     seats: dict[str, int] = {}
     for run in runs:
-        known = run.traders.drop_nulls(["final_wealth", "expected_wealth"])
+        alone = run.rules is not None and run.rules.forecasts_alone
+        held = pl.col("final_wealth") - pl.col("expected_wealth")
+        gained = (pl.col("forecast_earnings") if alone else held).alias("gain")
+        known = run.traders.with_columns(gained).drop_nulls("gain")
         for (name, _), own in known.group_by("trader", "market", maintain_order=True):
-            gain = (own["final_wealth"] - own["expected_wealth"]).to_numpy().mean()
+            gain = own["gain"].to_numpy().mean()
             by_name.setdefault(str(name), []).append(float(gain))
             seats[str(name)] = seats.get(str(name), 0) + own.height
     measured = {name: Measured(np.array(own), ("",) * len(own)) for name, own in sorted(by_name.items())}

@@ -38,32 +38,43 @@ def price_and_volume(run: PlayedRun, folder: Path) -> tuple[Path, ...]:
     Args:
         run: one of whose markets has finished a round at least.
         folder: where `price-and-volume.png`, `.svg` and `.pdf` go; of several markets, with their numbers.
+            `price.png` and so on where forecasts alone make the price, and nothing is traded.
 
     Returns:
         The files written; none where no round was finished.
     """
     several = len(run.markets) > 1
+    alone = run.rules is not None and run.rules.forecasts_alone
+    about = "price" if alone else "price-and-volume"
     files: list[Path] = []
     for market in run.markets:
         if rounds := market_rounds(run, market):
-            name = f"price-and-volume-market-{market}" if several else "price-and-volume"
-            files += _write(rounds, equilibrium_price(run, market), folder, name)
+            name = f"{about}-market-{market}" if several else about
+            files += _write(rounds, equilibrium_price(run, market), folder / name, traded=not alone)
     return tuple(files)
 
 
 def _write(
-    rounds: Sequence[MarketRound], equilibrium: float | None, folder: Path, name: str
+    rounds: Sequence[MarketRound], equilibrium: float | None, name: Path, *, traded: bool
 ) -> tuple[Path, ...]:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     with rc_context(_STYLE):
         figure = Figure(figsize=(6.3, 3.9), layout="constrained")
-        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2.6, 1))
-        _draw_prices(upper, rounds, equilibrium)
-        _draw_volumes(lower, rounds, unit="shares" if equilibrium is None else "units")
+        if traded:
+            upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2.6, 1))
+            _draw_prices(upper, rounds, equilibrium)
+            _mark_trade(upper, rounds)
+            _draw_volumes(lower, rounds, unit="shares" if equilibrium is None else "units")
+        else:
+            upper = lower = figure.subplots()
+            _draw_prices(upper, rounds, equilibrium)
+            upper.set_ylabel("Price")
+        _legend(upper)
+        _name_rounds(lower, rounds)
         figure.align_ylabels()
-        files = tuple(folder / f"{name}.{kind}" for kind in ("png", "svg", "pdf"))
+        files = tuple(name.with_name(f"{name.name}.{kind}") for kind in ("png", "svg", "pdf"))
         for file in files:
             figure.savefig(file, dpi=200, metadata=_undated(file))
     return files
@@ -88,14 +99,22 @@ def _draw_prices(axes: Axes, rounds: Sequence[MarketRound], equilibrium: float |
         xs = [x for x, r in zip(places, rounds, strict=True) if r.phase == phase]
         ys = [y for y, r in zip(prices, rounds, strict=True) if r.phase == phase]
         axes.plot(xs, ys, color=_PRICE, lw=1.3, zorder=2, label="Price" if phase == "paid" else None)
+    axes.set_ylabel("Cash per share" if equilibrium is None else "Cash per unit")
+    axes.margins(y=0.18)
+
+
+def _mark_trade(axes: Axes, rounds: Sequence[MarketRound]) -> None:
+    """Mark each price: filled where something was traded."""
+    places, prices = range(1, len(rounds) + 1), _floats([r.price for r in rounds])
     for traded in (True, False):
         xs = [x for x, r in zip(places, rounds, strict=True) if (r.volume > 0) is traded]
         ys = [y for y, r in zip(prices, rounds, strict=True) if (r.volume > 0) is traded]
         face = _PRICE if traded else "white"
         label = None if traded or not xs else "Price without trade"
         axes.plot(xs, ys, "o", ms=4, mfc=face, mec=_PRICE, mew=1.1, zorder=3, label=label)
-    axes.set_ylabel("Cash per share" if equilibrium is None else "Cash per unit")
-    axes.margins(y=0.18)
+
+
+def _legend(axes: Axes) -> None:
     axes.legend(frameon=False, loc="upper left", ncols=3, bbox_to_anchor=(0, 1.16), borderaxespad=0)
 
 
@@ -106,10 +125,13 @@ def _draw_volumes(axes: Axes, rounds: Sequence[MarketRound], unit: str) -> None:
     _shade_practice(axes, rounds)
     axes.bar(places, [r.volume for r in rounds], color=_PRICE, width=0.62)
     axes.set_ylabel(f"Volume ({unit})")
-    axes.set_xlabel("Round")
-    step = max(1, len(rounds) // 20)
-    axes.set_xticks(list(places)[::step], [_tick(r) for r in rounds][::step])
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=3))
+
+
+def _name_rounds(axes: Axes, rounds: Sequence[MarketRound]) -> None:
+    axes.set_xlabel("Round")
+    places, step = range(1, len(rounds) + 1), max(1, len(rounds) // 20)
+    axes.set_xticks(list(places)[::step], [_tick(r) for r in rounds][::step])
 
 
 def _tick(one: MarketRound) -> str:

@@ -16,6 +16,7 @@ OUTCOMES: Mapping[str, str] = {
     "gain": "Final wealth − expected",
     "traded": "Shares traded",
     "error": "Forecast error (MAE)",
+    "earned": "Earned by forecasts",
 }
 
 
@@ -39,11 +40,12 @@ def outcomes_of(traders: pl.DataFrame, rounds: pl.DataFrame, forecasts: pl.DataF
     """
     who = ["run_id", "market", "participant"]
     paid = pl.col("phase") == "paid"
-    traded = rounds.filter(paid).group_by(who).agg((pl.col("bought") + pl.col("sold")).sum().alias("traded"))
+    shares = pl.col("bought") + pl.col("sold")
+    traded = rounds.filter(paid, shares.is_not_null()).group_by(who).agg(shares.sum().alias("traded"))
     error = forecasts.filter(paid).group_by(who).agg(pl.col("error").abs().mean().alias("error"))
     gain = (pl.col("final_wealth") - pl.col("expected_wealth")).alias("gain")
     return (
-        traders.select(*who, "trader", "trader_kind", gain)
+        traders.select(*who, "trader", "trader_kind", gain, pl.col("forecast_earnings").alias("earned"))
         .join(traded, on=who, how="left", maintain_order="left")
         .join(error, on=who, how="left", maintain_order="left")
         .with_columns(pl.col("traded").cast(pl.Float64))

@@ -158,8 +158,18 @@ OF_UNITS = (*_GAINS, "mean_price", "mean_price_volume_weighted", "total_volume")
 """Those that say something of a market in which units have values and costs."""
 
 
-def measures_told(*, units: bool) -> tuple[str, ...]:
-    """Return the names of the measures that a report shows: of units, or of an asset."""
+_OF_TRADES = (
+    *("price_amplitude_dividend", "turnover", "mse_reference", "pearson_reference", "smith_alpha"),
+    *("total_volume", *(name for name in MEASURES if name.endswith("_volume_weighted"))),
+)
+OF_FORECASTS = tuple(name for name in MEASURES if name not in (*_GAINS, *_OF_TRADES))
+"""Those that say something of a market in which forecasts alone make the price."""
+
+
+def measures_told(*, units: bool = False, forecasts: bool = False) -> tuple[str, ...]:
+    """Return the names of the measures that a report shows: of an asset, of units, or of forecasts alone."""
+    if forecasts:
+        return OF_FORECASTS
     return OF_UNITS if units else tuple(name for name in MEASURES if name not in _GAINS)
 
 

@@ -2,7 +2,7 @@
 
 run-7/otree/orders.csv      every message of every trade page
 run-7/otree/traders.csv     trader × round
-run-7/otree/forecasts.csv   every forecast; of a call market
+run-7/otree/forecasts.csv   every forecast; of a call market, and alone of learning to forecast
 run-7/otree/trades.csv      every trade; of a double auction
 
 They are the custom exports of the shipped market's app, in which participants stand by code and never by
@@ -23,8 +23,12 @@ FOLDER = "otree"
 TABLES_OF: Mapping[str, tuple[str, ...]] = {
     "call_market": ("orders", "forecasts", "traders"),
     "double_auction": ("orders", "trades", "traders"),
+    "learning_to_forecast": ("forecasts",),
 }
 """Tables of each institution's app whose traders are told one by one."""
+
+OF_EVERYBODY: Mapping[str, str] = {"learning_to_forecast": "forecasts"}
+"""Table that has a row of every participant, where it is another one than `traders`."""
 
 NEEDED: Mapping[str, tuple[str, ...]] = {
     "orders": (
@@ -40,6 +44,9 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
 }
 """Columns of each table that ours are made of."""
 
+_NEEDED_ALONE = ("market", "round", "participant", "forecast_round", "forecast")
+"""Columns of the table of forecasts where forecasts make the price."""
+
 UNITS = ("unit_side", "units")
 """Columns of a double auction's table of traders that tell induced values and costs."""
 
@@ -50,8 +57,8 @@ OTreeRow = Mapping[str, str]
 class OTreeTables:
     """Rows of one session, as text, in the order oTree gave them; of tables it does not have, none."""
 
-    orders: tuple[OTreeRow, ...]
-    traders: tuple[OTreeRow, ...]
+    orders: tuple[OTreeRow, ...] = ()
+    traders: tuple[OTreeRow, ...] = ()
     forecasts: tuple[OTreeRow, ...] = ()
     trades: tuple[OTreeRow, ...] = ()
 
@@ -82,8 +89,10 @@ def read_otree_tables(folder: Path) -> OTreeTables | None:
     kept = folder / FOLDER
     if not kept.is_dir():
         return None
-    names = TABLES_OF["double_auction" if (kept / "trades.csv").exists() else "call_market"]
-    return OTreeTables(**{name: _rows(kept / f"{name}.csv", name) for name in names})
+    institution = "double_auction" if (kept / "trades.csv").exists() else "call_market"
+    if (kept / "forecasts.csv").exists() and not (kept / "traders.csv").exists():
+        institution = "learning_to_forecast"
+    return OTreeTables(**{name: _rows(kept / f"{name}.csv", name) for name in TABLES_OF[institution]})
 
 
 def _rows(path: Path, name: str) -> tuple[OTreeRow, ...]:
@@ -91,7 +100,7 @@ def _rows(path: Path, name: str) -> tuple[OTreeRow, ...]:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)
             check_columns(name, reader.fieldnames or (), str(path))
-            return tuple(reader)
+            return tuple(map(_with_horizon, reader) if name == "forecasts" else reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserMustMend(
             f"oTree's table cannot be read ({error})",
@@ -100,13 +109,23 @@ def _rows(path: Path, name: str) -> tuple[OTreeRow, ...]:
         ) from error
 
 
+def _with_horizon(row: dict[str, str]) -> OTreeRow:
+    """Return a forecast as all institutions tell it, where this one tells the round that it is for."""
+    if "forecast_round" not in row:
+        return row
+    ahead = int(row["forecast_round"]) - int(row["round"])
+    return {**row, "overall": row["round"], "horizon": str(ahead)}
+
+
 def check_columns(name: str, columns: Iterable[str], where: str) -> None:
     """Check that a table is the shipped market's export of this name.
 
     Raises:
         UserMustMend: a column is missing.
     """
-    lacking = [column for column in NEEDED[name] if column not in tuple(columns)]
+    told = tuple(columns)
+    needed = _NEEDED_ALONE if name == "forecasts" and "forecast_round" in told else NEEDED[name]
+    lacking = [column for column in needed if column not in told]
     if lacking:
         raise UserMustMend(
             f"this is no table custom_export_{name} of the shipped market: it lacks {', '.join(lacking)}",

@@ -20,18 +20,19 @@ from bots.analysis.charts import (
     book_chart,
     excess_bids,
     forecast_chart,
-    inline_svg,
     price_chart,
     wealth_chart,
     write_charts,
 )
 from bots.analysis.disposition import Disposition, disposition
 from bots.analysis.endowments import expected_wealth, is_reference_design
+from bots.analysis.forecasting_part import ForecastingPart, forecasting_part
 from bots.analysis.guide import checklist
 from bots.analysis.inference import Regression, imbalance_regression
 from bots.analysis.kinds import Versus, compared_within, outcomes_of
 from bots.analysis.measures import MEASURES, measures_told
 from bots.analysis.panel import Measure
+from bots.analysis.pictures import Picture, picture
 from bots.analysis.runs import Run
 from bots.analysis.schedules import Schedule, schedules
 from bots.analysis.surplus import worth_of_units
@@ -40,15 +41,6 @@ from bots.analysis.trader_charts import holdings_chart, schedules_chart
 from bots.analysis.unit_charts import efficiency_chart, induced_chart
 
 _FIGURES = "figures"
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A chart drawn for wide and for narrow screens."""
-
-    title: str
-    wide: str
-    narrow: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +97,8 @@ def run_page(run: Run, *, brief: bool = False) -> tuple[str, list[Chart]]:
     Args:
         brief: draw prices alone, which takes a fraction of the time; all else is on the page.
     """
-    parts, charts = [], []
+    parts: list[MarketPart | ForecastingPart] = []
+    charts: list[Chart] = []
     for market in run.played.markets:
         part, drawn = _market(run, market, brief=brief)
         if part is not None:
@@ -132,12 +125,14 @@ def run_page(run: Run, *, brief: bool = False) -> tuple[str, list[Chart]]:
     return page, charts
 
 
-def _market(run: Run, market: int, *, brief: bool) -> tuple[MarketPart | None, list[Chart]]:
+def _market(run: Run, market: int, *, brief: bool) -> tuple[MarketPart | ForecastingPart | None, list[Chart]]:
     here = pl.col("market") == market
     prices, orders = run.prices.filter(here), run.orders.filter(here)
     forecasts, rounds = run.forecasts.filter(here), run.trader_rounds.filter(here)
     if not prices.height or run.rules is None:
         return None, []
+    if run.rules.forecasts_alone:
+        return forecasting_part(run, market, brief=brief)
     suffix = f"-market-{market}" if len(run.played.markets) > 1 else ""
     human = is_reference_design(run.rules)
     paid = prices.filter(pl.col("phase") == "paid").sort("round")
@@ -213,11 +208,6 @@ def _expected_path(rounds: pl.DataFrame, count: int, run: Run) -> list[float]:
     return path[::-1][:count]
 
 
-def picture(chart: Chart) -> Picture:
-    """Draw a chart for wide and for narrow screens."""
-    return Picture(chart.title, inline_svg(chart), inline_svg(chart, narrow=True))
-
-
 def _traders(
     traders: pl.DataFrame,
     rounds: pl.DataFrame,
@@ -236,7 +226,7 @@ def _traders(
     return rows
 
 
-def _headline(run: Run, parts: Sequence[MarketPart]) -> list[tuple[str, str]]:
+def _headline(run: Run, parts: Sequence[MarketPart | ForecastingPart]) -> list[tuple[str, str]]:
     """Return the few numbers a reader wants first."""
     numbers: list[tuple[str, str]] = []
     if parts:
@@ -249,7 +239,9 @@ def _headline(run: Run, parts: Sequence[MarketPart]) -> list[tuple[str, str]]:
     finished = (traders["outcome"] == "finished").sum()
     numbers += [
         ("Seats finished", f"{finished} of {traders.height}"),
-        ("Orders placed", str(traders["orders"].sum())),
+        ("Forecasts given", str(run.forecasts.height))
+        if run.rules and run.rules.forecasts_alone
+        else ("Orders placed", str(traders["orders"].sum())),
         ("Fallback decisions", str(traders["fallbacks"].sum())),
     ]
     return [*numbers, ("Cost", f"${cost.sum():.4f}")] if len(cost) else numbers
@@ -257,6 +249,8 @@ def _headline(run: Run, parts: Sequence[MarketPart]) -> list[tuple[str, str]]:
 
 def _first(run: Run) -> tuple[str, ...]:
     """Return the measures that say most of a run's market."""
+    if run.rules is not None and run.rules.forecasts_alone:
+        return ("rad", "rd", "mse_fundamental")
     induced = run.rules is not None and run.rules.induced
     return ("efficiency", "smith_alpha_trades", "total_volume") if induced else ("rad", "rd", "turnover")
 

@@ -59,19 +59,20 @@ def _market_rounds(run: PlayedRun) -> Iterator[Row]:
         seats, shares = run.seats_of(market), shares_outstanding(run, market)
         balance = equilibrium_price(run, market)
         gains = {one.key: one for one in period_gains(run, market)}
+        alone = run.rules is not None and run.rules.forecasts_alone
         for key, past in run.history(market).items():
             yield {
                 **of_run(run),
                 "market": market,
                 **of_round(run, key),
                 "price": number(past.price),
-                "volume": past.volume,
+                "volume": None if alone else past.volume,
                 "fundamental": number(run.fundamental(key)),
-                "dividend": number(past.dividend),
+                "dividend": None if alone else number(past.dividend),
                 "traders": run.rules.traders if run.rules else None,
-                "shares": shares,
+                "shares": None if alone else shares,
                 "bots": len(seats),
-                **_book(orders.get((market, *key), [])),
+                **({} if alone else _book(orders.get((market, *key), []))),
                 "equilibrium": balance,
                 **_gains(gains.get(key)),
             }
@@ -103,6 +104,28 @@ def _gains(one: PeriodGains | None) -> Row:
 
 
 def _trader_rounds(run: PlayedRun) -> Iterator[Row]:
+    earned: dict[tuple[Any, ...], float] = {}
+    for row in forecast_rows(run):
+        if row["reward"] is not None:
+            where = (row["participant"], row["phase"], row["target_round"])
+            earned[where] = earned.get(where, 0.0) + row["reward"]
+    alone = run.rules is not None and run.rules.forecasts_alone
+    for row in _rounds_of_forecasters(run) if alone else _traded_rounds(run):
+        yield {**row, "forecast_earnings": earned.get((row["participant"], row["phase"], row["round"]))}
+
+
+def _rounds_of_forecasters(run: PlayedRun) -> Iterator[Row]:
+    """Yield the finished rounds of everybody in markets in which nothing is held or traded."""
+    everybody = [
+        *((seat.market, of_seat(run, seat)) for seat in run.seats.values()),
+        *((person.market, of_person(run, person)) for person in people_of(run)),
+    ]
+    for market, about in everybody:
+        for key, past in run.history(market).items():
+            yield {**about, **of_round(run, key), "price": number(past.price)}
+
+
+def _traded_rounds(run: PlayedRun) -> Iterator[Row]:
     for seat in run.seats.values():
         about = of_seat(run, seat)
         for key, own in seat.own.items():
@@ -166,6 +189,12 @@ def _wealth(seat: PlayedSeat) -> Row:
     rules, final = seat.rules, seat.final
     if rules is None:
         return {}
+    settled = {
+        "forecast_earnings": number(final.forecast_earnings) if final else None,
+        "payoff": number(final.payoff) if final else None,
+    }
+    if rules.forecasts_alone:
+        return settled
     return {
         "endowment_cash": number(rules.endowment_cash),
         "endowment_shares": rules.endowment_shares,
@@ -173,13 +202,14 @@ def _wealth(seat: PlayedSeat) -> Row:
         "final_cash": number(final.cash) if final else None,
         "final_shares": final.shares if final else None,
         "final_wealth": number(final.final_wealth) if final else None,
-        "forecast_earnings": number(final.forecast_earnings) if final else None,
-        "payoff": number(final.payoff) if final else None,
+        **settled,
     }
 
 
 def _wealthof_person(run: PlayedRun, person: Person) -> Row:
     rules, paid = run.rules, [lived for lived in person.rounds if lived.key[0] == "paid"]
+    if rules is not None and rules.forecasts_alone:
+        return {"forecast_earnings": _earned_by(run, person)}
     if rules is None or not paid:
         return {}
     first, last = paid[0], paid[-1]
@@ -197,6 +227,13 @@ def _wealthof_person(run: PlayedRun, person: Person) -> Row:
         "final_shares": last.shares if through else None,
         "final_wealth": wealth if through else None,
     }
+
+
+def _earned_by(run: PlayedRun, person: Person) -> float | None:
+    """Return what a forecaster's settled forecasts earned, once the market is over."""
+    rows = [row for row in forecast_rows(run) if row["participant"] == person.participant]
+    over = run.rules is not None and len(run.history(person.market)) == run.rules.paid_rounds
+    return sum(row["reward"] or 0.0 for row in rows) if over else None
 
 
 def _expected(rules: MarketRules, first: LivedRound) -> float:
@@ -316,7 +353,7 @@ _ROWS: Mapping[str, Callable[[PlayedRun], Iterator[Row]]] = {
     "trader_rounds": _trader_rounds,
     "traders": _traders,
     "orders": order_rows,
-    "trades": lambda run: trade_rows(run, _trader_rounds(run)),
+    "trades": lambda run: trade_rows(run, _traded_rounds(run)),
     "forecasts": forecast_rows,
     "decisions": _decisions,
     "model_calls": _model_calls,

@@ -96,6 +96,11 @@ class MarketRules(Value):
     currency: str
     participation_fee: Decimal
 
+    @property
+    def forecasts_alone(self) -> bool:
+        """Whether forecasts make the price and nothing is held or traded: learning to forecast."""
+        return self.forecast_feedback is not None
+
     def dividends_in(self, number: int) -> tuple[DividendOutcome, ...]:
         """Return the possible dividends of round `number` of a phase."""
         return self.dividends_by_round[number - 1] if self.dividends_by_round else self.dividends

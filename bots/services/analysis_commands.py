@@ -143,7 +143,7 @@ def people(
         Path | None,
         typer.Option(
             "--from",
-            help="Folder of orders.csv, forecasts.csv, traders.csv, saved from oTree's Data page.  "
+            help="Folder of the tables, as CSV, saved from oTree's Data page.  "
             "[default: ask the run's server]",
         ),
     ] = None,

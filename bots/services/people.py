@@ -11,7 +11,7 @@ from pathlib import Path
 from bots.adapters.links import read_links_file
 from bots.adapters.otree_server import OTreeRest, Table
 from bots.adapters.run_folder import read_manifest, replace_file
-from bots.analysis.otree_tables import FOLDER, NEEDED, TABLES_OF, check_columns
+from bots.analysis.otree_tables import FOLDER, NEEDED, OF_EVERYBODY, TABLES_OF, check_columns
 from bots.analysis.reading import read_run
 from bots.domain.errors import UserMustMend
 from bots.domain.records import RunManifest
@@ -34,12 +34,14 @@ async def bring_people(run: Path, room: Room, *, source: Path | None = None) -> 
     """
     manifest, institution = read_manifest(run), _institution(run)
     tables = _saved(source, institution) if source else await _from_server(run, room, institution)
-    kept = _of_the_run(tables, manifest, str(source or manifest.url))
+    kept = _of_the_run(tables, institution, manifest, str(source or manifest.url))
     (run / FOLDER).mkdir(exist_ok=True)
     for name, rows in kept.items():
         replace_file(run / FOLDER / f"{name}.csv", _as_csv(name, rows))
-    people = len({row["participant"] for row in kept["traders"]} - _bots(manifest))
-    room.say(f"{people} people beside {manifest.bots} bots: oTree's tables are kept in {run / FOLDER}")
+    everybody = kept[OF_EVERYBODY.get(institution, "traders")]
+    people = len({row["participant"] for row in everybody} - _bots(manifest))
+    who = "1 person" if people == 1 else f"{people} people"
+    room.say(f"{who} beside {manifest.bots} bots: oTree's tables are kept in {run / FOLDER}")
     return 0
 
 
@@ -65,9 +67,9 @@ def _institution(run: Path) -> str:
     rules = read_run(run).rules
     if rules is None or rules.institution not in TABLES_OF:
         raise UserMustMend(
-            "no bot of this run saw a page of the shipped call market or double auction",
+            "no bot of this run saw a page of the shipped market",
             where=str(run),
-            mend="Bring people's tables for runs of these markets only.",
+            mend="Bring people's tables for runs of the shipped market only.",
         )
     return rules.institution
 
@@ -99,7 +101,7 @@ def _read(path: Path) -> Table:
         ) from error
 
 
-def _of_the_run(tables: Tables, manifest: RunManifest, where: str) -> Tables:
+def _of_the_run(tables: Tables, institution: str, manifest: RunManifest, where: str) -> Tables:
     """Return the rows of the run's session alone: the server may have others.
 
     Raises:
@@ -109,7 +111,8 @@ def _of_the_run(tables: Tables, manifest: RunManifest, where: str) -> Tables:
         if rows:
             check_columns(name, ("session", *rows[0]), where)
     bots = _bots(manifest)
-    sessions = {row["session"] for row in tables["traders"] if row["participant"] in bots}
+    everybody = tables[OF_EVERYBODY.get(institution, "traders")]
+    sessions = {row["session"] for row in everybody if row["participant"] in bots}
     if not sessions:
         raise UserMustMend(
             "no finished round of this run's bots stands in oTree's tables",

@@ -25,22 +25,28 @@ def print_market(console: Console, run: PlayedRun) -> None:
         if rounds:
             title = f"Market {market}" if several else "Market"
             table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-            columns = _of_units(run, market) if run.rules and run.rules.induced else _OF_AN_ASSET
-            for name in ("Round", "Price", "Volume", *columns):
+            columns = _columns(run, market)
+            for name in ("Round", "Price", *columns):
                 table.add_column(name, justify="right")
             for one in rounds:
                 name = f"practice {one.round}" if one.phase == "practice" else str(one.round)
                 cells = (cell(one) for cell in columns.values())
-                table.add_row(name, _cash(one.price), str(one.volume), *cells)
+                table.add_row(name, _cash(one.price), *cells)
             console.print(table)
             console.print()
 
 
 _Cells = dict[str, Callable[[MarketRound], str]]
-_OF_AN_ASSET: _Cells = {
-    "Fundamental value": lambda one: _cash(one.fundamental),
-    "Dividend": lambda one: _cash(one.dividend),
-}
+_VOLUME: _Cells = {"Volume": lambda one: str(one.volume)}
+_OF_FORECASTS: _Cells = {"Fundamental value": lambda one: _cash(one.fundamental)}
+_OF_AN_ASSET: _Cells = {**_VOLUME, **_OF_FORECASTS, "Dividend": lambda one: _cash(one.dividend)}
+
+
+def _columns(run: PlayedRun, market: int) -> _Cells:
+    """Return what is told of each round beside its price."""
+    if run.rules is not None and run.rules.forecasts_alone:
+        return _OF_FORECASTS
+    return _of_units(run, market) if run.rules and run.rules.induced else _OF_AN_ASSET
 
 
 def _of_units(run: PlayedRun, market: int) -> _Cells:
@@ -51,6 +57,7 @@ def _of_units(run: PlayedRun, market: int) -> _Cells:
         return lambda one: tell(gains[one.phase, one.round]) if (one.phase, one.round) in gains else "–"
 
     return {
+        **_VOLUME,
         "Equilibrium": told(lambda one: f"{float(one.price):.2f}"),
         "Surplus": told(lambda one: f"{float(one.realised):.2f}"),
         "Possible": told(lambda one: f"{float(one.possible):.2f}"),

@@ -62,11 +62,12 @@ def outcomes(*rows: tuple[str, str, str, Sequence[float]]) -> pl.DataFrame:
                 "gain": gain,
                 "traded": 1.0,
                 "error": None,
+                "earned": None,
             }
             for run, trader, kind, gains in rows
             for number, gain in enumerate(gains)
         ],
-        schema_overrides={"error": pl.Float64},
+        schema_overrides={"error": pl.Float64, "earned": pl.Float64},
     )
 
 

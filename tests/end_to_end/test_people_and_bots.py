@@ -5,6 +5,7 @@ from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 
+import aiohttp
 import polars as pl
 import pytest
 from selectolax.lexbor import LexborHTMLParser
@@ -16,6 +17,7 @@ from bots.analysis.report import write_report
 from bots.domain.records import RunOutcome
 from tests.end_to_end.command import end, line_with, start, start_verb
 from tests.end_to_end.person import Person, chromium, create_session_by_hand, play_all
+from tests.otree_project.otree_walker import Walker
 
 pytestmark = [pytest.mark.browser, pytest.mark.server, pytest.mark.timeout(300)]
 
@@ -50,6 +52,50 @@ async def test_four_bots_play_with_two_people_in_a_session_made_by_hand(
     brought = await end(await start_verb(tmp_path, "people", str(ended.run)), tmp_path)
     assert "2 people beside 4 bots" in brought.output
     assert_tables_and_report_tell_people_and_bots_apart(ended.run, [link.code for link in links[:2]])
+
+
+async def test_what_a_person_forecast_beside_bots_and_earned_is_in_tables_and_report(
+    market_server: OTreeServer, tmp_path: Path
+) -> None:
+    config = {"paid_rounds": 3, "traders_per_market": 3, "forecast_seconds": 0, "results_seconds": 0}
+    session = await market_server.rest.create_session("ltf_positive", 3, modified=config)
+    participants = (await market_server.rest.get_session(session["code"]))["participants"]
+    first = min(participants, key=lambda one: int(one["id_in_session"]))["code"]
+    url = f"{market_server.url}/SessionStartLinks/{session['code']}"
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=3)) as http:
+        person = Walker(http, market_server.url, first)
+        await person.open()
+        process = await start(tmp_path, url, "momentum", "--num-bots", "2", "--transport", "http")
+        await line_with(process, "Run 1")
+        await person.submit(consent="True")
+        for forecast in ("70", "58.5", "61"):
+            await person.wait()
+            await person.submit(f0=forecast)
+            await person.wait()
+            await person.submit()
+        final = person.page.view.final
+        ended = await end(process, tmp_path)
+
+    assert ended.code == 0, ended.output
+    assert "1 person beside 2 bots" in ended.output
+    assert final is not None
+    run = bots.open_run(ended.run)
+    theirs = run.forecasts.filter(~pl.col("is_bot"))
+    assert theirs.select("round", "target_round", "horizon", "forecast").rows() == [
+        *((1, 1, 0, 70.0), (2, 2, 0, 58.5), (3, 3, 0, 61.0)),
+    ]
+    assert theirs["reward"].sum() == pytest.approx(float(final.forecast_earnings or 0))
+    (row,) = run.traders.filter(~pl.col("is_bot")).to_dicts()
+    assert (row["participant"], row["forecast_earnings"]) == (first, pytest.approx(theirs["reward"].sum()))
+    by_trader = run.trader_rounds.group_by("participant").agg(pl.col("forecast_earnings").sum())
+    assert dict(by_trader.iter_rows()) == pytest.approx(
+        dict(run.traders.select("participant", "forecast_earnings").iter_rows())
+    )
+    page = LexborHTMLParser(write_report([run], ended.run / "report.html")[0].read_text(encoding="utf-8"))
+    rows = [row for row in page.css("#traders ~ .scroll tr") if row.css(".pill.person")]
+    assert [row.css("td")[0].text() for row in rows] == [first]
+    assert not page.css("#orders"), "nothing is ordered where forecasts make the price"
+    assert (ended.run / "figures" / "price-and-forecasts.pdf").exists()
 
 
 def assert_tables_and_report_tell_people_and_bots_apart(folder: Path, codes: list[str]) -> None:
