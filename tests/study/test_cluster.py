@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
 import socket
+import sys
+from asyncio.subprocess import DEVNULL
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +25,8 @@ from bots.services.study_run import Spread
 from tests.standins.model_server import Asked, ModelServer, trading_answer
 from tests.study.plans import plan_file, play, prices, the_folder
 
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = Path(__file__).with_name("study_program.py")
 PLAN = """
 name = "asking"
 repetitions = 3
@@ -119,6 +124,42 @@ async def test_a_worker_is_killed_and_another_goes_on_with_its_market_each_is_pl
     assert f"{spent:,} tokens" in told.splitlines()[-2]
     assert spent >= (once + lost) * TOKENS
     assert "sk-worker-key" not in "".join(path.read_text() for path in folder.rglob("*.json*"))
+
+
+@pytest.mark.timeout(170)
+async def test_where_the_study_is_killed_its_workers_ask_no_more_and_the_next_call_goes_on(
+    tmp_path: Path, workers: Workers
+) -> None:
+    plan, address = plan_file(tmp_path, PLAN), workers.cluster.scheduler_address
+    async with ModelServer(port=workers.port) as server:
+        environment = {**workers.settings, "PYTHONPATH": str(ROOT)}
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, str(PROGRAM), "study", "run", str(plan)),
+            *("--data-dir", str(tmp_path), "--dask", address),
+            env={**os.environ, **environment},
+            stdout=DEVNULL,
+            stderr=DEVNULL,
+        )
+        killed = asyncio.Event()
+
+        def kill_the_study(asked: Asked) -> str:
+            if len(server.asked) == 12:
+                process.kill()
+                killed.set()
+            return trading_answer(asked)
+
+        server.answer = kill_the_study
+        assert await process.wait() == -signal.SIGKILL
+        assert killed.is_set()
+        code, told = await play(plan, tmp_path, environment=workers.settings, spread=workers.spread)
+
+    assert code == 0, told
+    folder = the_folder(tmp_path)
+    assert len(prices(folder)) == CELLS
+    once = requests(folder)
+    assert once <= len(server.asked) <= once + 2 * 3  # two on each worker: one under way, one answered
+    outcomes = {one.outcome for one in manifests(folder)}
+    assert outcomes <= {RunOutcome.FINISHED, RunOutcome.INTERRUPTED}  # no market was left to itself
 
 
 @pytest.mark.timeout(170)
