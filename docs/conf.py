@@ -19,7 +19,8 @@ language = "en"
 
 extensions = ["myst_parser"]
 exclude_patterns = ["_build"]
-myst_enable_extensions = ["colon_fence", "smartquotes"]
+myst_enable_extensions = ["colon_fence"]
+smartquotes = False  # an option --plain, or a name in quotes, is to be copied as it stands
 myst_heading_anchors = 3
 
 html_theme = "furo"

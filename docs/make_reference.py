@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import dedent
 from types import ModuleType
 from typing import Any, get_args
 
@@ -355,7 +356,7 @@ def _docstring(thing: Any) -> str:
     text = inspect.cleandoc(thing.__doc__ or "")
     told, *sections = _SECTION.split(text)
     told = re.sub(
-        r"((?:^    .*\n?)+)", lambda drawn: f"```text\n{drawn[0].rstrip()}\n```\n", told, flags=re.M
+        r"((?:^    .*\n?)+)", lambda drawn: f"```text\n{dedent(drawn[0]).rstrip()}\n```\n", told, flags=re.M
     )
     parts = [told.strip() + "\n"]
     for title, body in zip(sections[::2], sections[1::2], strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from math import ceil
 
 from rich.console import RenderableType
 
@@ -125,8 +126,8 @@ class Progress:
         return max(0.0, until - self.clock.monotonic())
 
     def line(self) -> str:
-        """Return one line that says where everybody is."""
-        left = _clock_text(self.seconds_left(self.until))
+        """Return one line that says where everybody is; while nothing happens it changes once a minute."""
+        minutes = ceil(self.seconds_left(self.until) / 60)
         places: dict[str, int] = {}
         for state in self.state.values():
             place = state.ended or " ".join(
@@ -137,7 +138,7 @@ class Progress:
         last = next((s for s in reversed(self.state.values()) if s.decision and not s.ended), None)
         said = f" · {last.trader}: {last.decision}" if last else ""
         used = f" · {self.meter.line()}" if self.meter.line() else ""
-        return f"{where}{said}{used} · {left} left"
+        return f"{where}{said}{used} · {minutes} min left"
 
 
 def _round(ref: RoundRef) -> str:

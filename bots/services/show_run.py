@@ -65,7 +65,8 @@ def _show_reading(console: Console, reading: Reading, moments: list[Moment]) -> 
         _block(console, "Instructions of every request", reading.instructions)
     for moment in moments:
         console.print()
-        line(console, f"{moment.title} — {moment.summary}", style="bold")
+        counted = "" if moment.round in (None, moment.overall) else f" ({moment.overall} with practice)"
+        line(console, f"{moment.title}{counted} — {moment.summary}", style="bold")
         if moment.failure:
             line(console, f"failed ({moment.failure}): {moment.failure_reason}", style="red")
         for exchange in moment.exchanges:

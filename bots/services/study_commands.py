@@ -77,7 +77,7 @@ def show(
         table.add_column(name, justify="right" if name in ("Traders", "Markets", "Done") else "left")
     for name, treatment in study.plan.treatments.items():
         settings = study.plan.settings(name)
-        changes = treatment.model_dump(exclude_none=True, exclude={"seats", "traders", "market"})
+        changes = treatment.model_dump(exclude_defaults=True, exclude={"seats", "traders", "market"})
         told = ", ".join(f"{key} = {value}" for key, value in {**treatment.market, **changes}.items())
         numbers = (str(study.plan.repetitions), str(finished[name]))
         table.add_row(

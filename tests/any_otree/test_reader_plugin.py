@@ -40,7 +40,7 @@ def install(site: Path, module: str) -> None:
 
 
 def test_the_recipe_in_the_docs_is_the_example() -> None:
-    docs = (ROOT / "docs/any-otree.md").read_text("utf-8")
+    docs = (ROOT / "docs/howto/page-reader.md").read_text("utf-8")
     assert (ROOT / "examples/bakery_reader.py").read_text("utf-8").rstrip() in docs
 
 

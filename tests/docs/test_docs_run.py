@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,11 @@ from bots.services.cli import app, main
 from bots.services.terminal import with_manner
 from tests.docs.pages import PAGES, ROOT, Block, Command, blocks, command_of, commands
 
-BELIEVED = {"demo", "serve", "setup", "run", "resume", "people", "doctor", "try"}
+BELIEVED = {"demo", "serve", "setup", "run", "resume", "doctor", "try"}
 """Verbs that need a server, a key or a browser: their words are checked here, and other tests run them. All
-others run as they stand, in a folder that holds runs."""
+others run as they stand, in a folder that holds runs; `people` and `doctor --url` on a real server below."""
+
+ON_A_SERVER = {"people"}
 
 HOURS = {"examples/strategies.toml", "overnight.toml"}
 """Plans that take hours or a key; they are checked with `bots study show`."""
@@ -101,6 +103,7 @@ def folder(one_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     """A folder as a reader would have it: runs, a plan, prices, the repository's commands."""
     for number in (1, 2, 3, 7):
         shutil.copytree(one_run, tmp_path / "bot-data" / "debug-runs" / f"run-{number}")
+    shutil.copytree(one_run, tmp_path / "bot-data" / "production-runs" / "run-1")
     (tmp_path / ".venv").symlink_to(Path(sys.executable).parents[1])
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     (tmp_path / "prices.csv").write_text(PRICES)
@@ -113,7 +116,7 @@ def folder(one_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 def runnable(command: Command) -> bool:
     """Tell whether a line can be run as it stands: no … and no CAPITALS in the place of a name."""
     meant = any(re.search(r"…|\b[A-Z]{3,}\b", word) for word in command.rest)
-    return command.verb[0] == "bots" and verb_of(command) not in BELIEVED and not meant
+    return command.verb[0] == "bots" and verb_of(command) not in BELIEVED | ON_A_SERVER and not meant
 
 
 def steps(page: Path) -> Iterator[Block | Command]:
@@ -175,22 +178,32 @@ def play(snippet: Block) -> None:
 
 
 @pytest.mark.server
-async def test_the_documented_command_runs_as_the_readme_says(
+async def test_the_documented_command_runs_as_the_readme_says_and_what_follows_as_the_pages_do(
     market_server: OTreeServer, folder: Path
 ) -> None:
     rounds = {"practice_rounds": 0, "paid_rounds": 1, "phase_start_seconds": 0}
     session = await market_server.rest.create_session("demo", 4, modified=rounds)
+    url = f"{market_server.url}/SessionStartLinks/{session['code']}"
     readme = (ROOT / "README.md").read_text()
     line = next(line for line in readme.splitlines() if "SessionStartLinks/CODE zero-intelligence" in line)
-    words: Sequence[str] = line.replace("CODE", session["code"]).split()
-    words = [word.replace("http://127.0.0.1:8000", market_server.url) for word in words]
-    done = await asyncio.to_thread(
-        subprocess.run,
-        [*words, "--transport", "http", "--quiet"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+    words = line.replace("http://127.0.0.1:8000/SessionStartLinks/CODE", url).split()
+    played = await done(*words, "--transport", "http", "--quiet")
+    assert (folder / played / "journal.jsonl").exists()
+    for rest in {one.words[1:-1] for page in PAGES for one in commands(page)}:
+        match rest:
+            case ("people", *_):
+                await done("bots", *rest, played)
+            case ("doctor", "--url"):
+                await done("bots", *rest, url)
+            case _:
+                pass
+    assert (folder / played / "otree" / "traders.csv").exists()
+
+
+async def done(*words: str) -> str:
+    """Run a command beside the server, and return what it said."""
+    ended = await asyncio.to_thread(
+        subprocess.run, words, capture_output=True, text=True, timeout=120, check=False
     )
-    assert done.returncode == 0, done.stderr
-    assert (folder / done.stdout.strip() / "journal.jsonl").exists()
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout.strip()

@@ -165,4 +165,4 @@ async def test_without_a_terminal_there_are_plain_lines() -> None:
         for seat in (1, 2):
             seats.listen(page(seat))
 
-    assert output.getvalue().splitlines()[-1] == "2 × paid 2/3 trade · 9:59 left"
+    assert output.getvalue().splitlines()[-1] == "2 × paid 2/3 trade · 10 min left"
