@@ -33,7 +33,7 @@ from bots.domain.pages import (
     SubmitForm,
     Trouble,
 )
-from bots.domain.ports import DecisionMaker, Record, Situation
+from bots.domain.ports import Clock, DecisionMaker, Record, Situation
 from bots.domain.records import (
     ActAnswered,
     ActSent,
@@ -45,6 +45,7 @@ from bots.domain.records import (
 )
 from markets.orders import Side
 from tests.market_pages import end_page, market_page, wait_page
+from tests.virtual_time import clock, in_virtual_time
 
 QUICK = Pace(margin_seconds=0.05, act_seconds=1)
 BUY = OrderIntent(side=Side.BUY, quantity=2, limit=Decimal("13.50"))
@@ -93,15 +94,16 @@ async def play(
     seconds: float = 5,
     session: ScriptedSession | None = None,
     pace: Pace = QUICK,
+    clock: Clock | None = None,
 ) -> tuple[ScriptedSession, MemoryStore]:
     session = session or ScriptedSession(pages, answer)
-    store = MemoryStore()
+    store, clock = MemoryStore(), clock or SystemClock()
     await TradingAgent(
         Seat(1, "abc", "http://localhost/InitializeParticipant/abc", "scripted", 1),
         session,
         maker=maker,
         fallback=always(Decision(), "hold"),
-        table=Table(store, SystemClock(), time.monotonic() + seconds, "r1", pace),
+        table=Table(store, clock, clock.monotonic() + seconds, "r1", pace),
     ).play()
     return session, store
 
@@ -176,14 +178,15 @@ async def test_a_decision_that_fails_is_its_own_record_and_the_fallback_acts(kin
     assert (made.by, made.fallback, made.decision) == ("hold", True, failed.decision)
 
 
+@in_virtual_time
 async def test_model_that_stalls_fails_its_decision_not_the_session() -> None:
-    page = market_page("trade", expires_at=time.monotonic() + 2.2)
-    began = time.monotonic()
-    session, store = await play([page, end_page()], stalling())
+    end = clock().monotonic() + 20
+    pages = [market_page("trade", expires_at=end), end_page()]
+    session, store = await play(pages, stalling(), seconds=60, clock=clock())
 
     (failed,) = [event for event in store.events if isinstance(event, DecisionNotMade)]
     assert failed.kind is FailureKind.TIMEOUT
-    assert time.monotonic() - began < 2.2
+    assert clock().monotonic() < end
     assert isinstance(session.acts[-1], SubmitForm)
 
 

@@ -185,11 +185,13 @@ async def test_tab_that_was_closed_is_opened_again_from_the_link(
 async def test_tab_that_crashed_is_opened_again_while_an_act_is_under_way(
     browser: Browser, neutral_server: NeutralServer
 ) -> None:
-    async with seated(browser, neutral_server.link("channel")) as (session, page):
+    code, [link] = neutral_server.session("channel", 1)
+    async with seated(browser, link) as (session, page):
         unanswered = asyncio.create_task(
-            session.act(SendLive({"type": "say", "text": "", "ref": "a"}, "b"), soon())
+            session.act(SendLive({"type": "say", "text": "a", "ref": "a"}, "b"), soon())
         )
-        await asyncio.sleep(0.1)
+        while neutral_server.stored(code)[0]["channel.1.player.heard"] != "a":  # noqa: ASYNC110 - a server's
+            await asyncio.sleep(0.01)
         crash = asyncio.create_task(crash_tab(session))
         with pytest.raises(TimeoutError, match="the tab was lost"):
             await unanswered
