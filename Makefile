@@ -22,11 +22,15 @@ serve: .stamps/venv .stamps/venv-otree ## Serve the shipped oTree project on por
 	@exec $(BIN)/bots serve
 
 .PHONY: test
-test: $(READY) check ## Check and test everything; what fails beside other tests is told and played once more alone
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(MEASURED) || \
+test: ## Check and test everything; what fails beside other tests is told and played once more alone
+	@$(MAKE) --no-print-directory -j 2 setup check
+	$(BIN)/python -m pytest $(BESIDE) $(MEASURED) || \
 		{ [ $$? -eq 1 ] && echo "Once more, alone: what failed above" && $(BIN)/python -m pytest --last-failed $(MEASURED) --cov-append; }
 	@echo "Lines and branches of the rules and the domain that no test reached: none may be left"
 	$(BIN)/python -m coverage report --show-missing --skip-covered --fail-under=100
+
+# Three beside each other for two processors: many tests wait for a browser or a server. tests/slow_first.py orders them.
+BESIDE := -n 3 --dist worksteal
 
 # Held to every line and branch; tests/conftest.py says in which tests it is measured.
 MEASURED := --cov=markets --cov=bots/domain --cov-report=
@@ -35,7 +39,7 @@ MEASURED := --cov=markets --cov=bots/domain --cov-report=
 check: .stamps/venv audit ## Lint, types, import contracts and audit of the dependencies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(MAKE) --no-print-directory -j 2 types types-windows
+	$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j 2) types types-windows
 	$(BIN)/lint-imports
 
 .PHONY: types
@@ -52,7 +56,7 @@ audit: .stamps/venv ## Audit locks, hashes, known bad releases and what is insta
 
 .PHONY: coverage
 coverage: .stamps/venv ## Tell what of bots/ and markets/ the tests without browsers and servers reach (opt-in, some minutes)
-	COVER_ALL=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not browser and not server" \
+	COVER_ALL=1 $(BIN)/python -m pytest $(BESIDE) -m "not browser and not server" \
 		--cov --cov-config=scripts/coverage.toml --cov-report=term:skip-covered
 
 .PHONY: wheels

@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.fixtures_server"]
+pytest_plugins = ["tests.fixtures_server", "tests.slow_first"]
 
 # How long an example takes, or its making, says how busy the machine is; pytest ends what hangs.
 settings.register_profile(

@@ -48,6 +48,7 @@ def confirmed(played: Played, seat: int) -> list[tuple[str, str, Decimal]]:
     )
 
 
+@pytest.mark.slow
 async def test_six_traders_play_practice_and_paid_rounds_and_the_server_lists_every_confirmed_order(
     browser: Transport, neutral_server: NeutralServer
 ) -> None:

@@ -136,6 +136,7 @@ def already_run() -> set[object]:
 
 
 @every_page
+@pytest.mark.slow
 def test_what_a_page_shows_runs(page: Path, folder: Path, already_run: set[object]) -> None:
     for step in steps(page):
         if isinstance(step, Command):

@@ -24,6 +24,7 @@ async def session_url(server: OTreeServer, participants: int, **config: Any) -> 
     return f"{server.url}/SessionStartLinks/{session['code']}"
 
 
+@pytest.mark.slow
 async def test_a_whole_run_is_kept_and_told(market_server: OTreeServer, tmp_path: Path) -> None:
     url = await session_url(market_server, 3)
     ended = await run(tmp_path, url, "zero-intelligence", "-m", "three | traders", "--seed", "5", report=True)
@@ -49,6 +50,7 @@ async def test_a_whole_run_is_kept_and_told(market_server: OTreeServer, tmp_path
     assert all(event.accepted for event in ended.events if isinstance(event, ActAnswered))
 
 
+@pytest.mark.slow
 async def test_a_run_without_a_browser_is_played_and_kept_alike(
     market_server: OTreeServer, tmp_path: Path
 ) -> None:
@@ -131,6 +133,7 @@ async def test_links_that_cannot_be_read_are_told(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 async def test_a_run_whose_time_is_over_is_saved_and_marked(
     market_server: OTreeServer, tmp_path: Path
 ) -> None:

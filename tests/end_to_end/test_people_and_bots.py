@@ -22,6 +22,7 @@ from tests.otree_project.otree_walker import Walker
 pytestmark = [pytest.mark.browser, pytest.mark.server, pytest.mark.timeout(300)]
 
 
+@pytest.mark.slow
 async def test_four_bots_play_with_two_people_in_a_session_made_by_hand(
     market_server: OTreeServer, tmp_path: Path
 ) -> None:

@@ -87,6 +87,7 @@ def all_is_drawn(driver: webdriver.Chrome) -> None:
     WebDriverWait(driver, 30, ignored_exceptions=(AssertionError,)).until(assert_period_is_drawn)
 
 
+@pytest.mark.slow
 async def test_a_person_with_keyboard_and_mouse_and_three_bots_play_a_double_auction_to_the_end(
     market_server: OTreeServer, tmp_path: Path, person: webdriver.Chrome
 ) -> None:

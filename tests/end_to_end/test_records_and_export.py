@@ -14,6 +14,7 @@ from tests.standins.model_server import ModelServer
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 
 
+@pytest.mark.slow
 async def test_every_recorded_order_and_forecast_is_in_otrees_export_and_the_other_way_round(
     market_server: OTreeServer, tmp_path: Path
 ) -> None:

@@ -22,6 +22,7 @@ async def killed_after(process: Process, folder: Path, count: int) -> Ended:
 
 
 @pytest.mark.browser
+@pytest.mark.slow
 async def test_a_run_that_is_killed_again_and_again_loses_nothing_and_sends_nothing_twice(
     market_server: OTreeServer, tmp_path: Path
 ) -> None:

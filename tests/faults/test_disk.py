@@ -55,6 +55,7 @@ def test_a_journal_on_a_full_disk_ends_with_a_whole_event_and_has_room_for_the_e
 
 
 @pytest.mark.server
+@pytest.mark.slow
 async def test_a_run_on_a_full_disk_ends_says_so_and_goes_on_when_there_is_space(
     market_server: OTreeServer, tmp_path: Path
 ) -> None:

@@ -151,6 +151,7 @@ async def test_run_and_server_killed_at_once_go_on_together(tmp_path: Path, mome
             await again.checked(await end(await again.resume(), tmp_path))
 
 
+@pytest.mark.slow
 async def test_a_model_server_that_dies_and_comes_back_leaves_failures_on_record(
     market_server: OTreeServer, tmp_path: Path
 ) -> None:

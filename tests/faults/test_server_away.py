@@ -28,6 +28,7 @@ pytestmark = pytest.mark.server
 @pytest.mark.parametrize(
     "transport", ["http", pytest.param("browser", marks=[pytest.mark.browser, pytest.mark.long])]
 )
+@pytest.mark.slow
 async def test_a_server_that_is_killed_and_started_again_is_waited_for(
     tmp_path: Path, transport: str
 ) -> None:

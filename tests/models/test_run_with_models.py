@@ -48,6 +48,7 @@ async def run_at_debug_level(folder: Path, *arguments: str, environment: dict[st
     return Ended(process.returncode, output.decode(), folder)
 
 
+@pytest.mark.slow
 async def test_five_providers_with_faults_trade_in_chromium_and_no_key_is_written_anywhere(
     market_server: OTreeServer, models: ModelServer, tmp_path: Path
 ) -> None:
@@ -125,6 +126,7 @@ async def test_run_whose_model_refuses_the_key_finishes_and_says_loudly_that_not
     assert KEY not in ended.output
 
 
+@pytest.mark.slow
 async def test_whole_run_of_twenty_four_traders_replays_from_its_recording(
     market_server: OTreeServer, models: ModelServer, tmp_path: Path
 ) -> None:
@@ -146,6 +148,7 @@ async def test_whole_run_of_twenty_four_traders_replays_from_its_recording(
     assert "Identical to the recording." in replayed.output
 
 
+@pytest.mark.slow
 async def test_recorded_replies_are_played_on_another_session_and_changed_prompts_are_shown(
     market_server: OTreeServer, models: ModelServer, tmp_path: Path
 ) -> None:

@@ -78,6 +78,7 @@ def _none() -> Any:
     raise AssertionError("the page has no period")
 
 
+@pytest.mark.slow
 async def test_a_person_plays_a_whole_session_by_keyboard_and_mouse(
     chromium: webdriver.Chrome, otree_server: str, http: aiohttp.ClientSession
 ) -> None:

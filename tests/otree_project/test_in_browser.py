@@ -293,6 +293,7 @@ WINDOWS = ((360, 740, "light"), (1280, 900, "dark"), (3840, 2160, "light"))
 AXE = (ROOT / "tests/vendor/axe-core/axe.min.js").read_text()
 
 
+@pytest.mark.slow
 async def test_every_page_is_drawn_as_told_fits_every_window_and_breaks_no_rule_of_axe(
     chromium: webdriver.Chrome, otree_server: str, http: aiohttp.ClientSession
 ) -> None:

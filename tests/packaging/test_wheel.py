@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ("bots", "markets", "otree_project", "pyproject.toml", "requirements.txt", "README.md", "LICENSE")
 NEVER_SHIPPED = (".env", "bot-links.cfg", "db.sqlite3", ".pyc")
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

@@ -95,6 +95,7 @@ def manifests(folder: Path) -> list[RunManifest]:
 
 
 @pytest.mark.timeout(170)
+@pytest.mark.slow
 async def test_a_worker_is_killed_and_another_goes_on_with_its_market_each_is_played_and_paid_once(
     tmp_path: Path, workers: Workers
 ) -> None:

@@ -83,6 +83,7 @@ async def whole(folder: Path) -> tuple[Path, object]:
 
 
 @pytest.mark.parametrize(("number", "jobs"), [(1, 1), (2, 2), (3, 2)])
+@pytest.mark.slow
 async def test_a_study_killed_at_random_and_resumed_has_the_same_result(
     tmp_path: Path, number: int, jobs: int
 ) -> None:
@@ -167,6 +168,7 @@ async def test_a_study_of_models_killed_at_random_is_asked_again_only_what_was_u
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.slow
 async def test_ctrl_c_ends_a_study_in_order(tmp_path: Path, jobs: int) -> None:
     plan, expected = await whole(tmp_path)
     data = tmp_path / "stopped"

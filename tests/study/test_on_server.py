@@ -27,6 +27,7 @@ THERE = f'place = "server"\n{HERE}'
 
 
 @pytest.mark.server
+@pytest.mark.slow
 async def test_markets_on_a_server_have_the_prices_trades_and_wealth_of_those_in_process(
     market_server: OTreeServer, tmp_path: Path
 ) -> None:

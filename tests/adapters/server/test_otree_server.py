@@ -138,6 +138,7 @@ async def test_exports_tell_where_participants_are(open_server: OTreeServer) -> 
     assert {row["participant"]: row["answer"] for row in custom} == {first.code: "7", second.code: ""}
 
 
+@pytest.mark.slow
 async def test_worker_submits_a_page_whose_time_is_over(open_server: OTreeServer) -> None:
     session = await open_server.rest.create_session("quiz", 1)
     link = (await read_links(session["admin_url"])).links[0]
