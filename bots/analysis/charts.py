@@ -280,6 +280,7 @@ def comparison_chart(
     human: bool,
     units: bool = False,
     traded: bool = True,
+    relative: bool = False,
 ) -> Chart:
     """Mean price of each treatment's markets with its band, mean volume below.
 
@@ -289,8 +290,10 @@ def comparison_chart(
         groups: by treatment.
         level: fundamental value by paid round, of `units` the equilibrium price; may be empty.
         traded: whether there are volumes to draw.
+        relative: prices are multiples of the fundamental value.
     """
     level_name, unit = ("Equilibrium price", "unit") if units else ("Fundamental value", "share")
+    label = "Price / fundamental value" if relative else f"Cash per {unit}" if traded else "Price"
 
     def draw(figure: Figure) -> None:
         if traded:
@@ -306,12 +309,12 @@ def comparison_chart(
             colour, places = SERIES[number % len(SERIES)], np.arange(1, paths.prices.shape[1] + 1)
             masked = np.ma.masked_invalid(paths.prices)
             axes.fill_between(places, *_band(paths.prices), color=colour, alpha=0.16, lw=0)
-            mean, label = masked.mean(axis=0).filled(np.nan), f"{name} ({len(paths.prices)})"
-            axes.plot(places, mean, color=colour, lw=1.8, label=label)
+            mean, counted = masked.mean(axis=0).filled(np.nan), f"{name} ({len(paths.prices)})"
+            axes.plot(places, mean, color=colour, lw=1.8, label=counted)
             if traded:
                 volume = np.ma.masked_invalid(paths.volumes).mean(axis=0).filled(np.nan)
                 lower.plot(places, volume, color=colour, lw=1.3)
-        axes.set_ylabel(f"Cash per {unit}" if traded else "Price")
+        axes.set_ylabel(label)
         axes.tick_params(length=0)
         if traded:
             lower.set_ylabel("Volume")

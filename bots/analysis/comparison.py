@@ -18,8 +18,9 @@ from bots.analysis.endowments import is_reference_design, panel_of
 from bots.analysis.guide import checklist
 from bots.analysis.inference import Difference, Effect, Pooled, effect, holm, permutation_test, pool
 from bots.analysis.kinds import compared_over_markets, outcomes_of
-from bots.analysis.market_measures import OfRow, measure_markets
+from bots.analysis.market_measures import OfRow, counted_rows, measure_markets
 from bots.analysis.measures import MEASURES, measures_told
+from bots.analysis.over_periods import quiet
 from bots.analysis.panel import Floats, Measured, Panel
 from bots.analysis.pictures import Picture, picture
 from bots.analysis.report import render
@@ -72,11 +73,14 @@ def comparison_page(
     human = all(run.rules is not None and is_reference_design(run.rules) for run in runs)
     units = all(run.rules is not None and run.rules.induced for run in runs)
     alone = all(run.rules is not None and run.rules.forecasts_alone for run in runs)
+    relative = not units and _values_differ(panels.values())
+    level = _equilibrium(panels.values()) if units else _fundamental(panels.values())
     chart = comparison_chart(
-        {name: Paths(panel.prices, panel.volumes) for name, panel in panels.items()},
-        _equilibrium(panels.values()) if units else _fundamental(panels.values()),
+        {name: _paths(panels[name], own, of, relative=relative) for name, own in groups.items()},
+        np.ones(len(level)) if relative else level,
         human=human,
         units=units,
+        relative=relative,
         traded=not alone,
     )
     pictured: Picture = picture(chart)
@@ -89,6 +93,7 @@ def comparison_page(
         human=human,
         units=units,
         alone=alone,
+        relative=relative,
         rows=_rows(pooled, _told(runs)),
         tests=_tests(results, tested or _tested(units=units, alone=alone)),
         notes=notes,
@@ -119,6 +124,27 @@ def _fundamental(panels: Iterable[Panel]) -> Floats:
     values = max(panels, key=lambda panel: panel.prices.shape[1]).fundamentals
     known = values[~np.isnan(values).all(axis=1)]
     return known[0] if len(known) else np.array([])
+
+
+def _values_differ(panels: Iterable[Panel]) -> bool:
+    """Tell whether fundamental values differ between treatments: their prices have no common scale then."""
+    paths = [_fundamental([panel]) for panel in panels]
+    common = min(map(len, paths))
+    return common > 0 and any(
+        not np.allclose(path[:common], paths[0][:common], equal_nan=True) for path in paths
+    )
+
+
+def _paths(panel: Panel, runs: Sequence[Run], of: OfRow, *, relative: bool) -> Paths:
+    """Return prices and volumes of a treatment's markets; several in a row as one, as in the measures."""
+    parts = counted_rows([run.played for run in runs], of)
+    prices = panel.prices / panel.fundamentals if relative else panel.prices
+
+    def of_markets(values: Floats) -> Floats:
+        with quiet():
+            return np.array([np.nanmean(values[part], axis=0) for part in parts])
+
+    return Paths(of_markets(prices), of_markets(panel.volumes))
 
 
 def _equilibrium(panels: Iterable[Panel]) -> Floats:

@@ -27,12 +27,17 @@ def measure_markets(runs: Sequence[PlayedRun], of: OfRow = "all") -> dict[str, M
         of: which markets of a row count.
     """
     results = measure_all(panel_of(runs))
-    sizes = [markets_in_a_row(run) for run in runs for _ in run.markets]
-    if all(size == 1 for size in sizes):
+    parts = counted_rows(runs, of)
+    if all(part.stop - part.start == 1 for part in parts) and len(parts) == len(results["rad"]):
         return results
-    ends = list(accumulate(sizes))
-    parts = [_counted(end - size, end, of) for size, end in zip(sizes, ends, strict=True)]
     return {name: _joined(one, parts) for name, one in results.items()}
+
+
+def counted_rows(runs: Sequence[PlayedRun], of: OfRow) -> list[slice]:
+    """Return for each market of `panel_of(runs)`, those in a row as one, the rows that count for it."""
+    sizes = [markets_in_a_row(run) for run in runs for _ in run.markets]
+    ends = accumulate(sizes)
+    return [_counted(end - size, end, of) for size, end in zip(sizes, ends, strict=True)]
 
 
 def _counted(start: int, end: int, of: OfRow) -> slice:

@@ -151,6 +151,25 @@ def test_many_runs_are_compared_by_treatment_with_exact_tests(tmp_path: Path) ->
     assert (tmp_path / "all-figures" / "prices-by-treatment.pdf").exists()
 
 
+def test_prices_of_treatments_with_other_fundamental_values_are_compared_as_multiples_of_them(
+    tmp_path: Path,
+) -> None:
+    designs: list[dict[str, Any]] = [{}, {"buy_back": "140"}]
+    runs = [
+        bots.open_run(play_run(tmp_path / f"run-{number}", [trader] * 3, seed=number, **config))
+        for number, (trader, config) in enumerate(zip(("fundamentalist", "hold"), designs, strict=True), 1)
+    ]
+    assert "Price / fundamental value" in comparison_page(runs)[0]
+    assert "Price / fundamental value" not in comparison_page(runs[:1])[0]
+
+
+def test_a_row_of_markets_is_drawn_as_the_one_that_its_measures_are_of(tmp_path: Path) -> None:
+    config = {"practice_rounds": 0, "paid_rounds": 2, "paid_markets": 2}
+    run = bots.open_run(play_run(tmp_path / "run-1", ["zero-intelligence"] * 3, **config))
+    for which in ("all", "last"):
+        assert "(1)" in comparison_page([run], of=which)[0]
+
+
 def test_gini_and_entropy_are_derived_by_hand() -> None:
     # 1, 3: the two pairs differ by 2 each: 4 / (2 · 4 · 2)
     assert gini([1, 3]).value == pytest.approx(0.25)
