@@ -17,12 +17,20 @@ def write_tables(results: Mapping[str, Any], page: Path) -> None:
     Raises:
         ValueError: the page has no such marks.
     """
-    text = page.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
+    put_between(page, BEGIN, tables(results))
+
+
+def put_between(page: Path, begin: str, told: str) -> None:
+    """Put what was measured between the mark of its command and the next end.
+
+    Raises:
+        ValueError: the page has no such marks.
+    """
+    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
     _, end, after = rest.partition(END)
     if not end:
-        raise ValueError(f"{page} has no place for the tables: {BEGIN} … {END}")
-    page.write_text(f"{before}{BEGIN}\n\n{tables(results)}\n{END}{after}", encoding="utf-8")
+        raise ValueError(f"{page} has no place for the tables: {begin} … {END}")
+    page.write_text(f"{before}{begin}\n\n{told}\n{END}{after}", encoding="utf-8")
 
 
 def tables(results: Mapping[str, Any]) -> str:
