@@ -2,7 +2,8 @@
 
 The market is the reference design, 3 practice and 30 paid rounds with up to four forecasts a round. Six
 strategies in turn sit at its seats. Traders, pages, forms, decisions and events are those of a real run.
-Where it is kept, its journal is written as in a study; where not, events are made and thrown away.
+Where it is kept, its journal is written as in a study; where not, events are made and thrown away. The last
+lines tell how the time grows with traders and with rounds: 2.0 is in proportion.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import platform
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +25,12 @@ from bots.agents.trading_agents import Table
 from bots.domain.ports import RunStore
 from bots.domain.records import Event, RunOutcome
 from bots.domain.study import Cell, StudyPlan
-from bots.services.study_cell import build_strategy, play_market
+from bots.services.study_cell import build_strategy, play_market, spare_libraries
 from bots.services.trader_specs import TraderSpec
 
 STRATEGIES = ("zero-intelligence", "fundamentalist", "momentum", "speculator", "market-maker", "hold")
-TARGET = 0.25  # seconds of processor time, 24 traders and 33 rounds, not kept
+PRACTICE = 3  # rounds
+TARGET = 0.25  # seconds of processor time, 24 traders and 33 rounds
 
 
 class Nowhere:
@@ -44,6 +48,7 @@ class Measured:
     """Processor seconds of one market, the best of several; bytes of its journal, 0 where it is not kept."""
 
     traders: int
+    rounds: int
     kept: bool
     seconds: float
     journal: int
@@ -73,9 +78,9 @@ def play(cell: Cell, store: RunStore) -> None:
     asyncio.run(market())
 
 
-def measure(traders: int, *, kept: bool, times: int) -> Measured:
+def measure(traders: int, rounds: int = 33, *, kept: bool, times: int) -> Measured:
     """Return the best of `times` plays."""
-    cell, best, size = cell_of(traders), float("inf"), 0
+    cell, best, size = cell_of(traders, paid_rounds=rounds - PRACTICE), float("inf"), 0
     for _ in range(times):
         with ExitStack() as stack:
             store: RunStore = Nowhere()
@@ -86,7 +91,29 @@ def measure(traders: int, *, kept: bool, times: int) -> Measured:
             play(cell, store)
             best = min(best, time.process_time() - started)
             size = path.stat().st_size if kept else 0
-    return Measured(traders, kept, best, size)
+    return Measured(traders, rounds, kept, best, size)
+
+
+def machine() -> str:
+    """Return the processor and the Python that were measured."""
+    described = Path("/proc/cpuinfo")
+    lines = described.read_text().splitlines() if described.exists() else []
+    names = [line.partition(": ")[2] for line in lines if line.startswith(("model name", "cpu MHz"))]
+    processor = ", ".join(names[:2]) + " MHz" if len(names) > 1 else platform.processor()
+    return f"{processor}; {platform.python_implementation()} {platform.python_version()}"
+
+
+def growth(results: Sequence[Measured]) -> Iterator[str]:
+    """Yield how time and journal grow where traders, and where rounds, are twice as many."""
+    known = {(one.traders, one.rounds, one.kept): one for one in results}
+    for kept in (False, True):
+        for what, less, more in (("traders", (12, 33), (24, 33)), ("rounds", (12, 33), (12, 66))):
+            before, after = known[*less, kept], known[*more, kept]
+            journal = f", journal times {after.journal / before.journal:.1f}" if kept else ""
+            yield (
+                f"Twice the {what}, {'kept' if kept else 'not kept'}: "
+                f"time times {after.seconds / before.seconds:.1f}{journal}."
+            )
 
 
 def main() -> None:
@@ -97,20 +124,26 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=3, help="plays of each market; the best counts")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
+    spare_libraries()  # as in the processes of a study
     results = [
-        measure(traders, kept=kept, times=options.times)
-        for traders in (6, 12, 24, 48)
+        measure(traders, rounds, kept=kept, times=options.times)
+        for traders, rounds in ((6, 33), (12, 33), (12, 66), (24, 33), (48, 33))
         for kept in (False, True)
     ]
     if options.json:
         print(json.dumps([{name: getattr(one, name) for name in Measured.__slots__} for one in results]))
         return
-    print("traders  kept  seconds of CPU  for each trader and round  journal")
+    print(machine())
+    print("traders  rounds  kept  seconds of CPU  for each trader and round  journal")
     for one in results:
-        each = 1e6 * one.seconds / one.traders / 33
+        each = 1e6 * one.seconds / one.traders / one.rounds
         kept = "yes" if one.kept else "no"
-        print(f"{one.traders:7}  {kept:4}  {one.seconds:14.3f}  {each:22.0f} µs  {one.journal / 1e6:4.1f} MB")
-    print(f"Target: 24 traders in under {TARGET} s.")
+        print(
+            f"{one.traders:7}  {one.rounds:6}  {kept:4}  {one.seconds:14.3f}  {each:22.0f} µs  "
+            f"{one.journal / 1e6:4.1f} MB"
+        )
+    print("\n".join(growth(results)))
+    print(f"Target: 24 traders and 33 rounds in under {TARGET} s.")
 
 
 if __name__ == "__main__":

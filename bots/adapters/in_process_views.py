@@ -57,6 +57,7 @@ class SharedViews:
     def __init__(self, parameters: MarketParameters, traders: int, pay: Pay) -> None:
         self._parameters = parameters
         self._order_rules = parameters.order_rules
+        self._decimals = parameters.decimals
         self._rules = [
             MarketRules.model_validate(market_rules_view(parameters, traders, pay, trader))
             for trader in range(1, len(parameters.endowments) + 1)
@@ -73,7 +74,7 @@ class SharedViews:
     def view(self, state: PageState, trader: int) -> MarketView:
         """Return the view of a page that `trader` sees."""
         market = state.ref.market if state.ref else 1
-        decimals = self._order_rules.decimals
+        decimals = self._decimals
         history, own = self._history_of(market, state.history), self._own_of(market, trader, state.own)
         fields = {  # in the order of MarketView
             "version": VIEW_VERSION,
@@ -131,7 +132,7 @@ class SharedViews:
         last = own[-1]
         key = (trader, (market, last.phase, last.number))
         if key not in self._own:
-            new = OwnRound.model_validate(own_round_view(last, self._order_rules.decimals))
+            new = OwnRound.model_validate(own_round_view(last, self._decimals))
             self._own[key] = (*self._own_of(market, trader, own[:-1]), new)
         return self._own[key]
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import uuid
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +100,18 @@ class CellDone:
     undecided: bool = False  # every decision of some trader failed
 
 
+@cache
+def spare_libraries() -> None:
+    """Let the garbage collector pass over all that is loaded by now, which is there to stay.
+
+    A market makes so many values that it would look through the libraries again and again.
+    """
+    gc.freeze()
+
+
 def play_strategies(job: CellJob) -> CellDone:
     """Play a cell in which only strategies trade, to its end; for processes of their own."""
+    spare_libraries()
 
     async def play() -> CellDone:
         return await play_cell(job, build_strategy, stop=asyncio.Event())
