@@ -111,7 +111,7 @@ bench-border: $(READY) ## Measure what it costs a page in Chromium that it is he
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_border.py
 
 .PHONY: bench-transports
-bench-transports: $(READY) .stamps/bench-peers ## Measure browsers and browserless bots beside other software (some 12 minutes; load spoils it)
+bench-transports: $(READY) .stamps/bench-peers ## Measure browsers and browserless bots beside other software (some 15 minutes; load spoils it)
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_transports.py
 
 .PHONY: local-model

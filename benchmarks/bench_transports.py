@@ -6,7 +6,7 @@ Two parts, in one run on one machine, so that their ratios hold elsewhere too. T
 ten information pages, ten forms of three fields, the end) is played by eight bots of ours in tabs, in user
 contexts and without a browser, by botex and pyreplicant in environments of their own, and by a bare HTTP
 client. The shipped market with its 20 s pages is played by models that take 0.1, 3 and 10 s, in three rounds
-of one session.
+of one session; and by bots that wait, for a slow model and then for somebody who does not come.
 
 Results go to benchmarks/results/transports.json, and the tables of docs/browsers.md are made from them. Other
 load on the machine spoils all figures: it is told first, and kept with the results.
@@ -25,6 +25,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.idle_bots import idle
 from benchmarks.transports_run import (
     ROOT,
     AppRun,
@@ -79,6 +80,7 @@ async def measure(size: Size) -> dict[str, Any]:
     async with PacedModel(paced_answer) as model:
         app = await _app_part(size, model.url)
         market = await _market_part(size, model)
+    waiting = await _idle_part(size)
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
@@ -87,6 +89,7 @@ async def measure(size: Size) -> dict[str, Any]:
         "small": size is SMALL,
         "app": app,
         "market": market,
+        "idle": waiting,
     }
 
 
@@ -111,6 +114,15 @@ async def _market_part(size: Size, model: PacedModel) -> list[dict[str, Any]]:
             for bots in numbers:
                 rows += (await play_market(transport, server, model, bots)).rows()
                 print(*map(json.dumps, rows[-3:]), sep="\n")
+    return rows
+
+
+async def _idle_part(size: Size) -> list[dict[str, Any]]:
+    rows = []
+    async with market_server() as server:
+        for transport, bots in (("browser", size.browser_bots[-1]), ("http", size.http_bots[-1])):
+            rows += (await idle(transport, server, bots)).rows()
+            print(*map(json.dumps, rows[-2:]), sep="\n")
     return rows
 
 

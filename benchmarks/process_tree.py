@@ -23,6 +23,15 @@ _BROWSERS: Final = ("chrom", "headless_shell", "firefox")
 _MEGABYTE: Final = 1_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Processors that were busy for `seconds`: 1 is one of them all the time."""
+
+    seconds: float
+    client: float
+    browser: float
+
+
 @dataclass(slots=True)
 class Taken:
     """What a command took.
@@ -32,6 +41,8 @@ class Taken:
         client_cpu, browser_cpu: processor seconds, of browsers and their drivers, and of all else.
         begun: of each process that is no browser's, when it began, seconds since the epoch, and its processor
             seconds.
+        looks: processor seconds so far, of the client and of browsers, each after the seconds since the epoch
+            at which they were read, oldest first.
         memory: of all processes together in MB, shared pages counted once (PSS), oldest first, each after the
             seconds since the epoch at which it was taken.
         code: exit code; None where it was ended for taking too long.
@@ -41,6 +52,7 @@ class Taken:
     client_cpu: float = 0.0
     browser_cpu: float = 0.0
     begun: Sequence[tuple[float, float]] = ()
+    looks: Sequence[tuple[float, float, float]] = ()
     memory: Sequence[tuple[float, float]] = ()
     code: int | None = None
 
@@ -52,6 +64,15 @@ class Taken:
         """Return the most memory until a time in seconds since the epoch, in MB; 0 where nobody looked."""
         return max((size for at, size in self.memory if at <= until), default=0.0)
 
+    def load(self, since: float, until: float) -> Load | None:
+        """Return what was taken between two times, seconds since the epoch; None where it is not known."""
+        within = [look for look in self.looks if since <= look[0] <= until]
+        if len(within) < 2:
+            return None
+        (start, *before), (end, *after) = within[0], within[-1]
+        client, browser = ((now - then) / (end - start) for then, now in zip(before, after, strict=True))
+        return Load(end - start, client, browser)
+
 
 @dataclass
 class _Watch:
@@ -60,6 +81,7 @@ class _Watch:
     root: psutil.Process
     stop: threading.Event = field(default_factory=threading.Event)
     cpu: dict[tuple[int, float], tuple[bool, float]] = field(default_factory=dict)
+    looks: list[tuple[float, float, float]] = field(default_factory=list)
     memory: list[tuple[float, float]] = field(default_factory=list)
 
     def run(self) -> None:
@@ -70,9 +92,14 @@ class _Watch:
                 for one in family:
                     with contextlib.suppress(psutil.Error):
                         self._see(one)
+                self.looks.append((time.time(), self.taken(browser=False), self.taken(browser=True)))
                 if looks % _MEMORY_EVERY == 0 or len(family) <= _FEW:
                     self.memory.append((time.time(), sum(map(_pss, family)) / _MEGABYTE))
             looks += 1
+
+    def taken(self, *, browser: bool) -> float:
+        """Return the processor seconds so far, of browsers and their drivers or of all else."""
+        return sum(seconds for of_browser, seconds in self.cpu.values() if of_browser is browser)
 
     def _see(self, one: psutil.Process) -> None:
         times = one.cpu_times()
@@ -106,12 +133,8 @@ def run(command: Sequence[str | Path], *, env: Mapping[str, str], folder: Path, 
             watch.stop.set()
             thread.join()
     taken.begun = [(began, seconds) for (_, began), (browser, seconds) in watch.cpu.items() if not browser]
-    for browser, seconds in watch.cpu.values():
-        if browser:
-            taken.browser_cpu += seconds
-        else:
-            taken.client_cpu += seconds
-    taken.memory = watch.memory
+    taken.client_cpu, taken.browser_cpu = watch.taken(browser=False), watch.taken(browser=True)
+    taken.looks, taken.memory = watch.looks, watch.memory
     return taken
 
 

@@ -199,20 +199,26 @@ async def play_market(transport: str, server: OTreeServer, model: ModelServer, b
     session = await server.rest.create_session("demo", bots, modified=rounds)
     url = f"{server.url}/SessionStartLinks/{session['code']}"
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        models = (CONFIG / "models.toml").read_text(encoding="utf-8")
-        models = models.replace("[providers.openai]\n", "[providers.openai]\nconcurrency = 1000\n")
-        (folder / "models.toml").write_text(models, encoding="utf-8")
-        command = [sys.executable, "-m", "bots.main", url, "gpt-4o", "--transport", transport]
-        taken = await asyncio.to_thread(
-            run, command, env=_environment(model.url), folder=folder, most_seconds=240
-        )
+        taken, events = await play_with_model([url, "--transport", transport], model, Path(scratch))
         if taken.code != 0:
-            print((folder / "output").read_text(errors="replace")[-1500:], file=sys.stderr)
-        events = _events(folder)
+            print((Path(scratch) / "output").read_text(errors="replace")[-1500:], file=sys.stderr)
         last = max((event.at for event in events if isinstance(event, PageSeen)), default=datetime.now(UTC))
         latencies, missed = _judged(events)
     return MarketRun(transport, bots, taken, last.timestamp(), latencies, missed)
+
+
+async def play_with_model(
+    arguments: Sequence[str], model: ModelServer, folder: Path
+) -> tuple[Taken, Sequence[Event]]:
+    """Run bots whose model is a stand-in, all asked at once; return what that took and what they recorded."""
+    models = (CONFIG / "models.toml").read_text(encoding="utf-8")
+    models = models.replace("[providers.openai]\n", "[providers.openai]\nconcurrency = 1000\n")
+    (folder / "models.toml").write_text(models, encoding="utf-8")
+    url, *options = arguments
+    command = [sys.executable, "-m", "bots.main", url, "gpt-4o", *options]
+    environment = _environment(model.url)
+    taken = await asyncio.to_thread(run, command, env=environment, folder=folder, most_seconds=240)
+    return taken, _events(folder)
 
 
 def _turned(place: int) -> int:

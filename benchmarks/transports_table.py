@@ -34,7 +34,7 @@ def put_between(page: Path, begin: str, told: str) -> None:
 
 
 def tables(results: Mapping[str, Any]) -> str:
-    """Return both tables and what they were measured on."""
+    """Return all tables and what they were measured on."""
     machine = results["machine"]
     about = (
         f"Measured {results['at'][:10]} on {machine.get('processors', '?')} processors, load before "
@@ -51,6 +51,8 @@ def tables(results: Mapping[str, Any]) -> str:
             f"of ours, in its own process, is not in it and takes {statistics.median(reports):.1f} s once."
         )
     parts = [about, *_app(results["app"]), "", *_ratios(results["app"]), "", *_market(results["market"]), ""]
+    if waiting := results.get("idle"):  # results of earlier versions have none
+        parts += [*_idle(waiting), ""]
     return "\n".join([parts[0], "", *parts[1:]])
 
 
@@ -111,6 +113,27 @@ def _market(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         f"| {row['memory_mb']:.0f} MB |"
         for row in rows
     ]
+
+
+def _idle(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    head = [
+        "| shipped market | bots | all wait for | for | our CPU | the browser's |",
+        "|---|---|---|---|---|---|",
+    ]
+    return head + [
+        f"| {row['transport']} | {row['bots']} | {row['waits_for']} | {_whole_seconds(row['seconds'])} "
+        f"| {_share(row['client_cpu_ms_second'])} | {_share(row['browser_cpu_ms_second'])} |"
+        for row in rows
+    ]
+
+
+def _whole_seconds(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0f} s"
+
+
+def _share(ms_second: float | None) -> str:
+    """Return milliseconds a second as a share of one processor."""
+    return "–" if ms_second is None else f"{ms_second / 10:.1f} %"
 
 
 def _ms(value: float | None) -> str:

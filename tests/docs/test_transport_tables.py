@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks.idle_bots import wait_spell
+from benchmarks.process_tree import Load, Taken
 from benchmarks.transports_table import BEGIN, END, tables, write_tables
+from bots.domain.records import PageSeen, SeatEnded, SeatOutcome
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "transports.json"
@@ -53,6 +57,38 @@ def test_what_was_not_finished_or_not_measured_is_not_shown_as_a_figure() -> Non
     made = tables(results())
     assert "| botex 0.2.0 (not finished) | 8 |" in made
     assert "| http | 60 | 0.1 s | – | – | 2 | 100 MB |" in made
+
+
+def test_what_waiting_bots_take_is_told_as_a_share_of_a_processor() -> None:
+    rows = [
+        {"transport": "http", "bots": 120, "waits_for": "its model", "seconds": 12.2,
+         "client_cpu_ms_second": 3.6, "browser_cpu_ms_second": 0.0},
+        {"transport": "browser", "bots": 24, "waits_for": "another participant", "seconds": None,
+         "client_cpu_ms_second": None, "browser_cpu_ms_second": None},
+    ]  # fmt: skip
+    made = tables(results() | {"idle": rows})
+    assert "| http | 120 | its model | 12 s | 0.4 % | 0.0 % |" in made
+    assert "| browser | 24 | another participant | – | – | – |" in made
+    assert "all wait for" not in tables(results())
+
+
+def test_waiting_lasts_from_the_last_who_came_to_the_first_who_went_on() -> None:
+    def seen(seat: int, second: int) -> PageSeen:
+        return PageSeen(at=at(second), seat=seat, page="wait", kind="wait", location="/p/1")
+
+    came = [seen(1, 0), seen(2, 5), seen(1, 20)]
+    left = [SeatEnded(at=at(second), seat=1, outcome=SeatOutcome.FAILED) for second in (40, 50)]
+    begin, end = at(8).timestamp(), at(40).timestamp()
+    assert wait_spell([*came, *left], 2) == (begin, end)
+    assert wait_spell([*came, *left], 3) is None
+    assert wait_spell(came, 2) is None
+    looks = [(begin - 1, 1.0, 1.0), (begin, 2.0, 4.0), (begin + 9, 3.0, 5.0), (begin + 10, 3.0, 6.0)]
+    assert Taken(looks=looks).load(begin, end) == Load(seconds=10.0, client=0.1, browser=0.2)
+    assert Taken(looks=looks).load(begin + 10, end) is None
+
+
+def at(second: int) -> datetime:
+    return datetime(2026, 3, 1, 12, 0, second, tzinfo=UTC)
 
 
 def test_tables_stand_between_their_marks_and_nothing_else_changes(tmp_path: Path) -> None:
