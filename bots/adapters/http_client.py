@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import aiohttp
 from yarl import URL
 
+from bots.adapters.http_script_files import ScriptFiles
 from bots.adapters.page_readers import Snapshot
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -65,7 +66,7 @@ class LeadsAway(Exception):
 
 
 class HttpClient:
-    """Loads pages and listens to sockets. Make it with `open`."""
+    """Loads pages, with their script files, and listens to sockets. Make it with `open`."""
 
     def __init__(
         self, settings: HttpSettings, pages: aiohttp.ClientSession, sockets: aiohttp.ClientSession
@@ -73,6 +74,7 @@ class HttpClient:
         self.settings = settings
         self._pages = pages
         self._sockets = sockets
+        self.script_files = ScriptFiles(pages)
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -128,6 +130,11 @@ class HttpClient:
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _load(self, method: str, url: URL, body: bytes | None) -> Snapshot:
+        snapshot = await self._load_page(method, url, body)
+        await self.script_files.load(snapshot.html, snapshot.address)
+        return snapshot
+
+    async def _load_page(self, method: str, url: URL, body: bytes | None) -> Snapshot:
         host = url.host
         for _ in range(_MOST_REDIRECTS):
             headers = _FORM if body is not None else None

@@ -80,7 +80,8 @@ class OpenPage:
         if self._read is None or self._read[0].revision != len(self.frames):
             document = self._unread if self._unread and not self.frames else self.parse()
             page = read_document(document)
-            self._read = page, need_of_browser(document, page)
+            files = self._client.script_files.do(self.snapshot.html, self.address)
+            self._read = page, need_of_browser(document, page, files)
             self._unread = None
         return self._read
 

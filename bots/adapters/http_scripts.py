@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, Flag, auto
 from typing import Final
 
 from bots.adapters.page_readers import Document
@@ -14,6 +14,8 @@ from bots.adapters.page_readers.chat import in_chat
 from bots.adapters.page_readers.forms import attribute, element_type, form_elements, is_script_back
 from bots.domain.pages import Page, PageKind
 
+IGNORED: Final = "data-bots-ignore"
+"""Attribute of a script that its page works without, as one that only shows something."""
 _SOCKET: Final = re.compile(r"""makeReconnectingWebSocket\(\s*["'](/[^/"'\s][^"'\s]*)["']""")
 _BY_ARRIVAL: Final = "/group_by_arrival_time"
 _TELLS_BOTS: Final = re.compile(r"\bfunction\s+readPage\b|\breadPage\s*=[^=]")
@@ -53,6 +55,27 @@ def sockets(document: Document) -> Sockets:
     )
 
 
+class Does(Flag):
+    """What a script does that a participant without a browser has to know."""
+
+    NOTHING = 0
+    TELLS_BOTS = auto()  # it defines readPage()
+    CHECKS_FORM = auto()  # it hears when a form is about to go, and may stop it
+    SENDS_LIVE = auto()  # it makes live messages
+
+
+def does(source: str) -> Does:
+    """Return what a script does, as far as its text shows it."""
+    found = Does.NOTHING
+    if _TELLS_BOTS.search(source):
+        found |= Does.TELLS_BOTS
+    if _CHECKS_FORM.search(source):
+        found |= Does.CHECKS_FORM
+    if "liveSend" in source:
+        found |= Does.SENDS_LIVE
+    return found
+
+
 class Need(Enum):
     """Why a page cannot be used without a browser."""
 
@@ -64,21 +87,27 @@ class Need(Enum):
     BUTTONS = "its buttons work by script alone"
 
 
-def need_of_browser(document: Document, page: Page) -> Need | None:
+def need_of_browser(document: Document, page: Page, files: Does = Does.NOTHING) -> Need | None:
     """Return why the page needs a browser; None where it does not.
 
     The shipped market's pages never do: their scripts draw what stands in the data block.
+
+    Args:
+        files: what the page's script files do; the scripts that stand in the page are read here.
     """
     form = document.form_node
     if page.kind is not PageKind.FORM or page.market is not None:
         return None
-    if page.speaker is not None or any(_TELLS_BOTS.search(script) for script in _scripts(document)):
+    scripts = files
+    for source in _judged_scripts(document):
+        scripts |= does(source)
+    if page.speaker is not None or Does.TELLS_BOTS in scripts:
         return Need.READ_PAGE
     if form is None:
         return None
     if attribute(form, "action").lower().startswith("javascript:"):
         return Need.TRIALS
-    if "onsubmit" in form.attributes or any(_CHECKS_FORM.search(script) for script in _scripts(document)):
+    if "onsubmit" in form.attributes or Does.CHECKS_FORM in scripts:
         return Need.CHECKED
     elements = form_elements(form, document.tree)
     if any(
@@ -87,9 +116,7 @@ def need_of_browser(document: Document, page: Page) -> Need | None:
     ):
         return Need.HIDDEN
     if page.live:
-        sends = any("liveSend" in script for script in _scripts(document)) or document.tree.css_matches(
-            "[onclick*=liveSend]"
-        )
+        sends = Does.SENDS_LIVE in scripts or document.tree.css_matches("[onclick*=liveSend]")
         return Need.MESSAGES if sends and not page.messages else None
     kinds = {element_type(node) for node in elements if not is_script_back(node) and not in_chat(node)}
     return Need.BUTTONS if "button" in kinds and not kinds & {"submit", "image"} else None
@@ -104,3 +131,7 @@ def _socket_of(document: Document, selector: str) -> str | None:
 
 def _scripts(document: Document) -> Iterator[str]:
     return (script.text() for script in document.tree.css("script:not([src])"))
+
+
+def _judged_scripts(document: Document) -> Iterator[str]:
+    return (script.text() for script in document.tree.css(f"script:not([src]):not([{IGNORED}])"))

@@ -32,7 +32,7 @@ SESSION_CONFIG_DEFAULTS = {
     "scripted": False,  # the form has hidden fields that its script fills
     "upload": "",  # a page comes that takes a file: optional, or required
     "rule": "sum",  # of a page that takes no answers but those that add up, or none at all: never
-    "quiz": False,  # a page comes whose script decides whether its form goes
+    "quiz": False,  # a page comes whose script decides whether its form goes: in the page, or "in a file"
     "talk": False,  # the games have a chat
     "practice": 3,  # rounds of the market that offers readPage()
     "paid": 5,

@@ -46,7 +46,7 @@ async def test_page_that_needs_a_browser_is_handed_to_one_in_mid_session(
 
 
 async def test_who_waits_is_woken_by_a_page_that_needs_a_browser(neutral_server: NeutralServer) -> None:
-    code, [link] = neutral_server.session("channel", quiz=True)
+    code, [link] = neutral_server.session("channel", quiz="in a file")
     async with open_auto(BrowserSettings.find()) as auto, seated(auto, link) as (session, page):
         woken = asyncio.create_task(session.wait(page, soon()))
         await asyncio.sleep(0)

@@ -8,13 +8,17 @@ import time
 import tracemalloc
 from collections.abc import AsyncIterator
 from functools import cache
+from typing import Any
 from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
+from aiohttp.test_utils import TestServer
 
-from bots.adapters.http_scripts import Need, Sockets, need_of_browser, sockets
+from bots.adapters.http_script_files import ScriptFiles, script_files
+from bots.adapters.http_scripts import Does, Need, Sockets, does, need_of_browser, sockets
 from bots.adapters.http_session import Http, HttpSettings, open_http
 from bots.adapters.page_readers import Document, Snapshot, read_document
 from bots.domain.errors import LedAway, NeedsBrowser, PageOverdue, PageTooLong, SessionLost
@@ -92,10 +96,14 @@ async def test_socket_that_broke_is_opened_again(
 
 @pytest.mark.parametrize(
     ("config", "fields", "pages", "need"),
-    [("questions", {"scripted": True}, 1, Need.HIDDEN), ("channel", {"quiz": True}, 1, Need.CHECKED)],
+    [
+        ("questions", {"scripted": True}, 1, Need.HIDDEN),
+        ("channel", {"quiz": True}, 1, Need.CHECKED),
+        ("channel", {"quiz": "in a file"}, 1, Need.CHECKED),
+    ],
 )
 async def test_page_that_its_script_must_use_asks_for_a_browser(
-    http: Http, neutral_server: NeutralServer, config: str, fields: dict[str, bool], pages: int, need: Need
+    http: Http, neutral_server: NeutralServer, config: str, fields: dict[str, Any], pages: int, need: Need
 ) -> None:
     async with seated(http, neutral_server.link(config, **fields)) as (session, _):
         with pytest.raises(NeedsBrowser, match=need.value):
@@ -116,6 +124,10 @@ NEXT = "<button class='otree-btn-next'>Next</button>"
         (f"<form id='form'>We say: function readPage {NEXT}</form>", None),
         (f"<form id='form' action='javascript:void(0);'>{NEXT}</form>", Need.TRIALS),
         (f"<form id='form'>{NEXT}</form><script>f.addEventListener('submit', g)</script>", Need.CHECKED),
+        (
+            f"<form id='form'>{NEXT}</form><script data-bots-ignore>f.addEventListener('submit', g)</script>",
+            None,
+        ),
         (f"<form id='form' onsubmit='return ok()'>{NEXT}</form>", Need.CHECKED),
         (f"<form id='form'><input type='hidden' name='x'>{NEXT}</form>", Need.HIDDEN),
         (f"<form id='form'><input type='hidden' name='x' value='1'>{NEXT}</form>", None),
@@ -126,6 +138,60 @@ NEXT = "<button class='otree-btn-next'>Next</button>"
 async def test_need_of_a_browser_is_read_from_the_page(html: str, need: Need | None) -> None:
     document = Document(Snapshot("v", "http://localhost/p/abc/app/Page/1", html, 0.0))
     assert need_of_browser(document, read_document(document)) is need
+
+
+@pytest.mark.parametrize(
+    ("source", "need"),
+    [
+        ("function readPage() { return {}; }", Need.READ_PAGE),
+        ("form.addEventListener('submit', check)", Need.CHECKED),
+        ("console.log('what we draw')", None),
+    ],
+)
+async def test_need_of_a_browser_is_read_from_script_files_too(source: str, need: Need | None) -> None:
+    html = f"<form id='form'>{NEXT}</form><script src='/static/own.js'></script>"
+    document = Document(Snapshot("v", "http://localhost/p/abc/app/Page/1", html, 0.0))
+    assert need_of_browser(document, read_document(document), does(source)) is need
+
+
+async def test_script_files_are_those_of_the_page_s_own_server_without_otree_s() -> None:
+    page = """<script src="/static/otree/js/live.js"></script>
+    <script defer SRC='own.js?v=1&amp;w=2#top'></script>
+    <!-- <script src="/static/old.js"></script> --><script>const src = "/static/text.js";</script>
+    <script src=//elsewhere.example/far.js></script><script src="http://[broken/x.js"></script>
+    <script src="/static/line.js" data-bots-ignore></script>
+    <script type="module" src=/static/plot.js></script><script src="data:text/javascript,1"></script>"""
+    assert script_files(page, "http://localhost:8000/p/abc/app/Page/1") == [
+        "http://localhost:8000/p/abc/app/Page/own.js?v=1&w=2",
+        "http://localhost:8000/static/plot.js",
+    ]
+
+
+async def test_script_file_is_asked_for_once_by_all_and_again_only_if_it_did_not_come_whole() -> None:
+    asked: list[str] = []
+
+    async def file(request: web.Request) -> web.StreamResponse:
+        asked.append(request.path)
+        if request.path == "/cut.js" and "/cut.js" not in asked[:-1]:
+            cut = web.StreamResponse(headers={"Content-Length": "1000"})
+            await cut.prepare(request)
+            await cut.write(b"form.")
+            assert request.transport is not None
+            request.transport.abort()
+            return cut
+        return web.Response(text="form.onsubmit = check", status=404 if request.path == "/none.js" else 200)
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", file)
+    page = "<script src=none.js></script><script src=cut.js></script>"
+    async with TestServer(app) as server, aiohttp.ClientSession() as client:
+        files, address = ScriptFiles(client), str(server.make_url("/"))
+        await asyncio.gather(*(files.load("<script src=own.js></script>", address) for _ in range(5)))
+        await files.load(page, address)
+        assert files.do(page, address) is Does.NOTHING
+        await files.load(page, address)
+        assert files.do(page, address) is Does.CHECKS_FORM
+    assert asked == ["/own.js", "/none.js", "/cut.js", "/cut.js"]
 
 
 async def test_sockets_are_paths_of_the_page_s_own_server() -> None:
