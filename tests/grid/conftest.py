@@ -17,12 +17,27 @@ __all__ = ["neutral_server", "told"]
 
 
 @pytest.fixture
-def grid(tmp_path: Path) -> Iterator[Grid]:
-    """Two nodes, each with room for the browsers of both."""
+def jar() -> Path:
+    """Selenium's server."""
     jar = os.environ.get("TEST_GRID_JAR", "")
     if not jar:
         pytest.skip("opt-in: make test-grid")
     if shutil.which("java") is None:
         pytest.skip("needs Java 11 or newer")
-    with selenium_grid(Path(jar), nodes=2, logs=tmp_path) as grid:
+    return Path(jar)
+
+
+@pytest.fixture
+def grid(jar: Path, tmp_path: Path) -> Iterator[Grid]:
+    """Two nodes, each with room for the browsers of both."""
+    with selenium_grid(jar, nodes=2, logs=tmp_path) as grid:
+        yield grid
+
+
+@pytest.fixture
+def firefox_grid(jar: Path, tmp_path: Path) -> Iterator[Grid]:
+    """A node with Firefox, which a grid drives by geckodriver."""
+    if shutil.which("geckodriver") is None:
+        pytest.skip("needs geckodriver and Firefox")
+    with selenium_grid(jar, nodes=1, logs=tmp_path, browser="firefox") as grid:
         yield grid

@@ -10,7 +10,7 @@ import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,8 +50,12 @@ class Grid:
 
 
 @contextlib.contextmanager
-def selenium_grid(jar: Path, nodes: int, logs: Path) -> Iterator[Grid]:
-    """Start a hub and so many nodes; end them, and their browsers, at the exit."""
+def selenium_grid(jar: Path, nodes: int, logs: Path, browser: str = "chromium") -> Iterator[Grid]:
+    """Start a hub and so many nodes; end them, and their browsers, at the exit.
+
+    Args:
+        browser: of the nodes, `chromium` or `firefox`; with its driver on the search path.
+    """
     hub, publish, subscribe = free_port(), free_port(), free_port()
     url = f"http://127.0.0.1:{hub}"
     events = [
@@ -74,7 +78,7 @@ def selenium_grid(jar: Path, nodes: int, logs: Path) -> Iterator[Grid]:
                 "--hub",
                 url,
                 *events,
-                *DRIVER,
+                *_driver(browser),
             ]
             node = Guarded.start(command, log=logs / f"node-{number}.log")
             grid.nodes[f"http://127.0.0.1:{port}"] = running.enter_context(node)
@@ -90,15 +94,24 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def _stereotype() -> str:
+def _driver(browser: str) -> list[str]:
+    """Return what a node is told of its one browser."""
+    return [
+        *("--detect-drivers", "false", "--selenium-manager", "false", "--max-sessions", "2"),
+        *("--driver-configuration", f'display-name="{browser}"', "max-sessions=2"),
+        f"stereotype={json.dumps(_stereotype(browser))}",
+        f"webdriver-executable={shutil.which(DRIVERS[browser])}",
+    ]
+
+
+def _stereotype(browser: str) -> Mapping[str, Any]:
+    if browser == "firefox":
+        binary = shutil.which("firefox") or shutil.which("firefox-esr")
+        return {"browserName": "firefox", "moz:firefoxOptions": {"binary": binary}}
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     chromium = {"binary": shutil.which("chromium"), "args": arguments}
-    return json.dumps({"browserName": "chrome", "goog:chromeOptions": chromium})
+    return {"browserName": "chrome", "goog:chromeOptions": chromium}
 
 
+DRIVERS = {"chromium": "chromedriver", "firefox": "geckodriver"}
 HEALTH = ["--healthcheck-interval", "10"]  # a node that is gone is given no browser after so many seconds
-DRIVER = [
-    "--detect-drivers", "false", "--selenium-manager", "false", "--max-sessions", "2",
-    "--driver-configuration", 'display-name="chromium"', "max-sessions=2", f"stereotype={_stereotype()}",
-    f"webdriver-executable={shutil.which('chromedriver')}",
-]  # fmt: skip

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bots.adapters.browser_settings import BrowserOptions
+from bots.adapters.browser_settings import BrowserOptions, Family
 from bots.adapters.otree_server import OTreeServer
 from bots.adapters.web_driver import BrowserSettings, open_browser
 from bots.domain.errors import SessionLost
@@ -100,6 +100,20 @@ async def test_a_node_that_is_killed_in_mid_round_takes_no_decision_with_it(
 
     told(lost)
     lost.check(disturbed=lambda seats: 1 < seats <= 3)
+
+
+async def test_participants_sit_in_a_firefox_of_a_grid(
+    firefox_grid: Grid, neutral_server: NeutralServer
+) -> None:
+    code, links = neutral_server.session("channel", 2)
+    settings = BrowserSettings.find(BrowserOptions(Family.FIREFOX, grid=firefox_grid.url))
+    async with open_browser(settings) as browser, contextlib.AsyncExitStack() as seats:
+        for session, _ in [await seats.enter_async_context(seated(browser, link)) for link in links]:
+            assert (await session.act(say("here"), later())).accepted
+            await advance(session)
+            assert (await session.act(SubmitForm({}), later())).accepted
+    assert "geckodriver" not in firefox_grid.programs(), "browsers of a grid end with the run"
+    assert {row["channel.1.player.heard"] for row in neutral_server.stored(code)} == {"here"}
 
 
 async def test_hub_that_is_not_there_is_told() -> None:
