@@ -31,7 +31,7 @@ async def test_four_bots_play_with_two_people_in_a_session_made_by_hand(
             create_session_by_hand, driver, market_server.url, 6, practice_rounds="1", paid_rounds="2"
         )
         links = (await read_links(url)).links
-        process = await start(tmp_path, url, "zero-intelligence", "--num-bots", "4")
+        process = await start(tmp_path, url, "zero-intelligence", "--num-bots", "4", "--transport", "http")
         await line_with(process, "Run 1 is kept")
         persons = await asyncio.to_thread(take_seats, driver, [link.url for link in links[:2]])
         (_, ended) = await asyncio.gather(

@@ -71,6 +71,16 @@ async def play(
     return await run_study(plan, data, spread or Spread(jobs), room), out.getvalue()
 
 
+async def play_in_both_places(text: str, folder: Path, server: str) -> tuple[Path, Path]:
+    """Play a plan in process and on a server; return the folder that each has its data in."""
+    here, there = folder / "here", folder / "there"
+    for place, plan in ((here, text), (there, f'place = "server"\n{text}')):
+        place.mkdir()
+        code, told = await play(plan_file(place, plan), place, spread=Spread(server=server))
+        assert code == 0, told
+    return here, there
+
+
 def prices(folder: Path) -> Prices:
     """Return every finished market's prices and volumes, round by round."""
     return {key: _path(run.folder, run.manifest) for key, run in cell_runs(folder).items() if run.finished}

@@ -13,10 +13,9 @@ from bots.adapters.otree_server import OTreeServer
 from bots.domain.errors import UserMustMend
 from bots.services.study_cost import cost
 from bots.services.study_folder import cell_runs
-from bots.services.study_run import Spread
-from tests.study.plans import plan_file, play, prices, study_of, the_folder
+from tests.study.plans import plan_file, play, play_in_both_places, prices, study_of, the_folder
 
-HERE = """
+PLAN = """
 name = "forecasters"
 repetitions = 1
 seats = "2 x fundamentalist, 1 x momentum, 1 x zero-intelligence"
@@ -31,18 +30,13 @@ preset = "ltf-negative"
 [treatments.ahead.market]
 preset = "ltf-bubbles"
 """
-THERE = f'place = "server"\n{HERE}'
 
 
 @pytest.mark.server
 async def test_the_same_forecasts_make_the_same_prices_and_rewards_on_a_server_and_in_process(
     market_server: OTreeServer, tmp_path: Path
 ) -> None:
-    here, there = tmp_path / "here", tmp_path / "there"
-    for place, text in ((here, HERE), (there, THERE)):
-        place.mkdir()
-        code, told = await play(plan_file(place, text), place, spread=Spread(server=market_server.url))
-        assert code == 0, told
+    here, there = await play_in_both_places(PLAN, tmp_path, market_server.url)
 
     assert prices(the_folder(here)) == prices(the_folder(there))
     runs = [cell_runs(the_folder(place)) for place in (here, there)]
@@ -86,14 +80,14 @@ def test_market_that_forecasts_make_is_checked_by_its_own_rules(tmp_path: Path) 
         ('dividends = "1"', "dividends"),
         ("paid_rounds = 0", "paid_rounds"),
     ):
-        text = HERE.replace("paid_rounds = 4", wrong)
+        text = PLAN.replace("paid_rounds = 4", wrong)
         with pytest.raises(UserMustMend) as caught:
             study_of(plan_file(tmp_path, text))
         assert caught.value.where.endswith(f"table [market], key {said}")
 
 
 def test_cost_is_told_of_a_market_that_forecasts_make(tmp_path: Path) -> None:
-    study, out = study_of(plan_file(tmp_path, HERE.replace("zero-intelligence", "gpt-4o"))), io.StringIO()
+    study, out = study_of(plan_file(tmp_path, PLAN.replace("zero-intelligence", "gpt-4o"))), io.StringIO()
     cost(study, study.cells[:1], Console(file=out, width=200))
     row = next(line for line in out.getvalue().splitlines() if "12 words" in line)
     assert row.split()[3] == "4"  # one model, four rounds, one forecast in each

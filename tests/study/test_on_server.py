@@ -11,9 +11,9 @@ from bots.adapters.otree_server import OTreeServer
 from bots.services.study_folder import cell_runs
 from bots.services.study_report import read_treatments
 from bots.services.study_run import Spread
-from tests.study.plans import plan_file, play, prices, study_of, the_folder
+from tests.study.plans import play, play_in_both_places, prices, study_of, the_folder
 
-HERE = """
+PLAN = """
 name = "places"
 repetitions = 2
 seats = "2 x fundamentalist, 1 x momentum, 1 x zero-intelligence"
@@ -23,7 +23,6 @@ practice_rounds = 1
 paid_rounds = 2
 rationing = "pro_rata"
 """
-THERE = f'place = "server"\n{HERE}'
 
 
 @pytest.mark.server
@@ -31,11 +30,7 @@ THERE = f'place = "server"\n{HERE}'
 async def test_markets_on_a_server_have_the_prices_trades_and_wealth_of_those_in_process(
     market_server: OTreeServer, tmp_path: Path
 ) -> None:
-    here, there = tmp_path / "here", tmp_path / "there"
-    for place, text in ((here, HERE), (there, THERE)):
-        place.mkdir()
-        code, told = await play(plan_file(place, text), place, spread=Spread(server=market_server.url))
-        assert code == 0, told
+    here, there = await play_in_both_places(PLAN, tmp_path, market_server.url)
 
     assert prices(the_folder(here)) == prices(the_folder(there))
     runs = [cell_runs(the_folder(place)) for place in (here, there)]
