@@ -66,6 +66,21 @@ def test_an_order_that_cannot_be_read_is_refused_under_its_senders_name_and_says
     assert [reason.code for reason in refused.reasons] == ["quantity"]
 
 
+def test_a_refused_cancel_tells_who_asked_by_which_name_and_for_which_order() -> None:
+    for asked, known in ((7, 7), ("7", None)):
+        (refused,) = market().cancel(2, asked, "mine")
+        assert isinstance(refused, Refused)
+        assert (refused.trader, refused.ref, refused.order_id) == (2, "mine", known)
+
+
+def test_a_trade_names_both_orders() -> None:
+    auction = market()
+    auction.place(1, "sell", 1, "14")
+    _, traded = auction.place(2, "buy", 1, "14")
+    assert isinstance(traded, Traded)
+    assert (traded.bid_id, traded.offer_id) == (2, 1)
+
+
 @pytest.mark.parametrize(
     ("side", "told"),
     [("buy", "above the best bid of 14.00."), ("sell", "below the best offer of 14.00.")],
