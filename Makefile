@@ -23,7 +23,8 @@ serve: .stamps/venv .stamps/venv-otree ## Serve the shipped oTree project on por
 
 .PHONY: test
 test: ## Check and test everything; what fails beside other tests is told and played once more alone
-	@$(MAKE) --no-print-directory -j 2 setup check
+	@$(MAKE) --no-print-directory -j 2 setup # before the audit, which looks at each environment that is there
+	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest $(BESIDE) $(MEASURED) || \
 		{ [ $$? -eq 1 ] && echo "Once more, alone: what failed above" && $(BIN)/python -m pytest --last-failed $(MEASURED) --cov-append; }
 	@echo "Lines and branches of the rules and the domain that no test reached: none may be left"
@@ -39,7 +40,7 @@ MEASURED := --cov=markets --cov=bots/domain --cov-report=
 check: .stamps/venv audit ## Lint, types, import contracts and audit of the dependencies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j 2) types types-windows
+	$(MAKE) --no-print-directory -j 2 types types-windows
 	$(BIN)/lint-imports
 
 .PHONY: types
