@@ -119,6 +119,13 @@ def test_dividends_and_interest_of_a_round_are_the_rounds_own_where_it_has_any()
     assert each.interest_in(2) == Decimal("0.2")
 
 
+def test_forecasts_alone_make_the_price_where_the_rules_tell_a_feedback() -> None:
+    rules = view("trade").market
+
+    assert not rules.forecasts_alone
+    assert rules.model_copy(update={"forecast_feedback": "positive"}).forecasts_alone
+
+
 def test_each_forecast_is_given_once() -> None:
     twice = (Forecast(field="f0", value=Decimal(1)),) * 2
     with pytest.raises(ValueError, match="may be answered once"):
