@@ -112,7 +112,7 @@ async def test_bots_wait_for_a_person_who_finds_the_same_session_after_the_study
     assert [seat.trader for seat in run.manifest.seats] == ["hold", "fundamentalist"]
     assert (run.manifest.subjects, run.manifest.bots, len(run.manifest.resumed)) == (3, 2, 1)
     assert len(prices(the_folder(tmp_path))["baseline", 1]) == 2
-    assert "1 people beside 2 bots" in again.getvalue()
+    assert "beside 2 bots: oTree's tables are kept" in again.getvalue()
     assert (run.folder / FOLDER / "traders.csv").exists()
     assert bots.open_run(run.folder).traders.height == 3
 
