@@ -143,7 +143,7 @@ format: .stamps/venv ## Format the code
 setup: $(READY) ## Install what is missing: environments, Chromium and its driver
 
 .PHONY: lock
-lock: ## Renew the locks from requirements*.txt (needs uv)
+lock: ## Renew the locks from requirements/ and requirements*.txt (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet requirements-dev.txt -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet otree_project/requirements.txt -o otree_project/requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-deps --quiet requirements-local.txt -o requirements-local.lock

@@ -1,7 +1,7 @@
 """Audit the dependencies without a network: python scripts/audit.py   (part of `make check`)
 
 - every requirement of a lock is one exact version with sha256 hashes, and nothing comes from elsewhere;
-- what requirements*.txt ask for stands in their lock, in a version they allow;
+- what the files of requirements ask for stands in their lock, in a version they allow;
 - no release that scripts/known_bad.toml names is locked, unless it says why;
 - what is installed here, and in the environments of oTree and the local model if they are there, is what the
   locks say; what was added by hand is told.

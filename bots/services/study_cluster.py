@@ -186,7 +186,7 @@ async def _joined(address: str) -> Any:
         raise UserMustMend(
             "Dask is not installed",
             where="--dask",
-            mend='Install it: pip install "llm-trading-agents[dask]" (or -r requirements-dask.txt).',
+            mend='Install it: pip install "llm-trading-agents[dask]" (or -r requirements/dask.txt).',
         ) from None
     try:
         connect: Any = Client  # has no types

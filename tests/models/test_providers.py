@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 import traceback
 
@@ -10,9 +11,10 @@ import pytest
 
 from bots.adapters.clock import SystemClock
 from bots.adapters.models.catalogue import Catalogue
-from bots.domain.errors import DecisionFailed
+from bots.domain.errors import DecisionFailed, UserMustMend
 from bots.domain.market import Decision
 from bots.domain.records import EVENTS, Event, ModelAsked, ModelReplied
+from bots.services.trader_checks import check_parameters
 from bots.services.trader_specs import resolve
 from bots.services.traders import Traders
 from tests.agents.sights import sight, situation
@@ -48,6 +50,24 @@ async def test_model_of_every_provider_decides_and_its_exchange_is_recorded(
     assert replied.usage.cost_usd is not None
     assert "The price looks fair." in str(replied.reply)
     assert not server.asked[0].body.get("stream")
+
+
+@pytest.mark.parametrize(
+    ("model", "extra"),
+    [
+        ("gpt-4o", "openai"),
+        ("grok-4", "openai"),
+        ("claude-sonnet-4-6", "anthropic"),
+        ("mistral-large", "mistral"),
+        ("gemini-2.5-pro", "google"),
+    ],
+)
+async def test_model_whose_library_is_missing_is_told_before_a_run_with_the_extra_that_brings_it(
+    model: str, extra: str, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, f"pydantic_ai.models.{extra}", None)
+    with pytest.raises(UserMustMend, match=rf"llm-trading-agents\[{extra}\]"):
+        await check_parameters([resolve(model, catalogue)], catalogue)
 
 
 @pytest.mark.parametrize("model", ONE_A_PROVIDER)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = ("bots", "markets", "otree_project", "pyproject.toml", "requirements.txt", "README.md", "LICENSE")
+SOURCES = ("bots", "markets", "otree_project", "requirements", "pyproject.toml", "README.md", "LICENSE")
 NEVER_SHIPPED = (".env", "bot-links.cfg", "db.sqlite3", ".pyc")
 
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -72,6 +72,18 @@ def test_wheel_holds_what_the_product_needs_and_nothing_of_the_users(wheel: Path
         assert kept <= set(names)
     assert not [name for name in names if name.endswith(NEVER_SHIPPED)]
     assert not [name for name in names if name.startswith(("tests", "docs", "benchmarks"))]
+
+
+def test_wheel_asks_for_libraries_of_providers_and_of_clusters_by_their_extras_alone(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (one for one in archive.namelist() if one.endswith(".dist-info/METADATA"))
+        lines = archive.read(name).decode().splitlines()
+    asked = [line.removeprefix("Requires-Dist: ") for line in lines if line.startswith("Requires-Dist: ")]
+    extras = {line.removeprefix("Provides-Extra: ") for line in lines if line.startswith("Provides-Extra: ")}
+    assert extras == {"anthropic", "google", "mistral", "openai", "models", "dask"}
+    always = [one for one in asked if "extra ==" not in one]
+    assert any(one.startswith("pydantic-ai-slim<") for one in always)
+    assert not [one for one in always if "[" in one or one.startswith(("distributed", "mistralai"))]
 
 
 def shipped(path: Path) -> bool:

@@ -33,7 +33,7 @@ from bots.adapters.models.catalogue import ModelEntry, ProviderEntry
 from bots.adapters.models.prices import Price, cost_usd
 from bots.adapters.models.transport import ReplyTooLarge, keep_libraries_quiet
 from bots.domain.chat import Finish, Message, ModelFailed, Reply
-from bots.domain.errors import FailureKind
+from bots.domain.errors import FailureKind, UserMustMend
 from bots.domain.ports import Clock
 from bots.domain.records import Usage
 
@@ -217,7 +217,23 @@ class ProviderModel:
 
 
 def _open_model(line: Line, model: str) -> Model:
-    """Return pydantic-ai's model for a provider; imports that provider's library."""
+    """Return pydantic-ai's model for a provider; imports that provider's library.
+
+    Raises:
+        UserMustMend: the library is not installed.
+    """
+    try:
+        return _loaded_model(line, model)
+    except ImportError as error:
+        extra = line.entry.kind if line.entry.kind not in _COMPATIBLE else "openai"
+        raise UserMustMend(
+            "the library that asks its models is not installed",
+            where=f"provider {line.name}",
+            mend=f'Install it: pip install "llm-trading-agents[{extra}]" (or -r requirements/{extra}.txt).',
+        ) from error
+
+
+def _loaded_model(line: Line, model: str) -> Model:
     key = line.key.get_secret_value() if line.key else _NO_KEY
     match line.entry.kind:
         case "openai":
