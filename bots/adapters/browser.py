@@ -42,8 +42,8 @@ _UNUSED: Final = (
 )
 # The first keep the browser to itself, the next let hidden tabs run at full speed. The last save memory: no
 # extensions, no drawing by graphics hardware, small caches (in full colours all the same), no process in wait
-# for a next tab, no page kept alive that was left, and what it has left behind collected within half a second
-# and not eight, which are ten pages of a quick bot.
+# for a next tab, no page kept alive that was left, the network within the browser's own process, and what a
+# page has left behind collected within half a second and not eight, which are ten pages of a quick bot.
 _FLAGS: Final = (
     "--disable-background-networking",
     "--disable-component-update",
@@ -58,6 +58,7 @@ _FLAGS: Final = (
     "--enable-low-end-device-mode",
     "--disable-rgba-4444-textures",
     f"--disable-features={','.join(_UNUSED)}",
+    "--enable-features=NetworkServiceInProcess2",
     "--js-flags=--gc-memory-reducer-start-delay-ms=500",
 )
 
