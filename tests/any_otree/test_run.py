@@ -34,7 +34,7 @@ async def test_decisions_on_any_page_are_shown_and_reported(
     async with ModelServer(answer) as server:
         ended = await run(
             tmp_path, url, "gpt-4o", "--transport", "http", "--form-fallback", "random",
-            environment=server.environment(),
+            environment=server.environment(), report=True,
         )  # fmt: skip
 
     assert (ended.code, ended.manifest.outcome) == (0, RunOutcome.FINISHED), ended.output

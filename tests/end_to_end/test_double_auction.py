@@ -155,7 +155,7 @@ async def test_what_a_person_with_units_trades_counts_in_prices_and_efficiency(
 
     assert ended.code == 0, ended.output
     brought = await end(await start_verb(tmp_path, "people", str(ended.run)), tmp_path)
-    assert "1 people beside 3 bots" in brought.output
+    assert "1 person beside 3 bots" in brought.output
     run = bots.open_run(ended.run)
     assert_both_sides_of_each_trade_are_told(run)
     trades = await exported(market_server, code, "trades")

@@ -63,7 +63,8 @@ async def test_no_program_that_a_run_starts_is_given_a_secret(
     given = {"OTREE_REST_KEY": REST_KEY, "OTREE_ADMIN_PASSWORD": PASSWORD}
     told: dict[str, str] = {}  # what each program below was told, by its command line
     async with ModelServer(delay=0.2) as model:
-        process = await start(tmp_path, url, "gpt-4o", environment=given | model.environment(MODEL_KEY))
+        settings = given | model.environment(MODEL_KEY)
+        process = await start(tmp_path, url, "gpt-4o", environment=settings, report=True)
         ours = psutil.Process(process.pid).cmdline()
         ending = asyncio.create_task(end(process, tmp_path))
         while not ending.done():
