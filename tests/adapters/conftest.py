@@ -26,7 +26,8 @@ def neutral_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neutral
     shutil.copytree(ROOT / "tests/otree_apps", project)  # oTree writes its database into the working folder
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command: list[str | Path] = [ROOT / ".venv-otree/bin/otree", "devserver_inner", str(port)]
+    program = ROOT / "tests/otree_devserver.py"
+    command: list[str | Path] = [ROOT / ".venv-otree/bin/python", "-P", program, str(port)]
     log = project / "log"
     with Guarded.start(command, cwd=project, log=log, env={"OTREE_PRODUCTION": "1", "PATH": "/usr/bin"}):
         server = NeutralServer(f"http://127.0.0.1:{port}")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PROJECT = ROOT / "otree_project"
-OTREE = ROOT / ".venv-otree" / "bin" / "otree"
+DEVSERVER = [str(ROOT / ".venv-otree/bin/python"), "-P", str(ROOT / "tests/otree_devserver.py")]
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def running_project(folder: Path) -> Iterator[str]:
     log = folder / "server.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [str(OTREE), "devserver_inner", str(port)], cwd=folder, env=_environment(), stdout=out, stderr=out
+            [*DEVSERVER, str(port)], cwd=folder, env=_environment(), stdout=out, stderr=out
         )
     try:
         _await_listening(process, port, log)
