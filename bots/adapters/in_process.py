@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from bots.adapters.answers import NO_CHANNEL, NO_FORM
 from bots.adapters.in_process_pages import InProcessPages, InProcessSession, SeatState, Step, as_received
 from bots.adapters.in_process_views import SharedViews
 from bots.domain.pages import Answer, Page, PageKind, SendLive, SubmitForm
@@ -102,7 +103,7 @@ class InProcessMarket(InProcessPages):
         """Take a form; forecasts that cannot be read show the page again, unless its time is over."""
         seat = self._seats[trader]
         if seat.step in ("opening", "wait", "payment"):
-            return Answer(accepted=False, words=("This page has no form.",), page=self._page(seat))
+            return Answer(accepted=False, words=(NO_FORM,), page=self._page(seat))
         if seat.step == "forecast":
             asked = self._questions[seat.overall - 1]
             given, errors = read_forecasts(act.values, asked, self.parameters.forecast_max)
@@ -118,7 +119,7 @@ class InProcessMarket(InProcessPages):
         """React to a live message of the trade page as the server does."""
         seat = self._seats[trader]
         if seat.step != "trade":
-            refusal = "This page takes no live messages."
+            refusal = NO_CHANNEL
             return Answer(accepted=False, words=(refusal,), page=self._page(seat))
         reaction = react(as_received(act.message), self._desk(seat), order_id=self._next_order_id)
         self._keep(seat, reaction)

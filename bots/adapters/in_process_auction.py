@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from bots.adapters.answers import NO_CHANNEL
 from bots.adapters.in_process import InProcessMarket, SeatState, Step
 from bots.adapters.in_process_pages import as_received
 from bots.domain.pages import Answer, SendLive
@@ -37,7 +38,7 @@ class InProcessDoubleAuction(InProcessMarket):
         """React to a live message of the trade page as the server does, and tell everybody concerned."""
         seat = self._seats[trader]
         if seat.step != "trade":
-            return Answer(accepted=False, words=("This page takes no live messages.",), page=self._page(seat))
+            return Answer(accepted=False, words=(NO_CHANNEL,), page=self._page(seat))
         message = as_received(act.message)
         second = int(asyncio.get_running_loop().time() - self._opened)
         outcome = self._periods[seat.overall].receive(trader, message, second)

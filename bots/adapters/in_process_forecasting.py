@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, Final
 
+from bots.adapters.answers import NO_CHANNEL, NO_FORM
 from bots.adapters.in_process_pages import InProcessPages, SeatState, Step
 from bots.domain.market import MarketView
 from bots.domain.pages import Answer, Page, PageKind, SendLive, SubmitForm
@@ -71,7 +72,7 @@ class InProcessForecasting(InProcessPages):
         """Take a form; a forecast that cannot be read shows the page again, unless its time is over."""
         seat = self._seats[trader]
         if seat.step in _KINDS:
-            return Answer(accepted=False, words=("This page has no form.",), page=self._page(seat))
+            return Answer(accepted=False, words=(NO_FORM,), page=self._page(seat))
         if seat.step == "forecast":
             asked = (self.parameters.question(seat.overall),)
             given, errors = read_forecasts(act.values, asked, self.parameters.forecast_max)
@@ -86,7 +87,7 @@ class InProcessForecasting(InProcessPages):
     def send(self, trader: int, act: SendLive) -> Answer:
         """Refuse a live message: no page takes any."""
         del act
-        words = ("This page takes no live messages.",)
+        words = (NO_CHANNEL,)
         return Answer(accepted=False, words=words, page=self._page(self._seats[trader]))
 
     def _go_on(self, seat: SeatState) -> None:

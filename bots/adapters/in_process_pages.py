@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from bots.adapters.answers import MOVED_ON
 from bots.domain.errors import SessionLost
 from bots.domain.market import ForecastInput, MarketView
 from bots.domain.pages import (
@@ -32,7 +33,6 @@ from markets.orders import Order
 
 Step = Literal["phase_start", "opening", "trade", "forecast", "wait", "results", "final", "payment"]
 
-_MOVED_ON: Final = "The page had moved on before this was sent."
 _NEXT: Final = Button("Next")
 _PLAIN: Final = (str, int, bool, type(None))  # what JSON gives back as it was
 
@@ -197,7 +197,7 @@ class InProcessSession:
         if not self._shown:
             await self.look()
         elif self._shown != visit:
-            return Answer(accepted=False, words=(_MOVED_ON,), page=await self.look())
+            return Answer(accepted=False, words=(MOVED_ON,), page=await self.look())
         if isinstance(act, SendLive):
             return self._market.send(self._trader, act)
         if isinstance(act, UseControl):

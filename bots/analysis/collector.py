@@ -20,5 +20,5 @@ def without_collector() -> Iterator[None]:
 
 
 def keep_to_the_end() -> None:
-    """Take all that is there now to be kept until the process ends; for a command that has read its input."""
+    """Take all that is there now to be kept until the process ends, so that the collector passes over it."""
     gc.freeze()

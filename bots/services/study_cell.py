@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import uuid
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from bots.adapters.run_folder import (
 from bots.agents.past import Past
 from bots.agents.strategies import STRATEGIES
 from bots.agents.trading_agents import Table, TradingAgent
+from bots.analysis.collector import keep_to_the_end
 from bots.analysis.model_use import ModelMeter
 from bots.domain.errors import SessionLost
 from bots.domain.experiment import RunEnd, Seat, manifest_at_end, run_experiment
@@ -106,7 +106,7 @@ def spare_libraries() -> None:
 
     A market makes so many values that it would look through the libraries again and again.
     """
-    gc.freeze()
+    keep_to_the_end()
 
 
 def play_strategies(job: CellJob) -> CellDone:

@@ -34,6 +34,17 @@ paid_rounds = 3
 seats = "2 x zero-intelligence, 1 x fundamentalist"
 """
 
+ASKING = """
+name = "asking"
+repetitions = 3
+seats = "1 x local, 2 x zero-intelligence"
+market = { practice_rounds = 0, paid_rounds = 3, forecast_horizons = "", rationing = "pro_rata" }
+[treatments.remembers]
+[treatments.forgets]
+memory_window = 0
+"""
+"""Two treatments in which one trader of three is a local model."""
+
 Prices = Mapping[tuple[str, int], tuple[str, ...]]
 
 

@@ -23,19 +23,11 @@ from bots.domain.records import RunManifest, RunOutcome
 from bots.services.study_folder import cell_runs, spent_so_far
 from bots.services.study_run import Spread
 from tests.standins.model_server import Asked, ModelServer, trading_answer
-from tests.study.plans import plan_file, play, prices, the_folder
+from tests.study.plans import ASKING, plan_file, play, prices, the_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(__file__).with_name("study_program.py")
-PLAN = """
-name = "asking"
-repetitions = 3
-seats = "1 x local, 2 x zero-intelligence"
-market = { practice_rounds = 0, paid_rounds = 3, forecast_horizons = "", rationing = "pro_rata" }
-[treatments.remembers]
-[treatments.forgets]
-memory_window = 0
-[treatments.unasked]
+PLAN = f"""{ASKING}[treatments.unasked]
 seats = "3 x zero-intelligence"
 """
 CELLS = 9

@@ -19,7 +19,7 @@ from bots.adapters.run_folder import read_manifest
 from bots.domain.records import RunManifest, RunOutcome
 from bots.services.study_folder import cell_runs, spent_so_far
 from tests.standins.model_server import Asked, ModelServer, trading_answer
-from tests.study.plans import plan_file, play, prices, the_folder
+from tests.study.plans import ASKING, plan_file, play, prices, the_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(__file__).with_name("study_program.py")
@@ -34,15 +34,6 @@ market = { practice_rounds = 1, paid_rounds = 12 }
 seats = "2 x zero-intelligence, 2 x speculator"
 """
 CELLS = 12
-MODELS = """
-name = "killed-models"
-repetitions = 3
-seats = "1 x local, 2 x zero-intelligence"
-market = { practice_rounds = 0, paid_rounds = 3, forecast_horizons = "", rationing = "pro_rata" }
-[treatments.remembers]
-[treatments.forgets]
-memory_window = 0
-"""
 
 
 async def start(
@@ -129,7 +120,7 @@ async def test_a_study_of_models_killed_at_random_is_asked_again_only_what_was_u
 ) -> None:
     async with ModelServer() as server:
         environment = server.environment("sk-key")
-        plan = plan_file(tmp_path, MODELS)
+        plan = plan_file(tmp_path, ASKING)
         assert (await play(plan, tmp_path / "whole", environment=environment))[0] == 0
         whole = asked_by_cell(the_folder(tmp_path / "whole"))
         once = len(server.asked)
