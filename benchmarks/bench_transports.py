@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import compileall
 import json
 import os
 import sys
@@ -76,6 +77,8 @@ def clients(model_url: str) -> Mapping[str, Sequence[str]]:
 async def measure(size: Size) -> dict[str, Any]:
     """Measure everything, telling each figure as it comes."""
     load = os.getloadavg()[0]
+    for package in ("bots", "markets"):
+        compileall.compile_dir(ROOT / package, quiet=1)
     print(f"load {load:.2f}" + (f": above {_QUIET}, figures are not to be trusted" if load > _QUIET else ""))
     async with PacedModel(paced_answer) as model:
         app = await _app_part(size, model.url)

@@ -39,8 +39,9 @@ class Taken:
     Attributes:
         seconds: from its start to its end.
         client_cpu, browser_cpu: processor seconds, of browsers and their drivers, and of all else.
-        begun: of each process that is no browser's, when it began, seconds since the epoch, and its processor
-            seconds.
+        begun: of each process that is no browser's, how many seconds after the command it began, and its
+            processor seconds.
+        started: when the command began, seconds since the epoch.
         looks: processor seconds so far, of the client and of browsers, each after the seconds since the epoch
             at which they were read, oldest first.
         memory: of all processes together in MB, shared pages counted once (PSS), oldest first, each after the
@@ -49,6 +50,7 @@ class Taken:
     """
 
     seconds: float = 0.0
+    started: float = 0.0
     client_cpu: float = 0.0
     browser_cpu: float = 0.0
     begun: Sequence[tuple[float, float]] = ()
@@ -57,8 +59,12 @@ class Taken:
     code: int | None = None
 
     def client_cpu_begun_after(self, moment: float) -> float:
-        """Return the processor seconds of what the command started after a time, browsers left out."""
-        return sum(seconds for began, seconds in self.begun if began > moment)
+        """Return the processor seconds of what the command started after a time, browsers left out.
+
+        Args:
+            moment: seconds since the epoch.
+        """
+        return sum(seconds for began, seconds in self.begun if self.started + began > moment)
 
     def most_memory(self, until: float = math.inf) -> float:
         """Return the most memory until a time in seconds since the epoch, in MB; 0 where nobody looked."""
@@ -120,10 +126,11 @@ def run(command: Sequence[str | Path], *, env: Mapping[str, str], folder: Path, 
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
+        taken = Taken(started=time.time())
         watch = _Watch(psutil.Process(process.pid))
+        began = watch.root.create_time()  # by a clock that may be off by a second, as it is for all processes
         thread = threading.Thread(target=watch.run)
         thread.start()
-        taken = Taken()
         try:
             taken.code = process.wait(most_seconds)
         except subprocess.TimeoutExpired:
@@ -132,7 +139,9 @@ def run(command: Sequence[str | Path], *, env: Mapping[str, str], folder: Path, 
             taken.seconds = time.monotonic() - started
             watch.stop.set()
             thread.join()
-    taken.begun = [(began, seconds) for (_, began), (browser, seconds) in watch.cpu.items() if not browser]
+    taken.begun = [
+        (created - began, seconds) for (_, created), (browser, seconds) in watch.cpu.items() if not browser
+    ]
     taken.client_cpu, taken.browser_cpu = watch.taken(browser=False), watch.taken(browser=True)
     taken.looks, taken.memory = watch.looks, watch.memory
     return taken

@@ -56,7 +56,7 @@ class AppRun:
     pages: int  # that its bots have turned, by the server's count
     seconds: float  # from the first page turned to the last, by the server's clock
     first_page_seconds: float | None  # from the command's start; None where the client does not tell
-    last_page: float  # when the last page was turned, seconds since the epoch
+    last_page: float  # when the last page was turned, seconds since the epoch, rounded up
     ended: float  # when the run was over and its report begun, seconds since the epoch; inf where none is
     taken: Taken
 
@@ -74,7 +74,7 @@ class AppRun:
             "client_cpu_ms_page": 1000 * client / self.pages if self.pages else None,
             "report_cpu_seconds": None if math.isinf(self.ended) else report,
             "browser_cpu_ms_page": 1000 * self.taken.browser_cpu / self.pages if self.pages else None,
-            "memory_mb": (playing := self.taken.most_memory(self.last_page)),
+            "memory_mb": (playing := self.taken.most_memory(min(self.last_page, self.ended))),
             "memory_mb_bot": playing / self.bots,
             "memory_mb_after": self.taken.most_memory(),
         }
@@ -229,7 +229,8 @@ def _turned(place: int) -> int:
 
 def _environment(model_url: str) -> dict[str, str]:
     known = {"OPENAI_API_KEY": "none", "OPENAI_BASE_URL": f"{model_url}/v1"} if model_url else {}
-    return {"PYTHONPATH": str(ROOT), **known}
+    # A command is what is installed, whose modules are compiled once and not at each start.
+    return {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "", **known}
 
 
 def _events(folder: Path) -> tuple[Event, ...]:

@@ -60,8 +60,8 @@ def _ratios(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return what follows from the rows: the cost of one more participant, and our part of a peer's cost."""
     by_size = {row["bots"]: row for row in rows if row["client"] == "ours, http"}
     told = []
-    if len(by_size) > 1:  # a run of few bots is over before its memory is seen apart from the report's
-        few, many = (by_size[size] for size in sorted(by_size)[-2:])
+    if len(by_size) > 1:
+        few, many = by_size[min(by_size)], by_size[max(by_size)]
         cpu = (_cpu(many) - _cpu(few)) / (many["pages"] - few["pages"])
         memory = (many["memory_mb"] - few["memory_mb"]) / (many["bots"] - few["bots"])
         told.append(

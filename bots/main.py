@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+# Modules, and what a run keeps, are many values that are hardly ever part of a cycle. At its usual pace the
+# collector, which looks for cycles, takes a tenth of the time that a command needs to start.
+_CYCLES = (20_000, 20, 20)
+
 
 def verbs() -> int:
     """Run the console script `bots` and return its exit code."""
+    gc.set_threshold(*_CYCLES)
     with _ended_at_once():
         from bots.services.cli import main
     return main()
@@ -17,6 +23,7 @@ def verbs() -> int:
 
 def documented_command() -> int:
     """Run `python -m bots.main`, which is `bots run`, and return its exit code."""
+    gc.set_threshold(*_CYCLES)
     with _ended_at_once():
         from bots.services.cli import run_main
     return run_main()

@@ -73,6 +73,9 @@ class HttpClient:
     ) -> None:
         self.settings = settings
         self._pages = pages
+        # The connector's own limit gives a free connection to whoever asks next, and that is the participant
+        # who has just had it: the others would wait until that one has nothing more to ask.
+        self._turn = asyncio.Semaphore(settings.requests_at_once)
         self._sockets = sockets
         self.script_files = ScriptFiles(pages)
 
@@ -80,7 +83,7 @@ class HttpClient:
     @contextlib.asynccontextmanager
     async def open(cls, settings: HttpSettings) -> AsyncIterator[Self]:
         """Open the client; its connections end at the exit."""
-        pages = aiohttp.TCPConnector(limit=settings.requests_at_once, keepalive_timeout=settings.idle_seconds)
+        pages = aiohttp.TCPConnector(limit=0, keepalive_timeout=settings.idle_seconds)
         # A socket holds its connection, so sockets must not take those of the pages.
         sockets = aiohttp.TCPConnector(limit=0, force_close=True)
         async with _session(pages) as for_pages, _session(sockets) as for_sockets:
@@ -130,8 +133,9 @@ class HttpClient:
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _load(self, method: str, url: URL, body: bytes | None) -> Snapshot:
-        snapshot = await self._load_page(method, url, body)
-        await self.script_files.load(snapshot.html, snapshot.address)
+        async with self._turn:
+            snapshot = await self._load_page(method, url, body)
+            await self.script_files.load(snapshot.html, snapshot.address)
         return snapshot
 
     async def _load_page(self, method: str, url: URL, body: bytes | None) -> Snapshot:

@@ -16,10 +16,11 @@ import aiohttp
 
 from bots.adapters.answers import frame_payload
 from bots.adapters.http_client import HttpClient
+from bots.adapters.http_forms import Filled, Pairs, fill_form, timed_out_form
 from bots.adapters.http_scripts import Need, Sockets, need_of_browser, sockets
 from bots.adapters.page_readers import Document, Snapshot, read_document
 from bots.adapters.page_readers.chat import Chat, Said, read_said, with_said
-from bots.domain.pages import Control, Page
+from bots.domain.pages import Control, Page, SubmitForm
 
 # oTree's own script loads such a page again after so long, at random so that not all do it at once.
 _BY_ARRIVAL_SECONDS: Final = (10.0, 70.0)
@@ -78,17 +79,23 @@ class OpenPage:
             UnexpectedPage: a reader knows the page, but it is not as it should be.
         """
         if self._read is None or self._read[0].revision != len(self.frames):
-            document = self._unread if self._unread and not self.frames else self.parse()
+            document = self._unread if self._unread and not self.frames else self._parse()
             page = read_document(document)
             files = self._client.script_files.do(self.snapshot.html, self.address)
             self._read = page, need_of_browser(document, page, files)
             self._unread = None
         return self._read
 
-    def parse(self) -> Document:
-        """Return the document anew, with the frames and what was said in its chats so far."""
-        html = with_said(self.snapshot.html, self._said)
-        return Document(dataclasses.replace(self.snapshot, html=html, frames=tuple(self.frames)))
+    def filled(self, act: SubmitForm) -> Filled | None:
+        """Return the page's form with an act's answers; None where it has no form."""
+        document = self._parse()
+        form = document.form_node
+        return fill_form(form, document.tree, act) if form is not None else None
+
+    def timed_out(self) -> Pairs:
+        """Return what the page's own script sends once its time is over."""
+        document = self._parse()
+        return timed_out_form(document.form_node, document.tree)
 
     async def send(self, message: Any) -> None:
         """Send a live message, once the page's channel is open.
@@ -140,6 +147,11 @@ class OpenPage:
         if self.expires_at is not None:
             scripts.append(_after(self.expires_at - time.monotonic(), Leaving.TIME_OVER))
         return scripts
+
+    def _parse(self) -> Document:
+        """Return the document anew, with the frames and what was said in its chats so far."""
+        html = with_said(self.snapshot.html, self._said)
+        return Document(dataclasses.replace(self.snapshot, html=html, frames=tuple(self.frames)))
 
     async def _hear_frames(self, path: str) -> Leaving:
         await self._client.listen(urljoin(self.address, path), self._take_frame, self._live.take)

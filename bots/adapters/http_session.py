@@ -31,7 +31,6 @@ from bots.adapters.answers import (
 )
 from bots.adapters.entry import way_back
 from bots.adapters.http_client import HttpClient, HttpSettings, LeadsAway, TooLong, Unreachable, nothing_there
-from bots.adapters.http_forms import fill_form, timed_out_form
 from bots.adapters.http_page import Leaving, OpenPage
 from bots.adapters.page_readers import Snapshot
 from bots.domain.errors import LedAway, NeedsBrowser, PageOverdue, PageTooLong, SessionLost
@@ -153,10 +152,9 @@ class HttpSession:
         page = await self._shown_page()
         if page is None:
             return await self._not_sent(MOVED_ON)
-        document = page.parse()
-        if document.form_node is None:
+        filled = page.filled(act)
+        if filled is None:
             return await self._not_sent(NO_FORM)
-        filled = fill_form(document.form_node, document.tree, act)
         if filled.problems:
             return await self._not_sent(*by_field(filled.problems, self._read(page)))
         try:
@@ -251,8 +249,7 @@ class HttpSession:
             try:
                 async with asyncio.timeout(self._page_seconds):
                     if leaving is Leaving.TIME_OVER:
-                        document = page.parse()
-                        await self._post(page, timed_out_form(document.form_node, document.tree))
+                        await self._post(page, page.timed_out())
                     else:
                         self._enter(await self._get(page.address))
             except TimeoutError:

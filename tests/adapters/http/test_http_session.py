@@ -7,6 +7,7 @@ import gzip
 import time
 import tracemalloc
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,7 +20,7 @@ from aiohttp.test_utils import TestServer
 
 from bots.adapters.http_script_files import ScriptFiles, script_files
 from bots.adapters.http_scripts import Does, Need, Sockets, does, need_of_browser, sockets
-from bots.adapters.http_session import Http, HttpSettings, open_http
+from bots.adapters.http_session import Http, HttpSession, HttpSettings, open_http
 from bots.adapters.page_readers import Document, Snapshot, read_document
 from bots.domain.errors import LedAway, NeedsBrowser, PageOverdue, PageTooLong, SessionLost
 from bots.domain.pages import PageKind, SubmitForm
@@ -302,6 +303,65 @@ async def test_more_participants_wait_than_there_are_connections(neutral_server:
         ]
         assert await asyncio.gather(*waiting) == [None] * 6
         assert [(await advance(session)).name for session in sessions] == ["Failing"] * 6
+
+
+class SlowForms:
+    """A server whose every page is a form of its own, and which answers a form once it is let."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+        self.enough = asyncio.Semaphore(0)
+        self.let = asyncio.Event()
+
+    async def _page(self, request: web.Request) -> web.Response:
+        if request.method == "POST":
+            self.sent.append(request.path)
+            self.enough.release()
+            await self.let.wait()
+        return web.Response(
+            text=f"<form id='form' method='post'>{NEXT}</form>" + "<p>As before.</p>" * 500,
+            content_type="text/html",
+        )
+
+    @asynccontextmanager
+    async def served(self) -> AsyncIterator[str]:
+        app = web.Application()
+        app.add_routes([web.route("*", "/{who}", self._page)])
+        async with TestServer(app) as server:
+            yield str(server.make_url(""))
+
+
+async def test_participants_take_turns_at_a_connection() -> None:
+    server = SlowForms()
+    server.let.set()
+
+    async def play(session: HttpSession) -> None:
+        await session.look()
+        for _ in range(3):
+            await session.act(SubmitForm({}), soon())
+
+    async with server.served() as url, open_http(HttpSettings(requests_at_once=1)) as http:
+        sessions = [await http.open_session(f"{url}/{who}") for who in ("ann", "bob", "cid")]
+        await asyncio.gather(*map(play, sessions))
+    assert server.sent == ["/ann", "/bob", "/cid"] * 3
+
+
+async def test_participant_whose_form_is_not_answered_yet_takes_little_memory() -> None:
+    server, bots = SlowForms(), 30
+    async with server.served() as url, open_http(HttpSettings(requests_at_once=bots)) as http:
+        sessions = [await http.open_session(f"{url}/{number}") for number in range(bots)]
+        tracemalloc.start()
+        try:
+            await asyncio.gather(*(session.look() for session in sessions))
+            acts = [asyncio.create_task(session.act(SubmitForm({}), soon())) for session in sessions]
+            for _ in acts:
+                await server.enough.acquire()
+            taken, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        server.let.set()
+        await asyncio.gather(*acts)
+    assert taken / bots < 200e3  # of both sides of the line; a parsed page is a million bytes
 
 
 async def test_end_of_the_connections_ends_their_sessions(neutral_server: NeutralServer) -> None:
