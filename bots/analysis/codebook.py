@@ -303,7 +303,7 @@ _PAGES = TableSpec(
 )
 _MEASURES = TableSpec(
     "measures",
-    "market and measure, over paid rounds",
+    "market and measure, over paid rounds; of markets in a row, their mean",
     (
         *MARKET,
         Column("treatment", _TEXT, "Model name the run was started with"),

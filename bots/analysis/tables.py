@@ -12,8 +12,9 @@ import polars as pl
 from bots.analysis.act_rows import forecast_rows, order_rows, status_of, trade_rows
 from bots.analysis.codebook import TABLES
 from bots.analysis.collector import without_collector
-from bots.analysis.endowments import expected_wealth, panel_of, shares_outstanding
-from bots.analysis.measures import MEASURES, measure_all
+from bots.analysis.endowments import expected_wealth, shares_outstanding
+from bots.analysis.market_measures import measure_markets
+from bots.analysis.measures import MEASURES
 from bots.analysis.people import LivedRound, Person, people_of
 from bots.analysis.played import Call, Decided, PlayedRun, PlayedSeat
 from bots.analysis.rows import Row, by_round, number, of_person, of_round, of_run, of_seat
@@ -324,8 +325,7 @@ def _pages(run: PlayedRun) -> Iterator[Row]:
 
 
 def _measures(run: PlayedRun) -> Iterator[Row]:
-    panel = panel_of([run])
-    for name, results in measure_all(panel).items():
+    for name, results in measure_markets([run]).items():
         for place, market in enumerate(run.markets):
             one, described = results[place], MEASURES[name]
             yield {

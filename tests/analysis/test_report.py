@@ -14,6 +14,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 import bots
 from bots.analysis.behaviour import entropy, gini
 from bots.analysis.comparison import comparison_page
+from bots.analysis.endowments import panel_of
+from bots.analysis.measures import mean_price
 from bots.analysis.report import run_page, write_report
 from bots.services.summary import print_market
 from markets.presets import PRESETS
@@ -168,6 +170,14 @@ def test_a_row_of_markets_is_drawn_as_the_one_that_its_measures_are_of(tmp_path:
     run = bots.open_run(play_run(tmp_path / "run-1", ["zero-intelligence"] * 3, **config))
     for which in ("all", "last"):
         assert "(1)" in comparison_page([run], of=which)[0]
+
+
+def test_measures_of_a_row_of_markets_are_the_means_of_its_markets(tmp_path: Path) -> None:
+    config = {"practice_rounds": 0, "paid_rounds": 2, "paid_markets": 2}
+    run = bots.open_run(play_run(tmp_path / "run-1", ["zero-intelligence"] * 3, **config))
+    each = mean_price(panel_of([run.played])).values
+    assert each[0] != each[1]
+    assert run.measures.filter(measure="mean_price")["value"].to_list() == [pytest.approx(each.mean())]
 
 
 def test_gini_and_entropy_are_derived_by_hand() -> None:
