@@ -113,14 +113,24 @@ class Behaviour:
 
 
 def behaviour(
-    rounds: pl.DataFrame, orders: pl.DataFrame, forecasts: pl.DataFrame, prices: pl.DataFrame
+    rounds: pl.DataFrame,
+    orders: pl.DataFrame,
+    forecasts: pl.DataFrame,
+    prices: pl.DataFrame,
+    *,
+    market_rounds: int | None = None,
 ) -> Behaviour:
-    """Describe one trader from its rows of the tables; `prices` are its market's.
+    """Describe one trader from its rows of the tables.
 
     A trader is fundamental where it buys below and sells above the fundamental value, sign(F_t - P_t);
     momentum where it follows the last change, sign(P_{t-1} - P_{t-2}); speculator where it follows its own
     expectation, sign(E[P_{t+1}] - P_t), E being its latest forecast of the next round, else of the nearest
     later one.
+
+    Args:
+        rounds, orders, forecasts: `trader_rounds`, `orders` and `forecasts` of the trader.
+        prices: `market_rounds` of its market.
+        market_rounds: of each of several markets in a row, over whose ends no momentum goes; None for one.
 
     Source: Haruvy, Noussair (2006) (form from memory).
     """
@@ -130,7 +140,7 @@ def behaviour(
     played = rounds["round"].to_list()
     bid_rounds, offer_rounds = set(bids["round"].to_list()), set(offers["round"].to_list())
     kinds = [(number in bid_rounds, number in offer_rounds) for number in played]
-    matches = _matches(rounds, _paid(forecasts), prices)
+    matches = _matches(rounds, _paid(forecasts), prices, market_rounds)
     best = max(TYPES, key=lambda name: matches[name].value if matches[name].defined else -1.0)
     return Behaviour(
         bids=len(bids),
@@ -161,7 +171,9 @@ def _own_spread(bids: pl.DataFrame, offers: pl.DataFrame) -> Measure:
     return Measure(float((both["offer"] - both["bid"]).to_numpy().mean()))
 
 
-def _matches(rounds: pl.DataFrame, forecasts: pl.DataFrame, prices: pl.DataFrame) -> dict[str, Measure]:
+def _matches(
+    rounds: pl.DataFrame, forecasts: pl.DataFrame, prices: pl.DataFrame, market_rounds: int | None
+) -> dict[str, Measure]:
     price = dict(zip(prices["round"].to_list(), prices["price"].to_list(), strict=True))
     value = dict(zip(prices["round"].to_list(), prices["fundamental"].to_list(), strict=True))
     told: dict[str, list[bool]] = {name: [] for name in TYPES}
@@ -169,9 +181,10 @@ def _matches(rounds: pl.DataFrame, forecasts: pl.DataFrame, prices: pl.DataFrame
         now, direction = row["round"], np.sign(row["bought"] - row["sold"])
         if not direction:
             continue
+        begun = (now - 1) % market_rounds if market_rounds else now - 1  # rounds of this market before
         signals = {
             "fundamental": _sign(value.get(now), price.get(now)),
-            "momentum": _sign(price.get(now - 1), price.get(now - 2)),
+            "momentum": _sign(price.get(now - 1), price.get(now - 2)) if begun >= 2 else 0.0,
             "speculator": _sign(_expected(forecasts, now), price.get(now)),
         }
         for name, signal in signals.items():

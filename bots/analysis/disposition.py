@@ -26,7 +26,9 @@ class Disposition:
     effect: Measure
 
 
-def disposition(rounds: pl.DataFrame, shares: int | None, value: float | None) -> Disposition:
+def disposition(
+    rounds: pl.DataFrame, shares: int | None, value: float | None, *, market_rounds: int | None = None
+) -> Disposition:
     """Return the disposition effect of one trader over paid rounds.
 
     A share is held at a gain in a round whose price is above the trader's mean purchase price, at a loss
@@ -37,6 +39,7 @@ def disposition(rounds: pl.DataFrame, shares: int | None, value: float | None) -
         rounds: rows of `trader_rounds` of the trader.
         shares: endowment; None where not known.
         value: fundamental value in round 1, cash per share; None where not known.
+        market_rounds: of each of several markets in a row, which all begin with the endowment; None for one.
 
     Source: Odean (1998); mean purchase price as in Weber, Camerer (1998) (form from memory).
     """
@@ -45,9 +48,12 @@ def disposition(rounds: pl.DataFrame, shares: int | None, value: float | None) -
         return Disposition(unknown, unknown, unknown)
     held = {"gain": 0, "loss": 0}
     sold = {"gain": 0, "loss": 0}
-    own, cost = shares, value
+    own, cost, market = shares, value, 0
     for row in rounds.filter(pl.col("phase") == "paid").sort("round").to_dicts():
-        price = row["price"]
+        price, before = row["price"], market
+        market = (row["round"] - 1) // market_rounds if market_rounds else 0
+        if market != before:
+            own, cost = shares, value
         if price is not None and own and not math.isclose(price, cost):
             side = "gain" if price > cost else "loss"
             held[side] += own

@@ -273,7 +273,7 @@ class Regression:
     reason: str = ""
 
 
-def imbalance_regression(prices: Floats, excess: Floats) -> Regression:
+def imbalance_regression(prices: Floats, excess: Floats, *, market_rounds: int | None = None) -> Regression:
     """Regress the change of price on the excess bids of the round before.
 
     ΔP_t = α + β (B_{t-1} - O_{t-1}) + ε; β in cash per share for each excess bid.
@@ -282,10 +282,13 @@ def imbalance_regression(prices: Floats, excess: Floats) -> Regression:
         prices: by round; NaN where not known.
         excess: bids less offers by round, as many; as counted by the caller: numbers of orders in the
             source, or shares.
+        market_rounds: of each of several markets in a row; from one to the next no change is counted.
 
     Source: Smith, Suchanek, Williams (1988).
     """
     change, before = np.diff(prices), excess[:-1]
+    if market_rounds:
+        change[market_rounds - 1 :: market_rounds] = np.nan
     known = ~np.isnan(change) & ~np.isnan(before)
     xs, ys = before[known], change[known]
     if len(xs) < 3:

@@ -19,6 +19,7 @@ from bots.analysis.charts import (
     Chart,
     book_chart,
     excess_bids,
+    floats,
     forecast_chart,
     price_chart,
     wealth_chart,
@@ -166,9 +167,13 @@ def _market(run: Run, market: int, *, brief: bool) -> tuple[MarketPart | Forecas
         holdings=drawn_for(holdings),
         schedules=drawn,
         accuracy=forecast_accuracy(forecasts),
-        regression=imbalance_regression(_numbers(paid, "price"), excess_bids(paid, continuous=continuous)),
+        regression=imbalance_regression(
+            floats(paid, "price"),
+            excess_bids(paid, continuous=continuous),
+            market_rounds=run.rules.paid_rounds,
+        ),
         measures=run.measures.filter(here, pl.col("measure").is_in(told)).to_dicts(),
-        traders=_traders(traders, rounds, orders, forecasts, prices),
+        traders=_traders(traders, rounds, orders, forecasts, prices, run.rules.paid_rounds),
         expected_wealth=float(expected.to_numpy().mean()) if len(expected) else None,
         mean_wealth=sum(known) / len(known) if known else None,
         gini=gini(known),
@@ -192,10 +197,6 @@ def _has_paid(frame: pl.DataFrame) -> bool:
     return frame.filter(pl.col("phase") == "paid").height > 0
 
 
-def _numbers(frame: pl.DataFrame, name: str) -> Any:
-    return frame[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
-
-
 def _expected_path(rounds: pl.DataFrame, count: int, run: Run) -> list[float]:
     """Return the expected wealth of the bots' endowment after each paid round, if it is the same for all."""
     rules = run.rules
@@ -214,14 +215,18 @@ def _traders(
     orders: pl.DataFrame,
     forecasts: pl.DataFrame,
     prices: pl.DataFrame,
+    market_rounds: int,
 ) -> list[dict[str, Any]]:
     rows = []
     values = prices.filter(phase="paid").sort("round")["fundamental"]
     value = values[0] if len(values) else None
     for row in traders.to_dicts():
         own = pl.col("participant") == row["participant"]
-        acted: Behaviour = behaviour(rounds.filter(own), orders.filter(own), forecasts.filter(own), prices)
-        held: Disposition = disposition(rounds.filter(own), row["endowment_shares"], value)
+        lived = rounds.filter(own)
+        acted: Behaviour = behaviour(
+            lived, orders.filter(own), forecasts.filter(own), prices, market_rounds=market_rounds
+        )
+        held: Disposition = disposition(lived, row["endowment_shares"], value, market_rounds=market_rounds)
         rows.append({**row, "behaviour": acted, "disposition": held})
     return rows
 

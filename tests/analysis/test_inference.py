@@ -117,6 +117,13 @@ def test_imbalance_regression_is_least_squares_with_the_t_test_of_its_slope() ->
     assert told == pytest.approx(same, rel=1e-9)
 
 
+def test_imbalance_regression_counts_no_change_from_one_market_of_a_row_to_the_next() -> None:
+    excess, prices = np.array([1.0, -1, 2, 3, -2, 1]), np.array([14.0, 15, 14, 90, 93, 91])
+    found = imbalance_regression(prices, excess, market_rounds=3)
+    assert [found.alpha, found.beta] == pytest.approx([0, 1])
+    assert found.observations == 4
+
+
 def test_imbalance_regression_says_why_it_is_not_defined() -> None:
     flat = np.ones(5)
     assert imbalance_regression(flat[:2], flat[:2]).reason == "fewer than three changes of price"

@@ -6,6 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from bots.analysis.behaviour import Behaviour, behaviour
+from bots.analysis.codebook import TABLES
 from bots.analysis.disposition import disposition
 from bots.analysis.inference import paired_permutation_test, permutation_test
 from bots.analysis.kinds import compared_over_markets, compared_within
@@ -38,6 +40,43 @@ def test_disposition_without_gain_or_loss_or_price_has_no_number_but_a_reason() 
     assert np.isnan(told.effect.value)
     assert disposition(rounds((14, 0, 4, 0)), 4, 14).effect.reason
     assert disposition(rounds((16, 0, 0, 4)), None, 14).effect.reason
+
+
+def test_disposition_begins_with_the_endowment_in_each_market_of_a_row() -> None:
+    # Twice the same two rounds with 4 shares at 14: 1 of 4 sold at a gain, then 3 of 3 at a loss.
+    row = ((16, 0, 1, 3), (12, 0, 3, 0))
+    once, twice = disposition(rounds(*row), 4, 14), disposition(rounds(*row, *row), 4, 14, market_rounds=2)
+    assert (twice.gains_realised.value, twice.losses_realised.value) == (0.25, 1.0)
+    assert twice == once
+
+
+def acted(*rows: tuple[float, int, int], market_rounds: int | None = None) -> Behaviour:
+    """A trader that neither ordered nor forecast on record: price, bought, sold; the value is 14."""
+    own = pl.DataFrame(
+        [
+            {"phase": "paid", "round": number, "price": price, "bought": bought, "sold": sold}
+            for number, (price, bought, sold) in enumerate(rows, start=1)
+        ]
+    )
+    prices = own.select("phase", "round", "price", fundamental=pl.lit(14.0))
+    none = {name: pl.DataFrame(schema=TABLES[name].schema) for name in ("orders", "forecasts")}
+    return behaviour(own, none["orders"], none["forecasts"], prices, market_rounds=market_rounds)
+
+
+def test_the_type_of_a_trader_is_derived_by_hand() -> None:
+    # Below 14 it buys, above it sells, in 3 of 4 trades; the last change foretells 1 of 2.
+    told = acted((12, 1, 0), (13, 1, 0), (15, 1, 0), (16, 0, 2), (14, 0, 0))
+    assert told.matches["fundamental"].value == pytest.approx(3 / 4)
+    assert told.matches["momentum"].value == pytest.approx(1 / 2)
+    assert told.matches["speculator"].reason == "no trade the type foretells"
+    assert (told.type, told.bought, told.sold) == ("fundamental", 3, 2)
+
+
+def test_momentum_does_not_reach_from_one_market_of_a_row_into_the_next() -> None:
+    # Up and bought; then, in another market, sold three times, before which its price fell once.
+    rows = ((12, 0, 0), (13, 0, 0), (14, 1, 0), (15, 0, 1), (14, 0, 1), (14, 0, 1))
+    assert acted(*rows, market_rounds=3).matches["momentum"].value == 1
+    assert acted(*rows).matches["momentum"].value == pytest.approx(2 / 4)
 
 
 def test_paired_test_is_derived_by_hand() -> None:
