@@ -8,6 +8,7 @@ from bots.analysis.over_periods import is_flat, mean, quiet
 from bots.analysis.panel import Gains, Measured, Panel, measured
 from bots.analysis.undefined import (
     MOVING_FUNDAMENTAL,
+    NO_EQUILIBRIUM,
     NO_LEVEL,
     NO_TRADE,
     NO_UNITS,
@@ -47,7 +48,12 @@ def smith_alpha_trades(markets: Panel) -> Measured:
     gains = _gains(markets)
     with quiet():
         values = 100 * np.sqrt(gains.spread) / gains.equilibrium
-    return measured(values, {NO_UNITS: np.isnan(gains.possible), NO_TRADE: np.isnan(gains.spread)})
+    undefined = {
+        NO_UNITS: np.isnan(gains.possible),
+        NO_TRADE: np.isnan(gains.spread),
+        NO_EQUILIBRIUM: gains.equilibrium == 0,
+    }
+    return measured(values, undefined)
 
 
 def _gains(markets: Panel) -> Gains:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -38,8 +39,10 @@ class PeriodGains:
 
     @property
     def alpha(self) -> float | None:
-        """Smith's α, percent of the equilibrium price; None where nothing traded."""
-        return None if self.spread is None else 100 * float(self.spread) ** 0.5 / float(self.price)
+        """Smith's α, percent of the equilibrium price; None where nothing traded, or that price is 0."""
+        if self.spread is None or not self.price:
+            return None
+        return 100 * math.sqrt(self.spread) / float(self.price)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ FLAT_FUNDAMENTAL = "the fundamental value does not move"
 FLAT_REFERENCE = "the reference does not move in these periods"
 MOVING_FUNDAMENTAL = "there is no single equilibrium price: the fundamental value moves"
 NO_UNITS = "units have no induced values and costs, or not everybody's are known"
+NO_EQUILIBRIUM = "the equilibrium price is 0"
 ONE_PERIOD = "fewer than two periods have a price"
 
 

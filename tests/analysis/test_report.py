@@ -142,6 +142,19 @@ def test_a_market_without_a_trade_is_reported_without_a_number_it_does_not_have(
         assert (told["efficiency"], told["smith_alpha_trades"]) == (0, None)
 
 
+def test_units_whose_equilibrium_price_is_0_are_reported_without_smiths_alpha(tmp_path: Path) -> None:
+    units = {"induced_values": "10", "induced_costs": "0; 0"}
+    config: dict[str, Any] = {**PRESETS["gode-sunder"], **units, "paid_rounds": 2}
+    run = bots.open_run(play_run(tmp_path / "run-1", ["zero-intelligence"] * 3, **config))
+
+    assert run.prices["equilibrium"].to_list() == [0, 0]
+    assert run.prices["efficiency"].to_list() == [1, 1]
+    assert run.prices["smith_alpha"].to_list() == [None, None]
+    (alpha,) = run.measures.filter(measure="smith_alpha_trades").to_dicts()
+    assert (alpha["value"], alpha["reason"]) == (None, "the equilibrium price is 0")
+    assert "the equilibrium price is 0" in run_page(run)[0]
+
+
 def test_many_runs_are_compared_by_treatment_with_exact_tests(tmp_path: Path) -> None:
     runs = [
         play_run(tmp_path / f"run-{number}", [trader] * 3, seed=number, practice_rounds=0)
