@@ -183,7 +183,7 @@ def _traders(run: PlayedRun) -> Iterator[Row]:
             "cost_usd": number(_sum(calls, "cost_usd")),
         }
     for person in people_of(run):
-        yield {**of_person(run, person), **_wealthof_person(run, person)}
+        yield {**of_person(run, person), **_wealth_of_person(run, person)}
 
 
 def _wealth(seat: PlayedSeat) -> Row:
@@ -207,7 +207,7 @@ def _wealth(seat: PlayedSeat) -> Row:
     }
 
 
-def _wealthof_person(run: PlayedRun, person: Person) -> Row:
+def _wealth_of_person(run: PlayedRun, person: Person) -> Row:
     rules, paid = run.rules, [lived for lived in person.rounds if lived.key[0] == "paid"]
     if rules is not None and rules.forecasts_alone:
         return {"forecast_earnings": _earned_by(run, person)}
@@ -216,7 +216,7 @@ def _wealthof_person(run: PlayedRun, person: Person) -> Row:
     first, last = paid[0], paid[-1]
     through = last.key[1] == rules.paid_markets * rules.paid_rounds
     wealth = (
-        sum(lived.earnings or 0 for lived in paid)
+        max(0.0, sum(lived.earnings or 0.0 for lived in paid[-rules.paid_rounds :]))  # as the payoff counts
         if rules.induced
         else last.cash + last.shares * float(rules.buy_back)
     )
