@@ -39,7 +39,7 @@ class ForecastAccuracy:
 
     Attributes:
         count: forecasts whose price is known.
-        mae, rmse, bias: of forecast - price, cash per share.
+        mae, rmse, bias: of forecast - price, in the unit of the price.
         hit_rate: share within the session's tolerance.
         disagreement: standard deviation over traders (n - 1), mean over rounds with two or more.
     """

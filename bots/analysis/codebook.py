@@ -1,8 +1,9 @@
 """Tables of runs, column by column: the schema tables are made with, and the codebook readers get.
 
-Amounts are in cash (points), prices in cash per share, quantities in shares. Numbers are 64-bit floats, fit
-for statistics; the exact decimals stand in the journal. Times are UTC. An empty cell (null) means not known
-or not applicable, never 0.
+Amounts are in cash (points), prices in cash per share, quantities in shares. Where units have values and
+costs they stand in the place of shares; where forecasts alone make the price nothing is traded, and prices
+and forecasts are plain cash. Numbers are 64-bit floats, fit for statistics; the exact decimals stand in the
+journal. Times are UTC. An empty cell (null) means not known or not applicable, never 0.
 """
 
 from __future__ import annotations
@@ -50,8 +51,9 @@ class TableSpec:
 
 
 _TEXT, _WHOLE, _NUMBER, _FLAG, _TIME = Kind.TEXT, Kind.WHOLE, Kind.NUMBER, Kind.FLAG, Kind.TIME
-_PRICE = "cash per share"
-_UNIT = "cash per unit"
+_SHARE, _UNIT = "cash per share", "cash per unit"
+_TRADED = "cash per share or unit"
+_PRICE = "cash (per share or unit traded)"
 _IN_BOOK = "in the book at clearing; in a double auction, at the close of the period"
 _AS_IF = "in practice, what it would have"
 _ALL_SENT = "those taken back or traded included"
@@ -108,7 +110,7 @@ _MARKET_ROUNDS = TableSpec(
         Column("price", _NUMBER, "Price of the round; null where the rules say it has none", _PRICE),
         Column("volume", _WHOLE, "Shares that changed hands", "shares"),
         Column("fundamental", _NUMBER, "Fundamental value in the round; of paid rounds", _PRICE),
-        Column("dividend", _NUMBER, "Dividend drawn", _PRICE),
+        Column("dividend", _NUMBER, "Dividend drawn", _SHARE),
         Column("traders", _WHOLE, "Traders in the market", "traders"),
         Column(
             "shares",
@@ -121,8 +123,8 @@ _MARKET_ROUNDS = TableSpec(
         Column("offers", _WHOLE, f"Shares offered {_IN_BOOK}", "shares"),
         Column("bid_orders", _WHOLE, f"Bids {_IN_BOOK}", "orders"),
         Column("offer_orders", _WHOLE, f"Offers {_IN_BOOK}", "orders"),
-        Column("best_bid", _NUMBER, f"Highest bid {_IN_BOOK}; null: none", _PRICE),
-        Column("best_offer", _NUMBER, f"Lowest offer {_IN_BOOK}; null: none", _PRICE),
+        Column("best_bid", _NUMBER, f"Highest bid {_IN_BOOK}; null: none", _TRADED),
+        Column("best_offer", _NUMBER, f"Lowest offer {_IN_BOOK}; null: none", _TRADED),
         Column("bids_submitted", _WHOLE, f"Bids accepted in the round, {_ALL_SENT}", "orders"),
         Column("offers_submitted", _WHOLE, f"Offers accepted in the round, {_ALL_SENT}", "orders"),
         Column(
@@ -200,7 +202,7 @@ _ORDERS = TableSpec(
         Column("order_id", _WHOLE, "The server's number for the order; null where it was not placed"),
         Column("side", _TEXT, "buy or sell"),
         Column("quantity", _WHOLE, "Shares ordered", "shares"),
-        Column("limit", _NUMBER, "Limit price", _PRICE),
+        Column("limit", _NUMBER, "Limit price", _TRADED),
         Column("status", _TEXT, "placed, refused, cancelled or unanswered"),
         Column(
             "filled",
@@ -209,7 +211,7 @@ _ORDERS = TableSpec(
             "shares",
         ),
         Column("standing", _WHOLE, f"Shares of it {_IN_BOOK}; null where not known", "shares"),
-        Column("price", _NUMBER, "Price of the round", _PRICE),
+        Column("price", _NUMBER, "Price of the round", _TRADED),
         Column("words", _TEXT, "The server's words"),
         Column("sent", _TIME, "When it was sent; of people, when the server had it"),
         Column("seconds", _NUMBER, "Until the server's answer", "seconds"),
@@ -224,8 +226,8 @@ _TRADES = TableSpec(
         Column("trade", _WHOLE, "Number of the trade in its period of a double auction, from 1"),
         Column("side", _TEXT, "buy or sell"),
         Column("quantity", _WHOLE, "Shares traded", "shares"),
-        Column("price", _NUMBER, "Price paid or received; null where not known", _PRICE),
-        Column("fundamental", _NUMBER, "Fundamental value in the round; of paid rounds", _PRICE),
+        Column("price", _NUMBER, "Price paid or received; null where not known", _TRADED),
+        Column("fundamental", _NUMBER, "Fundamental value in the round; of paid rounds", _SHARE),
     ),
 )
 _FORECASTS = TableSpec(

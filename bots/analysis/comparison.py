@@ -19,7 +19,7 @@ from bots.analysis.guide import checklist
 from bots.analysis.inference import Difference, Effect, Pooled, effect, holm, permutation_test, pool
 from bots.analysis.kinds import compared_over_markets, outcomes_of
 from bots.analysis.market_measures import OfRow, counted_rows, measure_markets
-from bots.analysis.measures import MEASURES, measures_told
+from bots.analysis.measures import MEASURES, measures_told, unit_of
 from bots.analysis.over_periods import quiet
 from bots.analysis.panel import Floats, Measured, Panel
 from bots.analysis.pictures import Picture, picture
@@ -94,7 +94,7 @@ def comparison_page(
         units=units,
         alone=alone,
         relative=relative,
-        rows=_rows(pooled, _told(runs)),
+        rows=_rows(pooled, {name: unit_of(name, units=units, forecasts=alone) for name in _told(runs)}),
         tests=_tests(results, tested or _tested(units=units, alone=alone)),
         notes=notes,
         traders=_traders(runs),
@@ -159,14 +159,11 @@ def _outcomes(runs: Sequence[Run]) -> pl.DataFrame:
     return pl.concat([outcomes_of(run.traders, run.trader_rounds, run.forecasts) for run in runs])
 
 
-def _rows(pooled: Mapping[str, Mapping[str, Pooled]], names: Sequence[str]) -> list[dict[str, Any]]:
+def _rows(pooled: Mapping[str, Mapping[str, Pooled]], units: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return a row a measure of `units`, which tells the unit of each."""
     return [
-        {
-            "label": MEASURES[one].label,
-            "unit": MEASURES[one].unit,
-            "of": [own[one] for own in pooled.values()],
-        }
-        for one in names
+        {"label": MEASURES[name].label, "unit": unit, "of": [own[name] for own in pooled.values()]}
+        for name, unit in units.items()
     ]
 
 

@@ -89,6 +89,7 @@ __all__ = [
     "total_dispersion",
     "total_volume",
     "turnover",
+    "unit_of",
 ]
 
 MeasureFunction = Callable[[Panel], Measured]
@@ -96,7 +97,7 @@ MeasureFunction = Callable[[Panel], Measured]
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A measure as tables show it: `formula` and `unit` in short, `source` from its docstring."""
+    """A measure as tables show it: `formula` and `unit` (of an asset) in short, `source` of its docstring."""
 
     label: str
     formula: str
@@ -164,6 +165,18 @@ _OF_TRADES = (
 )
 OF_FORECASTS = tuple(name for name in MEASURES if name not in (*_GAINS, *_OF_TRADES))
 """Those that say something of a market in which forecasts alone make the price."""
+
+
+def unit_of(name: str, *, units: bool = False, forecasts: bool = False) -> str:
+    """Return the unit of a measure in markets of an asset, of units, or of forecasts alone.
+
+    Where units have values and costs, they are what is traded; where forecasts alone make the price, nothing
+    is, and a price is an amount of cash.
+    """
+    unit = MEASURES[name].unit
+    if forecasts:
+        return {_CASH: "cash"}.get(unit, unit)
+    return {_CASH: "cash per unit", "shares": "units"}.get(unit, unit) if units else unit
 
 
 def measures_told(*, units: bool = False, forecasts: bool = False) -> tuple[str, ...]:

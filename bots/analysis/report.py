@@ -31,7 +31,7 @@ from bots.analysis.forecasting_part import ForecastingPart, forecasting_part
 from bots.analysis.guide import checklist
 from bots.analysis.inference import Regression, imbalance_regression
 from bots.analysis.kinds import Versus, compared_within, outcomes_of
-from bots.analysis.measures import MEASURES, measures_told
+from bots.analysis.measures import measures_told
 from bots.analysis.panel import Measure
 from bots.analysis.pictures import Picture, picture
 from bots.analysis.runs import Run
@@ -235,10 +235,9 @@ def _headline(run: Run, parts: Sequence[MarketPart | ForecastingPart]) -> list[t
     """Return the few numbers a reader wants first."""
     numbers: list[tuple[str, str]] = []
     if parts:
-        by_name = {row["measure"]: row["value"] for row in parts[0].measures}
-        numbers += [
-            (MEASURES[name].label, measure(by_name[name], MEASURES[name].unit)) for name in _first(run)
-        ]
+        by_name = {row["measure"]: row for row in parts[0].measures}
+        told = [by_name[name] for name in _first(run)]
+        numbers += [(row["label"], measure(row["value"], row["unit"])) for row in told]
     traders = run.traders.filter(pl.col("is_bot"))
     cost = traders["cost_usd"].drop_nulls()
     finished = (traders["outcome"] == "finished").sum()
@@ -318,12 +317,12 @@ def written(value: float | None) -> str:
     """Return a measure as tables show it; an en dash where it is not defined."""
     if value is None or math.isnan(value):
         return "–"
-    return f"{value:,.4f}" if abs(value) < 1000 else f"{value:,.1f}"
+    return _with_minus(f"{value:,.4f}" if abs(value) < 1000 else f"{value:,.1f}")
 
 
 def measure(value: float | None, unit: str) -> str:
     """Return a measure as tables show it; whole numbers of what is counted have no decimals."""
-    whole = value is not None and unit in ("shares", "periods") and float(value).is_integer()
+    whole = value is not None and unit in ("shares", "units", "periods") and float(value).is_integer()
     return f"{value:,.0f}" if whole else written(value)
 
 
@@ -334,9 +333,14 @@ def p_value(value: float) -> str:
 
 def cash(value: float | None) -> str:
     """Return an amount with two decimals, rounded as terminals do; an en dash where it is not known."""
-    return "–" if value is None or math.isnan(value) else f"{Decimal(str(value)):,.2f}"
+    return "–" if value is None or math.isnan(value) else _with_minus(f"{Decimal(str(value)):,.2f}")
 
 
-def percent(value: float | None) -> str:
-    """Return a share as a percentage."""
-    return "–" if value is None or math.isnan(value) else f"{100 * value:.0f} %"
+def percent(value: float | None, decimals: int = 0) -> str:
+    """Return a share as a percentage; an en dash where it is not known."""
+    return "–" if value is None or math.isnan(value) else _with_minus(f"{100 * value:.{decimals}f} %")
+
+
+def _with_minus(number: str) -> str:
+    """Return a number with the sign that print has for less than nothing, as charts have it."""
+    return number.replace("-", "−")

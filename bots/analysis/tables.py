@@ -14,7 +14,7 @@ from bots.analysis.codebook import TABLES
 from bots.analysis.collector import without_collector
 from bots.analysis.endowments import expected_wealth, shares_outstanding
 from bots.analysis.market_measures import measure_markets
-from bots.analysis.measures import MEASURES
+from bots.analysis.measures import MEASURES, unit_of
 from bots.analysis.people import LivedRound, Person, people_of
 from bots.analysis.played import Call, Decided, PlayedRun, PlayedSeat
 from bots.analysis.rows import Row, by_round, number, of_person, of_round, of_run, of_seat
@@ -325,17 +325,19 @@ def _pages(run: PlayedRun) -> Iterator[Row]:
 
 
 def _measures(run: PlayedRun) -> Iterator[Row]:
+    rules = run.rules
+    kind = {"units": bool(rules and rules.induced), "forecasts": bool(rules and rules.forecasts_alone)}
     for name, results in measure_markets([run]).items():
         for place, market in enumerate(run.markets):
-            one, described = results[place], MEASURES[name]
+            one = results[place]
             yield {
                 **of_run(run),
                 "market": market,
                 "treatment": run.manifest.model,
                 "measure": name,
-                "label": described.label,
+                "label": MEASURES[name].label,
                 "value": one.value if one.defined else None,
-                "unit": described.unit,
+                "unit": unit_of(name, **kind),
                 "reason": one.reason or None,
             }
 

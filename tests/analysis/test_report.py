@@ -74,6 +74,16 @@ def test_a_click_in_the_table_of_decisions_opens_that_decision(html: str, folder
         assert "Acted by" in target.text
 
 
+def test_numbers_below_0_have_a_true_minus_sign(html: str, folder: Path) -> None:
+    traders = bots.open_run(folder).traders
+    lost = (traders["final_wealth"] - traders["expected_wealth"]).min()
+    assert isinstance(lost, float)
+    assert lost < 0
+    cells = [one.text() for one in LexborHTMLParser(html).css("td.n, .tile b")]
+    assert f"−{-lost:,.2f}" in cells
+    assert not [cell for cell in cells if cell.startswith("-")]
+
+
 def test_prompt_and_reply_of_a_model_are_there(html: str) -> None:
     assert f"Request 1 to {MODEL}, served as parrot-1-2026-01-01" in html
     assert "TRADE PAGE: paid round 1 of 4" in html
@@ -138,6 +148,8 @@ def test_a_market_without_a_trade_is_reported_without_a_number_it_does_not_have(
     assert run.prices["volume"].to_list() == [0, 0]
     told = {row["measure"]: row["value"] for row in run.measures.to_dicts()}
     assert told["rad_volume_weighted"] is None
+    units = {row["measure"]: row["unit"] for row in run.measures.to_dicts()}
+    assert units["total_volume"] == ("units" if preset == "gode-sunder" else "shares")
     if preset == "gode-sunder":
         assert (told["efficiency"], told["smith_alpha_trades"]) == (0, None)
 

@@ -10,6 +10,8 @@ from rich.console import Console
 
 import bots
 from bots.adapters.otree_server import OTreeServer
+from bots.analysis.comparison import comparison_page
+from bots.analysis.report import run_page
 from bots.domain.errors import UserMustMend
 from bots.services.study_cost import cost
 from bots.services.study_folder import cell_runs
@@ -72,6 +74,16 @@ async def test_shocks_are_the_same_in_every_treatment_and_others_in_every_repeti
     found = prices(the_folder(tmp_path))
     assert found["one", 1] == found["other", 1]
     assert found["one", 1] != found["one", 2]
+
+
+async def test_nothing_is_told_per_share_where_nothing_is_traded(tmp_path: Path) -> None:
+    code, told = await play(plan_file(tmp_path, NOISE), tmp_path)
+    assert code == 0, told
+    runs = [bots.open_run(one.folder) for one in cell_runs(the_folder(tmp_path)).values()]
+    assert runs[0].measures.filter(measure="mean_price")["unit"].to_list() == ["cash"]
+    for page in (run_page(runs[0])[0], comparison_page(runs)[0]):
+        assert "per share" not in page
+        assert "Mean price" in page
 
 
 def test_market_that_forecasts_make_is_checked_by_its_own_rules(tmp_path: Path) -> None:
