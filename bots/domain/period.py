@@ -3,12 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict
 
 from bots.domain.market import BookLevel, Holdings, MarketView, OpenOrder, OwnTrade, Period, PeriodTrade
 from markets.orders import Side
 
-_STEPS = ("placed", "cancelled", "news", "closed")
+_StepKind = Literal["placed", "cancelled", "news", "closed"]
+
+
+class _Frame(BaseModel):
+    """What frames may tell of the trader's own account; keys that are not read are left aside."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    holdings: Holdings | None = None
+    open_orders: tuple[OpenOrder, ...] = ()
+
+
+class _State(_Frame):
+    """The whole period as it is now."""
+
+    period: Period
+
+
+class _ChangedLevel(BookLevel):
+    """A level of the book as it is now; quantity 0 is none."""
+
+    side: Side
+
+
+class _Step(_Frame):
+    """What one step has changed."""
+
+    type: _StepKind
+    seq: int
+    book: tuple[_ChangedLevel, ...]
+    trades: tuple[PeriodTrade, ...]
+    own_trades: tuple[OwnTrade, ...] = ()
 
 
 def follow(view: MarketView, frame: Mapping[str, Any]) -> MarketView:
@@ -24,45 +57,49 @@ def follow(view: MarketView, frame: Mapping[str, Any]) -> MarketView:
     if period is None:
         return view
     if kind == "state":
-        whole = Period.model_validate(frame.get("period"))
-        return view if whole.seq < period.seq else _accounted(view, frame, whole)
-    if kind not in _STEPS or int(frame["seq"]) <= period.seq:
+        state = _State.model_validate(frame)
+        return view if state.period.seq < period.seq else _accounted(view, state, state.period)
+    if kind not in get_args(_StepKind) or _is_known(frame.get("seq"), period):
         return view
-    if not period.complete or int(frame["seq"]) > period.seq + 1:
+    step = _Step.model_validate(frame)
+    if not period.complete or step.seq > period.seq + 1:
         return view.model_copy(update={"period": period.model_copy(update={"complete": False})})
-    return _accounted(view, frame, _after_step(period, frame))
+    return _accounted(view, step, _after_step(period, step))
 
 
-def _after_step(period: Period, frame: Mapping[str, Any]) -> Period:
+def _is_known(seq: object, period: Period) -> bool:
+    """Tell whether a step is one of those before; a page that is read anew holds all its frames once more."""
+    return isinstance(seq, int) and seq <= period.seq
+
+
+def _after_step(period: Period, step: _Step) -> Period:
     return period.model_copy(
         update={
-            "seq": int(frame["seq"]),
-            "open": frame["type"] != "closed",
-            "bids": _levels(period.bids, frame["book"], Side.BUY),
-            "offers": _levels(period.offers, frame["book"], Side.SELL),
-            "trades": (*period.trades, *map(PeriodTrade.model_validate, frame["trades"])),
-            "own_trades": (*period.own_trades, *map(OwnTrade.model_validate, frame.get("own_trades", ()))),
+            "seq": step.seq,
+            "open": step.type != "closed",
+            "bids": _levels(period.bids, step.book, Side.BUY),
+            "offers": _levels(period.offers, step.book, Side.SELL),
+            "trades": (*period.trades, *step.trades),
+            "own_trades": (*period.own_trades, *step.own_trades),
         }
     )
 
 
 def _levels(
-    known: Iterable[BookLevel], changed: Iterable[Mapping[str, Any]], side: Side
+    known: Iterable[BookLevel], changed: Iterable[_ChangedLevel], side: Side
 ) -> tuple[BookLevel, ...]:
-    """Return the levels of one side, best first, once some have changed; quantity 0 is none."""
+    """Return the levels of one side, best first, once some have changed."""
     levels = {level.limit: level for level in known}
     for one in changed:
-        if one["side"] == side.value:
-            level = BookLevel(limit=one["limit"], quantity=one["quantity"])
-            levels[level.limit] = level
+        if one.side is side:
+            levels[one.limit] = BookLevel(limit=one.limit, quantity=one.quantity)
     waiting = [level for level in levels.values() if level.quantity]
     return tuple(sorted(waiting, key=lambda level: level.limit, reverse=side is Side.BUY))
 
 
-def _accounted(view: MarketView, frame: Mapping[str, Any], period: Period) -> MarketView:
+def _accounted(view: MarketView, frame: _Frame, period: Period) -> MarketView:
     """Return the view with the trader's own account, where the frame tells it."""
     update: dict[str, Any] = {"period": period}
-    if "holdings" in frame:
-        update["holdings"] = Holdings.model_validate(frame["holdings"])
-        update["open_orders"] = tuple(map(OpenOrder.model_validate, frame["open_orders"]))
+    if frame.holdings is not None:
+        update |= {"holdings": frame.holdings, "open_orders": frame.open_orders}
     return view.model_copy(update=update)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from pydantic import ValidationError
 
 from bots.domain.errors import (
     DecisionFailed,
@@ -92,6 +93,29 @@ def test_rounds_of_pages_that_are_read_by_readpage_may_be_counted_anew() -> None
 def test_a_frame_changes_nothing_on_a_page_without_a_period() -> None:
     seen = view("trade")
     assert follow(seen, {"type": "news", "seq": 1}) is seen
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        {"type": "news"},
+        {"type": "news", "seq": "soon", "book": [], "trades": []},
+        {"type": "news", "seq": 3, "trades": []},
+        {
+            "type": "closed",
+            "seq": 3,
+            "book": [{"side": "neither", "limit": "1", "quantity": 1}],
+            "trades": [],
+        },
+        {"type": "placed", "seq": 3, "book": [], "trades": [], "holdings": None, "open_orders": [{}]},
+        {"type": "state"},
+    ],
+)
+def test_a_frame_that_the_market_does_not_send_is_told_as_what_does_not_fit(frame: dict[str, object]) -> None:
+    period = Period(seq=2, open=True, bids=(), offers=(), trades=(), own_trades=())
+    seen = view("trade").model_copy(update={"period": period})
+    with pytest.raises(ValidationError):
+        follow(seen, frame)
 
 
 def test_the_best_of_a_book_are_its_first_and_an_empty_side_has_none() -> None:
