@@ -246,7 +246,7 @@ def _read_schedule_of_units(reader: Reader) -> InducedSchedule | None:
     try:
         return numbered(lists["induced_values"], lists["induced_costs"])
     except ValueError as error:
-        reader.problems.append(f"induced_values and induced_costs cannot be used: {error}")
+        reader.problems.append(f"induced_values cannot be used with these induced_costs: {error}")
         return None
 
 

@@ -269,13 +269,11 @@ class StudyPlan(Value):
 
     def _wording(self, changed: Treatment) -> Mapping[str, Any]:
         """Return what differs from models.toml in how models are told."""
-        persona = self.persona if changed.persona is None else changed.persona
+        persona = _first(changed.persona, self.persona)
         given = {
-            "prompt": changed.prompt or self.prompt,
-            "reasoning_text": self.reasoning_text
-            if changed.reasoning_text is None
-            else changed.reasoning_text,
-            "reflection": self.reflection if changed.reflection is None else changed.reflection,
+            "prompt": _first(changed.prompt, self.prompt),
+            "reasoning_text": _first(changed.reasoning_text, self.reasoning_text),
+            "reflection": _first(changed.reflection, self.reflection),
             **changed.parameters.over(self.parameters),
         }
         told = {key: value for key, value in given.items() if value is not None}
@@ -283,8 +281,8 @@ class StudyPlan(Value):
 
     def _traders(self, treatment: str, seats: str, where: str) -> int:
         changed = self.treatments[treatment].traders
-        given = self.traders if changed is None else changed
-        counted = counted_seats(seats)
+        given = _first(changed, self.traders)
+        counted = counted_seats(seats, where)
         if counted is None and given is None:
             raise PlanFault(where, "traders", "is missing, and seats is no counts", "Add traders = 9.")
         if counted is not None and not 2 <= counted <= MOST_TRADERS:
@@ -361,13 +359,20 @@ class PlanFault(ValueError):
         self.mend = mend
 
 
-def counted_seats(seats: str) -> int | None:
-    """Return how many seats counts such as `4 x gpt-4o, 2 x hold` fill; None where `seats` is one name."""
+def counted_seats(seats: str, table: str = "") -> int | None:
+    """Return how many seats counts such as `4 x gpt-4o, 2 x hold` fill; None where `seats` is one name.
+
+    Args:
+        table: of the plan, in which they stand.
+
+    Raises:
+        PlanFault: they are not one name, and no counts either.
+    """
     if "," not in seats and " x " not in seats:
         return None
     parts = [_COUNT.match(part) for part in seats.split(",")]
     if any(part is None or part[1] == "0" for part in parts):
-        raise PlanFault("", "seats", f"{seats!r} are no counts", _COUNTS)
+        raise PlanFault(table, "seats", f"{seats!r} are no counts", _COUNTS)
     return sum(int(part[1] or 1) for part in parts if part)
 
 
@@ -388,6 +393,7 @@ def _forecasts_alone(config: Mapping[str, Any]) -> bool:
 
 
 def _first(changed: _T | None, plan: _T) -> _T:
+    """Return what a treatment says, or what the plan says where the treatment says nothing."""
     return plan if changed is None else changed
 
 

@@ -82,6 +82,12 @@ def test_the_examples_can_be_run(plan: Path) -> None:
         (HEAD + 'seats = "people"\ntraders = 3', "key seats", 'place = "server"'),
         (TWO + "[treatments.a]\nmemry = 1", "[treatments.a], key memry", "memory_window"),
         (TWO + '[treatments.a]\nseats = "3 x no"', "[treatments.a], key seats", "'no'"),
+        (TWO + '[treatments.a]\nseats = "2 x a, 3 xx"', "[treatments.a], key seats", "no counts"),
+        (
+            TWO + '[market]\npreset = "gode-sunder"\ninduced_values = "1, 2"',
+            "key induced_values",
+            "cannot be used with these",
+        ),
         (TWO + '[treatments.a.market]\ntick = "0"', "[treatments.a.market], key tick", "above 0"),
         (TWO + '[treatments."a b"]', "key treatments", "'a b'"),
     ],
