@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bots.domain.market import MarketView, OwnRound, Phase
+from bots.domain.market import MarketView, OwnRound
+from markets.rounds import Phase
 
 _PAGES = ("trade", "forecast", "results", "final")
 

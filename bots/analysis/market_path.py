@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from bots.analysis.played import PlayedRun
-from bots.domain.market import Phase
+from markets.rounds import Phase
 
 
 @dataclass(frozen=True, slots=True)

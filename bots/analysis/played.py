@@ -20,7 +20,6 @@ from bots.domain.market import (
     OwnRound,
     PastRound,
     Period,
-    Phase,
     Units,
 )
 from bots.domain.records import (
@@ -39,6 +38,7 @@ from bots.domain.records import (
     SeatOpened,
     SeatRecord,
 )
+from markets.rounds import Phase
 
 RoundKey = tuple[Phase, int]  # phase, number within it; paid markets in a row are numbered through
 

@@ -12,6 +12,7 @@
     │   ├── NeedsBrowser      a page that cannot be used without a browser
     │   └── SessionLost       browser, driver or server went away for good
     └── DecisionFailed        one decision failed; the declared fallback acts
+        └── ModelFailed       … because a request brought no reply (bots.domain.chat)
 
 Anything else that is raised is a bug and keeps its traceback.
 """

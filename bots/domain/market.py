@@ -14,12 +14,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from markets.orders import Side
+from markets.rounds import Phase
+from markets.view import PageName
 
 Shares = Annotated[int, Field(ge=0)]
-PageName = Literal[
-    "consent", "instructions", "phase_start", "trade", "forecast", "results", "final", "payment"
-]
-Phase = Literal["practice", "paid"]
 
 
 class Value(BaseModel):

@@ -8,7 +8,8 @@ from enum import StrEnum
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from bots.domain.errors import UnexpectedPage
-from bots.domain.market import MarketView, PageName
+from bots.domain.market import MarketView
+from markets.view import PageName
 
 
 class FieldKind(StrEnum):

@@ -1,4 +1,4 @@
-"""What the domain needs of the world. Fakes of each ship in `bots.adapters.in_memory`.
+"""What the domain needs of the world. A store and a session without any ship in `bots.adapters.in_memory`.
 
 Deadlines are seconds on the clock's monotonic scale, which is that of `time.monotonic` and of the event loop.
 """

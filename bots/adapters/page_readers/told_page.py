@@ -26,11 +26,11 @@ from bots.domain.market import (
     MarketView,
     OwnRound,
     PastRound,
-    Phase,
     RoundRef,
 )
 from bots.domain.pages import Button, Form, Page, PageKind
 from markets.orders import Side
+from markets.rounds import Phase
 from markets.view import PageName
 
 _NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?")
