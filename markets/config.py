@@ -16,6 +16,9 @@ from markets.induced_config import numbered, read_units
 from markets.institution import Institution
 from markets.money import exact_text
 
+Config = Mapping[str, str | int | bool]
+"""A session's config by key, as presets have it."""
+
 MOST_ROUNDS = 500
 """Of one phase."""
 

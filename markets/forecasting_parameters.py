@@ -9,7 +9,7 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Any
 
-from markets.config import MOST_ROUNDS
+from markets.config import MOST_ROUNDS, Config
 from markets.config_reader import Reader
 from markets.forecasts import ForecastQuestion
 from markets.learning_to_forecast import PriceMap
@@ -17,8 +17,6 @@ from markets.parameters import ParameterError
 
 LEARNING_TO_FORECAST = "learning_to_forecast"
 """The institution, as configs and pages name it."""
-
-Config = Mapping[str, str | int | bool]
 
 LTF_POSITIVE: Config = MappingProxyType(
     {
@@ -60,7 +58,7 @@ Source and uncertainty: as `LTF_POSITIVE`.
 """
 
 LTF_BUBBLES: Config = MappingProxyType(
-    {**LTF_POSITIVE, "noise_sd": "0", "forecast_ahead": 1, "price_max": "1000", "forecast_max": "1000"}
+    {**LTF_POSITIVE, "noise_sd": "0", "forecast_ahead": 1, "forecast_max": "1000"}
 )
 """Six forecasters, 50 rounds, one round ahead: p = (m + 3) / 1.05, so the fundamental is 60; cap 1000.
 

@@ -28,13 +28,6 @@ def fundamental_values(
     return tuple(reversed(values[1:]))
 
 
-def constant_fundamental_values(
-    expected_dividend: Fraction, interest_rate: Fraction, buy_back: Fraction, rounds: int
-) -> tuple[Fraction, ...]:
-    """Return FV_1 … FV_T where dividend and interest are the same in all `rounds`."""
-    return fundamental_values([expected_dividend] * rounds, [interest_rate] * rounds, buy_back)
-
-
 def expected_final_wealth(
     cash: Fraction,
     shares: int,

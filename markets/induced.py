@@ -15,7 +15,6 @@ from fractions import Fraction
 from itertools import pairwise
 
 from markets.orders import Side
-from markets.trade_events import Event, Traded
 
 Units = tuple[Fraction, ...]
 """Values or costs of a trader's units, cash each, in the sequence in which they trade."""
@@ -89,25 +88,19 @@ def equilibrium(schedule: InducedSchedule) -> Equilibrium | None:
     )
 
 
-def realised_surplus(schedule: InducedSchedule, events: Iterable[Event]) -> Fraction:
-    """Return what trades have earned all traders together, in cash; negative where units traded at a loss.
+def realised_surplus(schedule: InducedSchedule, traded: Mapping[int, int]) -> Fraction:
+    """Return what trade has earned all traders together, in cash; negative where units traded at a loss.
+
+    Allocative efficiency is this as a share of `maximum_surplus`. What units cost goes from trader to trader.
 
     Args:
-        schedule: of the market.
-        events: of one period; those that are no trades are left aside.
+        traded: units that each trader bought or sold in a period, by trader; who traded none may be left out.
 
     Raises:
-        KeyError: somebody bought without values, or sold without costs.
+        KeyError: somebody has neither values nor costs.
         ValueError: somebody traded more units than they have.
     """
-    traded: dict[tuple[int, Side], int] = {}
-    for event in events:
-        if isinstance(event, Traded):
-            for key in ((event.buyer, Side.BUY), (event.seller, Side.SELL)):
-                traded[key] = traded.get(key, 0) + event.quantity
-    return sum(
-        (_worth(schedule, trader, side, quantity) for (trader, side), quantity in traded.items()), Fraction(0)
-    )
+    return sum((_worth(schedule, trader, units) for trader, units in traded.items()), Fraction(0))
 
 
 def earnings(schedule: InducedSchedule, trader: int, units: int, cash: Fraction) -> Fraction:
@@ -120,17 +113,7 @@ def earnings(schedule: InducedSchedule, trader: int, units: int, cash: Fraction)
     Raises:
         KeyError, ValueError: as `realised_surplus`.
     """
-    return _worth(schedule, trader, schedule.side(trader), units) + cash
-
-
-def allocative_efficiency(schedule: InducedSchedule, events: Iterable[Event]) -> Fraction | None:
-    """Return realised / maximum surplus, at most 1; None where there was nothing to gain.
-
-    Raises:
-        KeyError, ValueError: as `realised_surplus`.
-    """
-    most = maximum_surplus(schedule)
-    return realised_surplus(schedule, events) / most if most else None
+    return _worth(schedule, trader, units) + cash
 
 
 def _merit(schedule: InducedSchedule) -> tuple[list[Fraction], list[Fraction]]:
@@ -143,9 +126,9 @@ def _by_merit(schedule: InducedSchedule) -> Iterable[tuple[Fraction, Fraction]]:
     return zip(*_merit(schedule), strict=False)
 
 
-def _worth(schedule: InducedSchedule, trader: int, side: Side, quantity: int) -> Fraction:
+def _worth(schedule: InducedSchedule, trader: int, quantity: int) -> Fraction:
     """Return the values of a trader's first units, or their costs as a negative amount."""
-    units = (schedule.values if side is Side.BUY else schedule.costs)[trader]
+    units = schedule.units(trader)
     if quantity > len(units):
         raise ValueError(f"Trader {trader} has {len(units)} units and traded {quantity}.")
-    return sum(units[:quantity], Fraction(0)) * (1 if side is Side.BUY else -1)
+    return sum(units[:quantity], Fraction(0)) * (1 if schedule.side(trader) is Side.BUY else -1)

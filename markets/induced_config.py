@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from markets.induced import InducedSchedule, Units
-from markets.money import exact_text
 
 
 def read_units(text: str, read: Callable[[object], Fraction | None]) -> tuple[Units, ...] | None:
@@ -31,8 +30,3 @@ def numbered(values: Sequence[Units], costs: Sequence[Units]) -> InducedSchedule
         ValueError: a buyer's values rise, or a seller's costs fall; the message names the trader.
     """
     return InducedSchedule(dict(enumerate(values, start=1)), dict(enumerate(costs, start=1 + len(values))))
-
-
-def units_text(traders: Sequence[Units]) -> str:
-    """Return a list as a config writes it."""
-    return "; ".join(", ".join(exact_text(unit) for unit in units) for units in traders)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from fractions import Fraction
 from types import MappingProxyType
 
-from markets.induced_config import units_text
-from markets.induced_presets import SMITH1962 as SMITH1962_UNITS
-
-Config = Mapping[str, str | int | bool]
+from markets.config import Config
+from markets.money import exact_text
 
 
-def with_units(base: Config, values: str, costs: str) -> dict[str, str | int | bool]:
+def _with_units(base: Config, values: str, costs: str) -> dict[str, str | int | bool]:
     """Return a config in which units with these values and costs are traded, and nothing else pays."""
     return {
         **base,
@@ -43,20 +41,24 @@ def auction_demo(reference: Config) -> Config:
     )
 
 
+_QUARTERS = tuple(exact_text(Fraction(quarters, 4)) for quarters in range(3, 14))
+
+
 def smith1962(reference: Config) -> Config:
-    """Test 1: eleven buyers and eleven sellers of one unit each, five periods; equilibrium 6 units at 2.00.
+    """Test 1: eleven buyers and eleven sellers of one unit each, five periods.
+
+    Values and costs both run from 0.75 to 3.25 by 0.25, so six units trade at 2.00 and earn 7.50 together.
 
     Source: Smith, "An Experimental Study of Competitive Market Behavior", Journal of Political Economy 70
     (1962), an oral double auction.
 
-    Uncertain: the schedule (see `markets.induced_presets`), the number and length of periods, tick, highest
-    price and the cash that buyers are lent; the original had no computer and no such limits.
+    Uncertain: values and costs, which are taken from later descriptions of the test; the number and length of
+    periods, tick, highest price and the cash that buyers are lent; the original had no computer and no such
+    limits.
     """
-    values = units_text(tuple(SMITH1962_UNITS.values.values()))
-    costs = units_text(tuple(SMITH1962_UNITS.costs.values()))
     return MappingProxyType(
         {
-            **with_units(reference, values, costs),
+            **_with_units(reference, "; ".join(reversed(_QUARTERS)), "; ".join(_QUARTERS)),
             "paid_rounds": 5,
             "endowment_cash": "10",
             "initial_price": "1",
@@ -92,7 +94,7 @@ def gode_sunder(reference: Config) -> Config:
     """
     return MappingProxyType(
         {
-            **with_units(reference, _VALUES, _COSTS),
+            **_with_units(reference, _VALUES, _COSTS),
             "paid_rounds": 6,
             "endowment_cash": "800",
             "initial_price": "1",

@@ -72,8 +72,7 @@ def final_outcome(
         pay: how points become money; None leaves the payoff open.
         earlier: points of the paid markets before this one, which are paid with it.
     """
-    income = account.shares * buy_back
-    wealth = account.cash + income
+    income, wealth = account.shares * buy_back, account.worth(buy_back)
     points = earlier + wealth + forecast_earnings
     payoff = pay.in_currency(points) if pay and phase == "paid" else None
     return FinalOutcome(phase, account, income, wealth, forecast_earnings, payoff, earlier)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from markets.config import Config
 from markets.induced_sessions import auction_demo, gode_sunder, smith1962
-
-Config = Mapping[str, str | int | bool]
 
 REFERENCE: Config = MappingProxyType(
     {

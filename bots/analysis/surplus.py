@@ -10,7 +10,7 @@ from fractions import Fraction
 from bots.analysis.people import LivedRound, people_of
 from bots.analysis.played import PlayedRun, RoundKey
 from bots.domain.market import OwnRound, Units
-from markets.induced import InducedSchedule, earnings, equilibrium, maximum_surplus
+from markets.induced import InducedSchedule, equilibrium, maximum_surplus, realised_surplus
 from markets.orders import Side
 
 
@@ -116,13 +116,9 @@ def period_gains(run: PlayedRun, market: int) -> tuple[PeriodGains, ...]:
         if trades is not None and all(key in one.traded for one in dealers):
             units = sum(quantity for _, quantity in trades)
             squares = sum((quantity * (at - price) ** 2 for at, quantity in trades), Fraction(0))
-            realised = sum(
-                (
-                    earnings(schedule, number, one.traded[key], Fraction(0))
-                    for number, one in enumerate(dealers)
-                ),
-                Fraction(0),
-            )  # the worth of the units traded: what they cost goes from trader to trader
+            realised = realised_surplus(
+                schedule, {number: one.traded[key] for number, one in enumerate(dealers)}
+            )
             found.append(
                 PeriodGains(key, units, realised, possible, price, squares / units if units else None)
             )

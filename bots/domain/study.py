@@ -20,9 +20,10 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from bots.domain.market import Value
+from markets.config import Config
 from markets.forecasting_parameters import FORECASTING_PRESETS, LEARNING_TO_FORECAST, ForecastingParameters
 from markets.parameters import MarketParameters, ParameterError
-from markets.presets import PRESETS, Config
+from markets.presets import PRESETS
 
 _T = TypeVar("_T")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,47}\Z")

@@ -14,13 +14,10 @@ from hypothesis import strategies as st
 from markets.induced import (
     Equilibrium,
     InducedSchedule,
-    allocative_efficiency,
     equilibrium,
     maximum_surplus,
     realised_surplus,
 )
-from markets.orders import Side
-from markets.trade_events import Closed, Traded
 from tests.markets.zero_intelligence import drawn_schedule, efficiency
 
 Lists = Mapping[int, list[int]]
@@ -31,10 +28,6 @@ def schedule(values: Lists, costs: Lists) -> InducedSchedule:
         {trader: tuple(map(Fraction, units)) for trader, units in values.items()},
         {trader: tuple(map(Fraction, units)) for trader, units in costs.items()},
     )
-
-
-def trade(buyer: int, seller: int, quantity: int = 1, price: int = 1) -> Traded:
-    return Traded(1, 2, buyer, seller, quantity, price, Side.SELL)
 
 
 SMALL = schedule({1: [10, 6], 2: [8]}, {3: [3, 7], 4: [5]})
@@ -56,31 +49,29 @@ def test_the_most_that_can_be_earned_pairs_high_values_with_low_costs() -> None:
     assert equilibrium(SMALL) == Equilibrium(2, Fraction(6), Fraction(7))
 
 
-def test_surplus_counts_units_in_the_sequence_of_the_list_whatever_the_price() -> None:
-    assert realised_surplus(SMALL, [trade(1, 3, price=9), Closed()]) == 10 - 3
-    assert realised_surplus(SMALL, [trade(1, 3, 2)]) == 10 + 6 - 3 - 7
-    assert allocative_efficiency(SMALL, [trade(1, 3), trade(2, 4)]) == 1
-    assert allocative_efficiency(SMALL, []) == 0
+def test_surplus_counts_units_in_the_sequence_of_the_list() -> None:
+    assert realised_surplus(SMALL, {}) == 0
+    assert realised_surplus(SMALL, {1: 1, 3: 1}) == 10 - 3
+    assert realised_surplus(SMALL, {1: 2, 3: 2}) == 10 + 6 - 3 - 7
+    assert realised_surplus(SMALL, {1: 1, 2: 1, 3: 1, 4: 1}) == maximum_surplus(SMALL)
 
 
 def test_units_traded_at_a_loss_lower_the_surplus() -> None:
     loss = schedule({1: [4]}, {2: [9]})
-    assert realised_surplus(loss, [trade(1, 2)]) == -5
+    assert realised_surplus(loss, {1: 1, 2: 1}) == -5
 
 
-def test_where_nothing_can_be_gained_there_is_no_efficiency_and_no_price() -> None:
+def test_where_nothing_can_be_gained_there_is_no_price() -> None:
     loss = schedule({1: [4]}, {2: [9]})
-    assert allocative_efficiency(loss, []) is None
+    assert maximum_surplus(loss) == 0
     assert equilibrium(loss) is None
 
 
 def test_trades_that_the_schedule_does_not_allow_are_told() -> None:
     with pytest.raises(ValueError, match="Trader 2 has 1 units and traded 2"):
-        realised_surplus(SMALL, [trade(2, 3, 2)])
-    with pytest.raises(KeyError):
-        realised_surplus(SMALL, [trade(3, 4)])
+        realised_surplus(SMALL, {2: 2, 3: 2})
     with pytest.raises(KeyError, match="trader 9"):
-        SMALL.side(9)
+        realised_surplus(SMALL, {1: 1, 9: 1})
 
 
 @pytest.mark.parametrize(

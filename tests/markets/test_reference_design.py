@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from markets.dividends import DividendOutcome, DividendProcess
-from markets.fundamental import constant_fundamental_values, expected_final_wealth, fundamental_values
+from markets.fundamental import expected_final_wealth, fundamental_values
 from markets.money import rounded
 from markets.parameters import MarketParameters
 from markets.presets import REFERENCE
@@ -41,7 +41,7 @@ def test_expected_final_wealth(rounds: int, wealth: str) -> None:
 def test_fundamental_value_satisfies_its_recursion(
     dividend: Fraction, rate: Fraction, buy_back: Fraction, rounds: int
 ) -> None:
-    values = (*constant_fundamental_values(dividend, rate, buy_back, rounds), buy_back)
+    values = (*fundamental_values([dividend] * rounds, [rate] * rounds, buy_back), buy_back)
     for now, after in pairwise(values):
         assert now * (1 + rate) == dividend + after
 
