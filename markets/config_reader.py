@@ -9,13 +9,10 @@ from fractions import Fraction
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from markets.money import decimal_places, parse_decimal
+from markets.money import LONGEST_INPUT, decimal_places, read_decimal
 
 LONGEST_TEXT = 4000
 """Characters of the longest config value that is read: schedules of many rounds are long."""
-
-LONGEST_NUMBER = 40
-"""Characters of the longest number."""
 
 MOST_DECIMALS = 6
 """Of an amount. Exact cash gains as many with every round, and its text must stay readable."""
@@ -114,7 +111,7 @@ class Reader:
 
 def _text(value: object) -> str:
     """Return a text, truth value or whole number as text; nothing else, and nothing long, has one."""
-    if isinstance(value, int) and abs(value) < 10**LONGEST_NUMBER:
+    if isinstance(value, int) and abs(value) < 10**LONGEST_INPUT:
         return str(value)
     return value if isinstance(value, str) and len(value) <= LONGEST_TEXT else ""
 
@@ -123,19 +120,14 @@ def whole(value: object) -> int | None:
     """Return an integer, or the integer a text holds; None for anything else."""
     if isinstance(value, str):
         text = value.strip()
-        return int(text) if text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER else None
+        return int(text) if text.isascii() and text.isdigit() and len(text) <= LONGEST_INPUT else None
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def decimal(value: object) -> Fraction | None:
     """Return an amount with at most `MOST_DECIMALS` decimals; None for anything else."""
-    if isinstance(value, bool) or len(_text(value)) > LONGEST_NUMBER:
-        return None
-    try:
-        amount = parse_decimal(_text(value))
-    except ValueError:
-        return None
-    return amount if (decimal_places(amount) or 0) <= MOST_DECIMALS else None
+    amount = read_decimal(value)
+    return amount if amount is not None and (decimal_places(amount) or 0) <= MOST_DECIMALS else None
 
 
 def _is_web_address(text: str) -> bool:

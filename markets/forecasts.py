@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from markets.money import exact_text, parse_decimal
+from markets.money import exact_text, read_decimal
 
 _NOTHING = Fraction(0)
-LONGEST_INPUT = 40
-"""Characters of the longest forecast that is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +76,9 @@ def read_forecast(raw: object, maximum: Fraction) -> Fraction | str:
     Returns:
         The forecast, or a sentence that says what is allowed.
     """
-    if isinstance(raw, bool) or not isinstance(raw, str | int):
-        return _wrong_forecast(maximum)
-    if isinstance(raw, str) and len(raw) > LONGEST_INPUT:
-        return _wrong_forecast(maximum)
-    try:
-        value = parse_decimal(raw)
-    except ValueError:
-        return _wrong_forecast(maximum)
-    return value if 0 <= value <= maximum else _wrong_forecast(maximum)
-
-
-def _wrong_forecast(maximum: Fraction) -> str:
+    value = read_decimal(raw)
+    if value is not None and 0 <= value <= maximum:
+        return value
     return f"The forecast must be a number from 0 to {exact_text(maximum)}, such as 14.50."
 
 

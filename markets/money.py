@@ -13,6 +13,9 @@ from functools import lru_cache
 LONGEST_TEXT = 4000
 """Characters of the longest amount that is read; fractions of long sessions have hundreds of digits."""
 
+LONGEST_INPUT = 40
+"""Characters of the longest number that traders may send and configs may hold."""
+
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 _RATIO = re.compile(r"[+-]?[0-9]+/[0-9]+")
 
@@ -45,11 +48,19 @@ def parse_money(value: str | int) -> Fraction:
         raise ValueError(f"{_quoted(value)} divides by zero.") from None
 
 
-def parse_decimal(value: str | int) -> Fraction:
-    """Read an amount that has a finite decimal text; raises like `parse_money`, and for ratios ValueError."""
-    if isinstance(value, str) and "/" in value:
-        raise ValueError(f"{_quoted(value)} is not a decimal amount such as 14.50.")
-    return parse_money(value)
+def read_decimal(raw: object) -> Fraction | None:
+    """Read a decimal amount that came from outside, an integer or its text; None for all else there is.
+
+    Floats are none: they are not exact. Nor are ratios, and texts of more than `LONGEST_INPUT` characters.
+    """
+    if isinstance(raw, bool) or not isinstance(raw, str | int):
+        return None
+    if isinstance(raw, str) and (len(raw) > LONGEST_INPUT or "/" in raw):
+        return None
+    try:
+        return parse_money(raw)
+    except ValueError:
+        return None
 
 
 def exact_text(amount: Fraction) -> str:

@@ -13,10 +13,7 @@ from fractions import Fraction
 from typing import Literal
 
 from markets.accounts import Account
-from markets.money import decimal_places, exact_text, parse_decimal, shown
-
-LONGEST_INPUT = 40
-"""Characters of the longest number a trader may send."""
+from markets.money import LONGEST_INPUT, decimal_places, exact_text, read_decimal, shown
 
 RefusalCode = Literal[
     "malformed",
@@ -230,15 +227,8 @@ def _read_quantity(raw: object, rules: OrderRules) -> int | Refusal:
 
 
 def _read_price(raw: object, rules: OrderRules) -> int | Refusal:
-    if isinstance(raw, bool) or not isinstance(raw, str | int):
-        return _wrong_price(rules)
-    if isinstance(raw, str) and len(raw) > LONGEST_INPUT:
-        return _wrong_price(rules)
-    try:
-        price = parse_decimal(raw)
-    except ValueError:
-        return _wrong_price(rules)
-    if not 0 < price <= rules.max_price:
+    price = read_decimal(raw)
+    if price is None or not 0 < price <= rules.max_price:
         return _wrong_price(rules)
     try:
         return rules.to_ticks(price)

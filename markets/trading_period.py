@@ -126,7 +126,7 @@ class TradingPeriod:
             self._seats[trader].answers[frame["ref"]] = frame
 
     def leave(self, trader: int) -> Mapping[int, Frame]:
-        """Let a trader go; its orders stay. returns what the others are told if that closes the period."""
+        """Let a trader go; its orders stay. Returns what the others are told if that closes the period."""
         self._seats[trader].left = True
         return self._close_if_done()
 

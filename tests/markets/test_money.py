@@ -10,8 +10,8 @@ from markets.money import (
     LONGEST_TEXT,
     decimal_places,
     exact_text,
-    parse_decimal,
     parse_money,
+    read_decimal,
     readable,
     rounded,
     shown,
@@ -82,7 +82,14 @@ def test_endless_text_is_not_read() -> None:
         parse_money("1" * (LONGEST_TEXT + 1))
 
 
-def test_a_ratio_is_no_decimal_amount() -> None:
-    assert parse_decimal("0.25") == Fraction(1, 4)
-    with pytest.raises(ValueError, match="decimal amount"):
-        parse_decimal("1/4")
+@pytest.mark.parametrize(
+    ("raw", "read"),
+    [("0.25", Fraction(1, 4)), (" 7 ", Fraction(7)), (7, Fraction(7)), ("0" * 40, Fraction(0))],
+)
+def test_an_amount_from_outside_is_read_exactly(raw: object, read: Fraction) -> None:
+    assert read_decimal(raw) == read
+
+
+@pytest.mark.parametrize("raw", ["1/4", 0.25, True, None, [], "", "1e3", "0" * 41])
+def test_what_is_no_decimal_amount_is_none_and_raises_nothing(raw: object) -> None:
+    assert read_decimal(raw) is None
