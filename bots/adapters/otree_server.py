@@ -77,10 +77,6 @@ class OTreeRest:
         """Return a session's `config`, `num_participants`, `participants` (code, id_in_session, label …)."""
         return await self._json("POST", f"/api/get_session/{quote(code, safe='')}", {})
 
-    async def session_vars(self, code: str, variables: Mapping[str, object]) -> None:
-        """Set fields of `session.vars`."""
-        await self._json("POST", f"/api/session_vars/{quote(code, safe='')}", {"vars": dict(variables)})
-
     async def rooms(self) -> list[JsonObject]:
         """Return each room's `name`, `url` and `session_code` (None: no session is there)."""
         rooms: list[JsonObject] = json.loads(await self._text("GET", "/api/rooms"))
@@ -89,10 +85,6 @@ class OTreeRest:
     async def export_wide(self, session: str | None = None) -> Table:
         """Return one row a participant, all apps and rounds side by side."""
         return await self._table("/api/export_wide", session)
-
-    async def export_app(self, app: str, session: str | None = None) -> Table:
-        """Return one row a player and round of an app."""
-        return await self._table("/api/export_app", session, app=app)
 
     async def export_app_custom(
         self, app: str, session: str | None = None, *, function: str = "custom_export"

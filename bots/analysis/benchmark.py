@@ -19,7 +19,5 @@ HUMAN_PRICE_SUMS: Final = (
 HUMAN_MEAN_PATH: Final = tuple(total / HUMAN_MARKETS for total in HUMAN_PRICE_SUMS)
 """Mean price of the human markets in paid round 1 … 30, cash per share."""
 
-HUMAN_FUNDAMENTAL: Final = 14.0
-"""Fundamental value in every round of those markets, cash per share."""
-
-SOURCE: Final = "Henning, Ojha, Spoon, Han, Camerer (2025), arXiv:2502.15800, replication material"
+SOURCE: Final = "Henning, Ojha, Spoon, Han, Camerer (2025), arXiv:2502.15800"
+"""Where the path comes from, as reports name it."""

@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from bots.analysis.behaviour import Behaviour, behaviour, forecast_accuracy, gini
+from bots.analysis.benchmark import SOURCE
 from bots.analysis.charts import (
     Chart,
     book_chart,
@@ -310,7 +311,7 @@ def render(template: str, **context: Any) -> str:
         "cash": cash,
         "percent": percent,
     }
-    return environment.get_template(template).render(**context)
+    return environment.get_template(template).render(human_source=SOURCE, **context)
 
 
 def written(value: float | None) -> str:
