@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
+_TRADED = "cash per share or unit"
+_PRICE = "cash (per share or unit traded)"
+
 COLUMNS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "session": ("oTree's code of the session", ""),
@@ -23,7 +26,7 @@ COLUMNS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "kind": ("place, cancel or malformed", ""),
         "side": ("buy or sell", ""),
         "quantity": ("Shares ordered, as sent; traded, among trades; waiting, in the book", "shares"),
-        "limit": ("Limit price, as sent", "cash per share"),
+        "limit": ("Limit price, as sent", _TRADED),
         "outcome": ("placed, cancelled or refused", ""),
         "codes": ("Why it was refused, by code", ""),
         "order_id": ("Number of the order in its market, rising with time", ""),
@@ -39,18 +42,21 @@ COLUMNS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "offer_id": ("Order that sold", ""),
         "resting": ("Side whose order was there first and set the price", ""),
         "step": ("Number of the change of the book in its period, from 1", ""),
-        "best_bid": ("Highest bid after it; empty: none", "cash per share"),
-        "best_offer": ("Lowest offer after it; empty: none", "cash per share"),
+        "best_bid": ("Highest bid after it; empty: none", _TRADED),
+        "best_offer": ("Lowest offer after it; empty: none", _TRADED),
         # Rounds
         "price": (
             "Price of the round; of the trade or level in tables of those; of the forecast round among "
             "forecasts. Empty: none, or not known yet",
-            "cash per share",
+            _PRICE,
         ),
         "volume": ("Shares that changed hands", "shares"),
         "trades": ("Number of trades", ""),
         "dividend": ("Dividend drawn", "cash per share"),
-        "fundamental_value": ("Fundamental value before trading; empty in practice", "cash per share"),
+        "fundamental_value": (
+            "Fundamental value before trading; empty in practice and of units",
+            "cash per share",
+        ),
         "traders": ("Traders in the market", ""),
         "shares_outstanding": ("Shares held by all traders together", "shares"),
         "cash_before": ("Cash before trading, of the trader or of all", "cash"),
@@ -73,7 +79,7 @@ COLUMNS: Mapping[str, tuple[str, str]] = MappingProxyType(
         # Forecasts
         "horizon": ("Rounds ahead; 0 is the round in which the forecast was made", "rounds"),
         "forecast_round": ("Round whose price is forecast", ""),
-        "forecast": ("The forecast", "cash per share"),
+        "forecast": ("The forecast", _PRICE),
         "reward": ("What the forecast earned", "cash"),
         # Payments
         "label": ("Participant's label, as in the room; this table alone has it", ""),

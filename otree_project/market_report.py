@@ -53,7 +53,9 @@ class Design:
         traders: in one market.
         rounds: of the session.
         names: of each round, by its number in the session.
-        values: fundamental values, by the same; practice rounds have those of a market as long as practice.
+        values: fundamental values, by the same; practice rounds have those of a market as long as practice,
+            and rounds in which units are traded have none.
+        dividends: whether what is traded pays any.
         decimals: of a value as shown.
     """
 
@@ -61,6 +63,7 @@ class Design:
     rounds: int
     names: Mapping[int, str]
     values: Mapping[int, Fraction]
+    dividends: bool
     decimals: int
 
 
@@ -70,11 +73,13 @@ def market_design(session: Session) -> Design:
     parameters = market.parameters
     values = {phase: parameters.fundamental_values(phase) for phase in get_args(Phase)}
     refs = [parameters.round_at(number) for number in range(1, parameters.rounds + 1)]
+    units = parameters.schedule is not None
     return Design(
         traders=market.traders,
         rounds=parameters.rounds,
         names={ref.overall: _name(ref, parameters) for ref in refs},
-        values={ref.overall: values[ref.phase][ref.number - 1] for ref in refs},
+        values={} if units else {ref.overall: values[ref.phase][ref.number - 1] for ref in refs},
+        dividends=not units,
         decimals=parameters.decimals,
     )
 
@@ -94,6 +99,7 @@ def forecasting_design(session: Session, parameters: ForecastingParameters) -> D
         rounds=parameters.rounds,
         names={number: f"{number} of {parameters.rounds}" for number in rounds},
         values=dict.fromkeys(rounds, parameters.rules.fundamental),
+        dividends=False,
         decimals=PRICE_DECIMALS,
     )
 
@@ -177,7 +183,7 @@ def _told(row: RoundRow, design: Design) -> Json:
         "name": design.names[row.overall],
         "price": readable(parse_money(row.price)) if row.price else "none",
         "volume": row.volume,
-        "dividend": readable(parse_money(row.dividend)) if row.dividend else "",
+        "dividend": readable(parse_money(row.dividend)) if design.dividends and row.dividend else "",
         "value": "" if value is None else shown(value, design.decimals),
     }
 
@@ -186,7 +192,7 @@ def chart(rows: Sequence[RoundRow], design: Design) -> Json:
     """Return prices and fundamental values as the points of two SVG lines in a box of 320 × 90."""
     prices = {row.overall: parse_money(row.price) for row in rows if row.price}
     known = [*prices.values(), *design.values.values()]
-    low, high = min(known), max(known)
+    low, high = min(known, default=Fraction(0)), max(known, default=Fraction(0))
     span = (high - low) or Fraction(1)
 
     def points(line: Mapping[int, Fraction]) -> str:

@@ -1,7 +1,7 @@
-"""The market's data as tidy tables, for oTree's Data page and its REST export. Amounts are exact text.
+"""The call market's data as tidy tables: see `market_exports`.
 
-Participants stand in them by their code, never by their label. Rounds that were never cleared are left out of
-the tables of rounds; orders and forecasts are there from the moment they were given.
+Rounds that were never cleared are left out of the tables of rounds; orders and forecasts are there from the
+moment they were given.
 """
 
 from __future__ import annotations
@@ -9,44 +9,15 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import Any
 
+from market_exports import ROUND_COLUMNS, Entry, Row, fundamental_text, played, total
 from market_rows import answers_of, given_in, score_given
 from otree.database import dbq
-from session_market import market_of, ref_of
+from session_market import market_of
 
 from markets.money import exact_text, parse_money
-from markets.rounds import RoundRef
 
 from .tables import Group, Message, Player
-
-Row = list[Any]
-
-
-def played(players: Sequence[Player]) -> Iterator[tuple[Player, RoundRef, Row]]:
-    """Yield the rows of rounds that have begun, with the columns that every table begins with.
-
-    A row gets its cash when its round can begin; rows of unused rounds and of refused sessions never do.
-    """
-    for player in players:
-        if player.field_maybe_none("cash") is not None:
-            ref, market = ref_of(player), player.group.id_in_subsession
-            yield (
-                player,
-                ref,
-                [
-                    player.participant._session_code,
-                    market,
-                    ref.phase,
-                    ref.market,
-                    ref.number,
-                    ref.overall,
-                ],
-            )
-
-
-ROUND_COLUMNS = ["session", "market", "phase", "in_a_row", "round", "overall"]
-"""`in_a_row` counts the paid markets of a session that has several in a row; in practice it is 1."""
 
 
 def custom_export_orders(players: Sequence[Player]) -> Iterator[Row]:
@@ -104,7 +75,7 @@ def custom_export_markets(players: Sequence[Player]) -> Iterator[Row]:
         *("price", "volume", "dividend", "fundamental_value", "traders", "shares_outstanding"),
         *("cash_before", "cash_after", "orders_placed", "orders_cancelled", "orders_refused"),
     ]
-    members: dict[int, list[tuple[Player, RoundRef, Row]]] = defaultdict(list)
+    members: dict[int, list[Entry]] = defaultdict(list)
     for entry in played(players):
         if entry[0].group.cleared:
             members[entry[0].group_id].append(entry)
@@ -144,16 +115,6 @@ def _price(group: Group) -> Fraction | None:
 
 def _text(amount: Fraction | None) -> str:
     return "" if amount is None else exact_text(amount)
-
-
-def total(amounts: Any) -> str:
-    return exact_text(sum((parse_money(amount) for amount in amounts), Fraction(0)))
-
-
-def fundamental_text(player: Player, ref: RoundRef) -> str:
-    """Return the fundamental value in paid rounds; a practice phase has no horizon of its own to value."""
-    values = market_of(player.participant).parameters.fundamental_values()
-    return exact_text(values[ref.number - 1]) if ref.phase == "paid" else ""
 
 
 def _counts(group_id: int) -> tuple[int, int, int]:

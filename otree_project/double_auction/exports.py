@@ -1,7 +1,7 @@
-"""The market's data as tidy tables, for oTree's Data page and its REST export. Amounts are exact text.
+"""The double auction's data as tidy tables: see `market_exports`.
 
-Participants stand in them by their code, never by their label. Orders, trades and the book are there from the
-moment they came; rounds that are not over are left out of the tables of rounds.
+Orders, trades and the book are there from the moment they came; rounds that are not over are left out of the
+tables of rounds.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from call_market.exports import ROUND_COLUMNS, Row, fundamental_text, played, total
+from market_exports import ROUND_COLUMNS, Entry, Row, fundamental_text, played, total
 from market_rows import account_of
 from otree.database import dbq
 from session_market import market_of
@@ -19,13 +19,10 @@ from markets.money import exact_text
 from markets.order_book import Level
 from markets.orders import OrderRules, Side
 from markets.period_market import open_period
-from markets.rounds import RoundRef
 from markets.trading_period import TradingPeriod
 
 from .periods import period_of
 from .tables import Group, Message, Player, TradeRow
-
-Entry = tuple[Player, RoundRef, Row]
 
 
 def _by_group(players: Sequence[Player]) -> dict[int, list[Entry]]:
@@ -43,7 +40,7 @@ def _messages(group_id: int) -> list[Message]:
 def custom_export_orders(players: Sequence[Player]) -> Iterator[Row]:
     """Every message of every trade page: orders placed and refused, cancels, and who was ready when.
 
-    `filled` and `left` of a placed order are shares; what is left at the end of the period expired.
+    `filled` of a placed order are shares; what had not traded at the end of the period expired.
     """
     yield [
         *ROUND_COLUMNS,
@@ -152,15 +149,10 @@ def custom_export_markets(players: Sequence[Player]) -> Iterator[Row]:
             *(group.price, group.volume, TradeRow.objects_filter(group_id=group_id).count(), group.dividend),
             *(fundamental_text(player, ref), len(traders), sum(one.shares for one in traders)),
             *(total(one.cash for one in traders), total(one.cash_after for one in traders)),
-            total(one.earnings for one in traders) if group_has_earnings(traders) else "",
+            total(one.earnings for one in traders) if all(one.earnings for one in traders) else "",
             *(kinds["place", "placed"], kinds["cancel", "cancelled"], kinds["place", "refused"]),
             *("" if quote is None else exact_text(rules.to_price(quote)) for quote in quotes),
         ]
-
-
-def group_has_earnings(traders: Sequence[Player]) -> bool:
-    """Whether units had induced values and costs."""
-    return all(one.earnings for one in traders)
 
 
 def custom_export_traders(players: Sequence[Player]) -> Iterator[Row]:

@@ -95,8 +95,11 @@ class Consent(Page):
 
     @staticmethod
     def vars_for_template(player: Player) -> dict[str, Any]:
+        parameters = market_of(player.participant).parameters
         return {
-            "computer_traders": market_of(player.participant).parameters.tells_of_computer_traders,
+            "computer_traders": parameters.tells_of_computer_traders,
+            "induced": parameters.schedule is not None,
+            "forecasts": bool(parameters.forecast_horizons),
             **page_data(state(player, "consent")),
         }
 

@@ -238,6 +238,13 @@ async def test_units_are_shown_as_they_are_worth_and_earned(
     assert texts(chromium, "[data-show=period-earned]") == ["5.00"]
     assert texts(chromium, "[data-unit]") == ["10.00 bought for 5.00, earned 5.00", "6.00 your next unit"]
     assert violations(chromium) == []
+    await room.all_reach("results")
+    visit(chromium, room)
+    assert texts(chromium, "[data-draw=legend] li") == ["Price", "Volume (units, right)"]
+    chromium.find_element(By.CSS_SELECTOR, "details summary").click()
+    history = ["Round", "Price", "Volume", "You bought", "You sold", "You earned"]
+    assert texts(chromium, "[data-draw=history] th") == history
+    assert texts(chromium, "[data-draw=history] td") == ["1", "5.00", "1", "1", "0", "5.00"]
 
 
 @pytest.mark.parametrize(

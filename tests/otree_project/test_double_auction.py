@@ -308,6 +308,9 @@ async def test_instructions_and_quiz_follow_the_institution(
 ) -> None:
     room = await Room.create(http, otree_server, 2, quiz=True, **config)
     me = room.walkers[0]
+    assert ("shares of a fictitious company" in me.page.text) == ("quiz_interest" in answers)
+    assert "forecast its price" not in me.page.text
+    assert "Your orders and answers are recorded" in me.page.text
     await me.submit(consent="True")
     for said in words:
         assert said in me.page.text

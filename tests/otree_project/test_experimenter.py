@@ -94,6 +94,22 @@ async def test_report_tells_the_practice_rounds_own_fundamental_value(
     ]  # two dividends of 1, bought back for 3
 
 
+async def test_report_and_export_tell_no_dividend_and_no_value_of_units(
+    otree_server: str, http: aiohttp.ClientSession, admin: aiohttp.ClientSession
+) -> None:
+    units = {"induced_values": "10", "induced_costs": "3", "endowment_cash": "40", "dividends": "0"}
+    room = await Room.create(http, otree_server, 2, **{**CONFIG, **units, "preset": "gode_sunder"})
+    buyer, seller = room.walkers
+    await room.all_reach("trade")
+    await buyer.order("buy", 1, "6", "bid")
+    await seller.order("sell", 1, "5", "offer")
+    await room.all_reach("results")
+    told = await report(admin, room)
+    assert '<td class="t">1 of 2</td><td>6</td><td>1</td> <td></td><td></td>' in told
+    (row,) = await room.export("custom_export_markets", "double_auction")
+    assert (row["price"], row["fundamental_value"]) == ("6", "")
+
+
 async def test_who_overstays_a_timer_is_late_and_who_never_came_is_away(
     otree_server: str, http: aiohttp.ClientSession, admin: aiohttp.ClientSession
 ) -> None:

@@ -45,12 +45,12 @@
     const prices = priced.map((past) => Number(past.price));
     return (
       "Prices of " + priced.length + " rounds, from " + Math.min(...prices) + " to " + Math.max(...prices) +
-      ". Last: " + last.price + " in round " + last.number + ", volume " + last.volume + "."
+      ". Last: " + last.price + " in round " + last.number + (data.volumes ? ", volume " + last.volume : "") + "."
     );
   }
 
   /* data: {rounds, history: [{number, price, volume, dividend}], opening, fundamental: [price by round] or null,
-     forecasts: [{round, value}], format: text of a price} */
+     forecasts: [{round, value}], volumes and dividends: whether there are any, format: text of a price} */
   function draw(host, data) {
     // Drawn for letters of 16 px and scaled as a whole, so that it grows with the page's letters.
     const letters = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16 || 1;
@@ -147,7 +147,8 @@
       });
       element(hit, "title", {},
         "Round " + past.number + ": price " + (past.price === null ? "none" : data.format(past.price)) +
-        ", volume " + past.volume + ", dividend " + data.format(past.dividend));
+        (data.volumes ? ", volume " + past.volume : "") +
+        (data.dividends ? ", dividend " + data.format(past.dividend) : ""));
     }
     host.replaceChildren(svg);
   }

@@ -2,8 +2,8 @@
 
    Forms wait: sent without a network or to a server that is being started anew, the browser would show its own error
    page instead of the market; a timer that ends meanwhile is such a form. A server that ends breaks the page's sockets,
-   so as long as they hold nothing has to be asked. Live messages that had no answer are sent once more when the line is open again, under the same ref: the
-   server gives a ref that it has answered the first answer, and does nothing twice. */
+   so as long as they hold nothing has to be asked. Live messages that had no answer are sent once more when the line is
+   open again, under the same ref: the server gives a ref that it has answered the first answer, and does nothing twice. */
 
 (function () {
   "use strict";

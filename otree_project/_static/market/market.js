@@ -46,7 +46,8 @@
     return (shifted.includes(".") ? shifted.replace(/\.?0+$/, "") : shifted) + " %";
   }
 
-  const shares = (count) => count + (view.market.induced ? " unit" : " share") + (count === 1 ? "" : "s");
+  const thing = () => (view.market.induced ? "unit" : "share");
+  const shares = (count) => count + " " + thing() + (count === 1 ? "" : "s");
 
   function lastPrice() {
     const priced = view.history.filter((past) => past.price !== null);
@@ -140,6 +141,8 @@
         opening: view.market.induced || view.market.forecast_feedback ? null : view.market.initial_price,
         fundamental: (view.round && view.round.phase === "practice") ? null : view.market.fundamental_values,
         forecasts: view.forecasts,
+        volumes: !view.market.forecast_feedback,
+        dividends: !view.market.induced && !view.market.forecast_feedback,
         format: (amount) => money(amount),
       });
     },
@@ -149,7 +152,7 @@
         ['<path class="price" d="M0 6H20"/><circle class="point" cx="10" cy="6" r="3.5"/>', "Price"],
       ];
       if (!view.market.forecast_feedback) {
-        entries.push(['<rect class="volume" x="4" y="1" width="12" height="10" rx="2"/>', "Volume (shares, right)"]);
+        entries.push(['<rect class="volume" x="4" y="1" width="12" height="10" rx="2"/>', "Volume (" + thing() + "s, right)"]);
       }
       if (view.market.fundamental_values && view.round && view.round.phase === "paid") {
         entries.push(['<path class="fundamental" d="M0 6H20"/>', "Fundamental value"]);
@@ -166,20 +169,29 @@
     },
 
     history(table) {
-      const head = ["Round", "Price", "Volume", "Dividend", "You bought", "You sold", "Cash after", "Shares after"];
+      const { induced } = view.market;
       const own = new Map(view.own.map((mine) => [mine.number, mine]));
-      const rows = view.history.map((past) => {
-        const mine = own.get(past.number);
-        return [
-          past.number, past.price === null ? "none" : money(past.price), past.volume, money(past.dividend),
-          mine ? mine.bought : "", mine ? mine.sold : "", mine ? money(mine.cash) : "", mine ? mine.shares : "",
-        ];
-      });
+      const ofMine = (past, text) => (own.has(past.number) ? text(own.get(past.number)) : "");
+      const columns = [
+        ["Round", (past) => past.number],
+        ["Price", (past) => (past.price === null ? "none" : money(past.price))],
+        ["Volume", (past) => past.volume],
+        ...(induced ? [] : [["Dividend", (past) => money(past.dividend)]]),
+        ["You bought", (past) => ofMine(past, (mine) => mine.bought)],
+        ["You sold", (past) => ofMine(past, (mine) => mine.sold)],
+        ...(induced ? [
+          ["You earned", (past) => ofMine(past, (mine) => money(mine.earnings).replace("-", "−"))],
+        ] : [
+          ["Cash after", (past) => ofMine(past, (mine) => money(mine.cash))],
+          ["Shares after", (past) => ofMine(past, (mine) => mine.shares)],
+        ]),
+      ];
+      const rows = view.history.map((past) => columns.map(([, text]) => text(past)));
       if (!rows.length) {
         table.replaceChildren(make("caption", { class: "quiet" }, "No round has been cleared yet."));
         return;
       }
-      table.replaceChildren(tableHead(head), tableBody(rows.reverse()));
+      table.replaceChildren(tableHead(columns.map(([name]) => name)), tableBody(rows.reverse()));
     },
 
     orders(list) {
