@@ -45,7 +45,8 @@ def forecasting_view(state: ForecastPage) -> Json:
     """Return the data block of a page, ready for JSON.
 
     The fundamental stands as the buy-back of a share that pays nothing else, so that whoever reckons with
-    fundamental values finds it; people are not told of either.
+    fundamental values finds it; people are not told of either. Its initial price, for whoever has to begin
+    somewhere, is the middle of what may be forecast, and of no more than 0 to 100.
     """
     parameters = state.parameters
     asked = parameters.question(state.number)

@@ -86,7 +86,7 @@ def gd_volume_weighted(markets: Panel) -> Measured:
 def average_bias(markets: Panel) -> Measured:
     """Average bias, (1/N) Σ D_t; cash per share, > 0 is overpricing.
 
-    Source: Haruvy, Noussair (2006) (form from memory).
+    Source: Haruvy, Noussair (2006), there of each period's median price (form from memory).
     """
     return measured(mean(markets.deviations), no_deviation(markets))
 
@@ -103,7 +103,7 @@ def average_bias_volume_weighted(markets: Panel) -> Measured:
 def total_dispersion(markets: Panel) -> Measured:
     """Total dispersion, Σ |D_t|; cash per share, summed over periods, >= 0.
 
-    Source: Haruvy, Noussair (2006) (form from memory).
+    Source: Haruvy, Noussair (2006), there of each period's median price (form from memory).
     """
     return measured(np.nansum(np.abs(markets.deviations), axis=1), no_deviation(markets))
 

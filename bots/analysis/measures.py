@@ -2,7 +2,9 @@
 
 P_t price, F_t fundamental value, D_t = P_t - F_t, V_t volume, S shares outstanding. N counts the periods that
 have a price (and, where F enters, a fundamental value); a period without one is left out, never read as 0.
-They stand by what they measure in `deviation_measures`, `bubble_measures`, `trade_measures`,
+The mean of F is over all periods that have one. Units are those of an asset; `unit_of` tells them of others.
+
+The functions stand by what they measure in `deviation_measures`, `bubble_measures`, `trade_measures`,
 `equilibrium_measures` and `path_measures`. Sources marked (form from memory) were named from memory and
 tested against numbers derived by hand.
 """

@@ -21,9 +21,8 @@ class Detectable:
 
     Attributes:
         markets: of each treatment.
-        difference: in units of the measure; NaN where no difference is found as often, since so few
-        markets have
-            no split that is rare enough.
+        difference: in units of the measure; NaN where no difference is found as often, since so few markets
+            have no split that is rare enough.
     """
 
     markets: int
@@ -33,10 +32,9 @@ class Detectable:
 def detectable(values: Floats, markets: int, *, seed: int = SEED) -> Detectable:
     """Return the smallest detectable difference between two treatments of `markets` markets each.
 
-    Both treatments are drawn with replacement from the spread of `values` about their mean; one is
-    shifted. Each of
-    500 such studies is tested by a two-sided permutation test of the difference of means with 399 random
-    splits.
+    Both treatments are drawn with replacement from the spread of `values` about their mean; one is shifted.
+    Each of 500 such studies is tested by a two-sided permutation test of the difference of means with 399
+    random splits.
 
     Args:
         values: a measure in markets that were played or simulated; NaN is left out, two or more are needed.

@@ -53,7 +53,7 @@ def test_halves_of_a_cent_are_rounded_away_from_zero(amount: str, text: str) -> 
 @pytest.mark.parametrize(
     ("amount", "text"), [("14.50", "14.5"), ("-0.05", "-0.05"), ("1000", "1000"), ("1/3", "1/3"), ("0", "0")]
 )
-def test_exact_texts(amount: str, text: str) -> None:
+def test_an_amount_has_one_exact_text(amount: str, text: str) -> None:
     assert exact_text(parse_money(amount)) == text
 
 

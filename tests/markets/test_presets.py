@@ -75,7 +75,7 @@ def test_fundamental_value_falls_by_the_expected_dividend_and_types_are_worth_th
     ("preset", "wealth"),
     [("reference", "674.223"), ("demo", "199.100"), ("bgh2005", "618.930"), ("khs2012-flat", "2000.000")],
 )
-def test_expected_wealth(preset: str, wealth: str) -> None:
+def test_an_endowment_of_a_preset_is_expected_to_end_at_its_worth(preset: str, wealth: str) -> None:
     market = parameters(preset)
     exact = market.expected_wealth(1)
     worth = market.endowment_of(1).worth(market.fundamental_values()[0])

@@ -29,7 +29,9 @@ def test_fundamental_value_is_flat_at_14() -> None:
 
 
 @pytest.mark.parametrize(("rounds", "wealth"), [(30, "674.223"), (20, "413.914")])
-def test_expected_final_wealth(rounds: int, wealth: str) -> None:
+def test_the_endowment_grows_with_interest_and_dividends_to_the_expected_wealth(
+    rounds: int, wealth: str
+) -> None:
     exact = expected_final_wealth(
         Fraction(100), 4, [Fraction("0.7")] * rounds, [Fraction("0.05")] * rounds, Fraction(14)
     )

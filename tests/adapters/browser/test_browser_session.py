@@ -10,7 +10,6 @@ import socket
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, cast
 
-import psutil
 import pytest
 from aiohttp import web
 
@@ -20,6 +19,7 @@ from bots.domain.pages import Page, SendLive, SubmitForm
 from tests.adapters.browser.devtools import crash, is_mapper
 from tests.adapters.neutral_server import NeutralServer
 from tests.adapters.participants import ANSWERS, STORED, advance, say, soon
+from tests.end_to_end.command import descendants
 
 pytestmark = [pytest.mark.browser, pytest.mark.server, pytest.mark.asyncio(loop_scope="session")]
 
@@ -227,20 +227,16 @@ async def test_pages_that_were_left_are_not_kept_in_memory(
         assert (await debug(session, "Memory.getDOMCounters"))["documents"] <= 2
 
 
-def programs_below(pid: int) -> list[psutil.Process]:
-    return psutil.Process(pid).children(recursive=True)
-
-
 @pytest.mark.parametrize("program", ["chromium", "chromedriver", "chromedriver's page in chromium"])
 async def test_browser_that_dies_is_replaced_and_its_participants_go_on(
     neutral_server: NeutralServer, program: str
 ) -> None:
     _, links = neutral_server.session("channel", 2)
-    before = {one.pid for one in programs_below(os.getpid())}
+    before = {one.pid for one in descendants(os.getpid())}
     async with open_browser(BrowserSettings.find()) as browser, contextlib.AsyncExitStack() as seats:
         seated_here = [await seats.enter_async_context(seated(browser, link)) for link in links]
         woken = [asyncio.create_task(session.wait(page, soon())) for session, page in seated_here]
-        ours = [one for one in programs_below(os.getpid()) if one.pid not in before]
+        ours = [one for one in descendants(os.getpid()) if one.pid not in before]
         main = {one.name(): one for one in ours if "--type" not in " ".join(one.cmdline())}
         if program in main:
             main[program].send_signal(signal.SIGKILL)
