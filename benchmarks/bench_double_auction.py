@@ -214,6 +214,7 @@ def cpu_of(server: OTreeServer) -> float:
 
 HEAD = (
     "  msg/s  seconds  messages  answered  refused  trades  lost  median ms  p95 ms  longest ms  CPU ms/msg"
+    "  bytes/frame"
 )
 
 
