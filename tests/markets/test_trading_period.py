@@ -39,6 +39,17 @@ def test_an_order_that_waits_is_told_to_all_and_what_it_reserves_to_its_owner_al
     }
 
 
+def test_a_cancel_is_told_to_all_and_sets_the_owners_cash_free() -> None:
+    market = period()
+    order = market.receive(1, place("buy", 2, "14.50"), 3).answer["order_id"]
+    outcome = market.receive(1, cancel(order), 5)
+    book = [{"side": "buy", "limit": "14.50", "quantity": 0}]
+    assert (outcome.answer["type"], outcome.answer["order_id"]) == ("cancelled", order)
+    assert outcome.answer["holdings"]["cash_available"] == "100.00"
+    assert outcome.answer["open_orders"] == []
+    assert outcome.frames[2] == {"type": "news", "seq": 2, "book": book, "trades": []}
+
+
 def test_a_trade_is_public_and_who_traded_is_told_to_the_two_alone() -> None:
     market = period()
     market.receive(1, place("buy", 2, "14.50"), 3)
