@@ -62,8 +62,8 @@ coverage: .stamps/venv ## Tell what of bots/ and markets/ the tests without brow
 
 .PHONY: mutation
 mutation: .stamps/venv .stamps/mutation ## Change the rules in small ways, tell which changes no test sees (opt-in, hours; OF=markets.payoffs: of one)
-	PYTHONPATH=.mutation $(BIN)/python -m mutmut run $(if $(OF),"$(OF).*")
-	PYTHONPATH=.mutation $(BIN)/python -m mutmut results
+	PYTHONPATH=$(CURDIR)/.mutation $(BIN)/python -m mutmut run $(if $(OF),"$(OF).*")
+	PYTHONPATH=$(CURDIR)/.mutation $(BIN)/python -m mutmut results
 
 .PHONY: wheels
 wheels: ## Ask for which systems and versions of Python every locked package has a wheel (opt-in; needs uv)
