@@ -247,6 +247,26 @@ async def test_units_are_shown_as_they_are_worth_and_earned(
     assert texts(chromium, "[data-draw=history] td") == ["1", "5.00", "1", "1", "0", "5.00"]
 
 
+async def test_a_mean_price_without_an_end_is_shown_with_the_places_of_a_price(
+    chromium: webdriver.Chrome, otree_server: str, http: aiohttp.ClientSession
+) -> None:
+    room = await Room.create(http, otree_server, 2, **CONFIG)
+    buyer, seller = room.walkers
+    await room.all_reach("trade")
+    for number, price in enumerate(("5", "5", "7")):
+        await seller.order("sell", 1, price, f"offer-{number}")
+        await buyer.order("buy", 1, price, f"bid-{number}")
+    await room.all_reach("results")
+    visit(chromium, room)
+    assert [str(past.price) for past in data(chromium).history] == ["5.666667"]
+    assert texts(chromium, "[data-show=result-price]") == ["5.67"]
+    chromium.find_element(By.CSS_SELECTOR, "details summary").click()
+    assert texts(chromium, "[data-draw=history] td:nth-child(2)") == ["5.67"]
+    chart = chromium.find_element(By.CSS_SELECTOR, "[data-draw=chart] svg")
+    assert "5.67" in chart.text
+    assert "5.666667" not in chart.text
+
+
 @pytest.mark.parametrize(
     ("own", "told"), [({}, []), ({"interest_rate": "0.05", "buy_back": "14"}, ["5 %", "14"])]
 )

@@ -44,8 +44,8 @@
     const last = priced[priced.length - 1];
     const prices = priced.map((past) => Number(past.price));
     return (
-      "Prices of " + priced.length + " rounds, from " + Math.min(...prices) + " to " + Math.max(...prices) +
-      ". Last: " + last.price + " in round " + last.number + (data.volumes ? ", volume " + last.volume : "") + "."
+      "Prices of " + priced.length + " rounds, from " + data.format(Math.min(...prices)) + " to " + data.format(Math.max(...prices)) +
+      ". Last: " + data.format(last.price) + " in round " + last.number + (data.volumes ? ", volume " + last.volume : "") + "."
     );
   }
 

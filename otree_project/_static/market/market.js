@@ -32,6 +32,16 @@
     return shown ? whole + "." + shown : whole;
   }
 
+  /* A mean price without an end comes with six decimals; people need no more than those of a price. */
+  function price(amount) {
+    const { units, scale } = parts(amount);
+    const cut = scale - view.market.decimals;
+    if (scale < 6 || cut <= 0) return money(amount);
+    const step = 10n ** BigInt(cut);
+    const kept = ((units + step / 2n) / step).toString().padStart(view.market.decimals + 1, "0");
+    return kept.slice(0, -view.market.decimals) + "." + kept.slice(-view.market.decimals);
+  }
+
   const pay = (amount) => money(amount, 2) + " " + view.market.currency;
 
   function times(amount, count) {
@@ -83,7 +93,7 @@
   const texts = {
     "round": () => (view.round ? roundText(view.round) : ""),
     "last-price-label": () => (view.history.some((past) => past.price !== null) ? "Last price" : "Reference price"),
-    "last-price": () => money(lastPrice()),
+    "last-price": () => price(lastPrice()),
     "dividends": dividends,
     "interest-rate": () => interest() + " a round",
     "buy-back": () => money(view.market.buy_back),
@@ -92,7 +102,7 @@
     "cash-available": () => money(view.holdings.cash_available),
     "shares-available": () => String(view.holdings.shares_available),
     "shares-worth": () => money(times(lastPrice(), view.holdings.shares)),
-    "result-price": () => (view.result.price === null ? "none" : money(view.result.price)),
+    "result-price": () => (view.result.price === null ? "none" : price(view.result.price)),
     "result-volume": () => String(view.result.volume),
     "result-dividend": () => money(view.result.dividend),
     "result-dividends": () => money(view.result.dividends),
@@ -143,7 +153,7 @@
         forecasts: view.forecasts,
         volumes: !view.market.forecast_feedback,
         dividends: !view.market.induced && !view.market.forecast_feedback,
-        format: (amount) => money(amount),
+        format: price,
       });
     },
 
@@ -174,7 +184,7 @@
       const ofMine = (past, text) => (own.has(past.number) ? text(own.get(past.number)) : "");
       const columns = [
         ["Round", (past) => past.number],
-        ["Price", (past) => (past.price === null ? "none" : money(past.price))],
+        ["Price", (past) => (past.price === null ? "none" : price(past.price))],
         ["Volume", (past) => past.volume],
         ...(induced ? [] : [["Dividend", (past) => money(past.dividend)]]),
         ["You bought", (past) => ofMine(past, (mine) => mine.bought)],
