@@ -6,21 +6,20 @@ import asyncio
 import contextlib
 import itertools
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Final, Self
-from urllib.parse import urlencode
 
 import aiohttp
 from yarl import URL
 
 from bots.adapters.http_script_files import ScriptFiles
+from bots.adapters.http_sending import Request
 from bots.adapters.page_readers import Snapshot
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _KEEP_METHOD: Final = frozenset({307, 308})
 _MOST_REDIRECTS: Final = 10
-_FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 _HEARTBEAT_SECONDS: Final = 30.0  # a server that went away without a word is noticed after this long
 _GOODBYE_SECONDS: Final = 2.0
 _FIRST_PAUSE: Final = 0.5
@@ -95,11 +94,11 @@ class HttpClient:
         Raises:
             Unreachable, LeadsAway, TooLong: as they say.
         """
-        return await self._load("GET", URL(address), None)
+        return await self._load(Request(address), URL(address).host)
 
-    async def post(self, address: str, pairs: Sequence[tuple[str, str]]) -> Snapshot:
-        """Send a form and return the page that followed; otherwise as `get`."""
-        return await self._load("POST", URL(address), urlencode(pairs).encode())
+    async def send(self, request: Request, page: str) -> Snapshot:
+        """Send a form of the page at an address, and return what followed; otherwise as `get`."""
+        return await self._load(request, URL(page).host)
 
     async def listen(
         self,
@@ -132,16 +131,20 @@ class HttpClient:
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
-    async def _load(self, method: str, url: URL, body: bytes | None) -> Snapshot:
+    async def _load(self, request: Request, host: str | None) -> Snapshot:
         async with self._turn:
-            snapshot = await self._load_page(method, url, body)
+            snapshot = await self._load_page(request, host)
             await self.script_files.load(snapshot.html, snapshot.address)
         return snapshot
 
-    async def _load_page(self, method: str, url: URL, body: bytes | None) -> Snapshot:
-        host = url.host
+    async def _load_page(self, request: Request, host: str | None) -> Snapshot:
+        url, body = URL(request.address), request.body
         for _ in range(_MOST_REDIRECTS):
-            headers = _FORM if body is not None else None
+            if url.host != host:
+                raise LeadsAway(str(url.host), url.path)
+            method, headers = (
+                ("GET", None) if body is None else ("POST", {"Content-Type": request.content_type})
+            )
             try:
                 async with self._pages.request(
                     method, url, data=body, headers=headers, allow_redirects=False
@@ -151,12 +154,10 @@ class HttpClient:
                         html = await self._text(response)
                         return Snapshot(new_visit(), str(url), html, time.monotonic(), response.status)
                     if response.status not in _KEEP_METHOD:
-                        method, body = "GET", None
+                        body = None
                     url = url.join(URL(target))
             except (aiohttp.ClientError, OSError, ValueError) as error:
                 raise Unreachable(f"{url.host} cannot be reached: {error or type(error).__name__}") from error
-            if url.host != host:
-                raise LeadsAway(str(url.host), url.path)
         raise Unreachable(f"{host} redirected more than {_MOST_REDIRECTS} times")
 
     async def _text(self, response: aiohttp.ClientResponse) -> str:

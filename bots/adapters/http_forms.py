@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Decimal
+from itertools import takewhile
 from typing import Final, Protocol
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from bots.adapters.http_sending import Pairs, Way
 from bots.adapters.page_readers.forms import (
     BOXES,
     PRESSED,
@@ -32,7 +34,8 @@ from bots.adapters.page_readers.forms import (
 )
 from bots.domain.pages import Button, SubmitForm
 
-Pairs = tuple[tuple[str, str], ...]
+_Addition = tuple[int, Pairs]
+"""How many controls stand before a button, and what it adds."""
 _NUMBER: Final = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _OFF: Final = frozenset({"", "0", "false", "no", "off"})
@@ -42,10 +45,11 @@ _UNCHECKED: Final = frozenset({"hidden"})
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A form with answers in it: what is sent, and why a browser would not send it (field name, words)."""
+    """A form with answers: what is sent, why a browser would not (field name, words), and how it goes."""
 
     pairs: Pairs
     problems: Pairs
+    way: Way = field(default_factory=Way, compare=False)
 
 
 def fill_form(form: LexborNode, tree: LexborHTMLParser, act: SubmitForm) -> Filled:
@@ -63,7 +67,8 @@ def fill_form(form: LexborNode, tree: LexborHTMLParser, act: SubmitForm) -> Fill
         return Filled((), (("", missing),))
     if pressed is not None and is_script_back(pressed):
         # oTree's script takes no care of what was entered, and sends the form as it stands with a field more.
-        return Filled((*_entries(_controls(elements), None, timed_out=False), _BACK_FIELD), ())
+        as_it_stands = _entries(_controls(elements), timed_out=False)
+        return Filled((*as_it_stands, _BACK_FIELD), (), Way.of(form, tree, None))
     unchecked = "novalidate" in form.attributes or (
         pressed is not None and "formnovalidate" in pressed.attributes
     )
@@ -71,10 +76,11 @@ def fill_form(form: LexborNode, tree: LexborHTMLParser, act: SubmitForm) -> Fill
         if control.name not in problems and (words_of_check := control.problem()):
             problems[control.name] = [words_of_check]
     return Filled(
-        pairs=tuple(_entries(controls, pressed, timed_out=act.timed_out)),
+        pairs=_entries(controls, _added(pressed, elements), timed_out=act.timed_out),
         problems=()
         if act.timed_out
         else tuple((name, words) for name, several in problems.items() for words in several),
+        way=Way.of(form, tree, pressed),
     )
 
 
@@ -93,22 +99,36 @@ def _nth(wanted: Sequence[str], index: int) -> str:
     return wanted[index] if index < len(wanted) else next(iter(wanted), "")
 
 
-def timed_out_form(form: LexborNode | None, tree: LexborHTMLParser) -> Pairs:
+def timed_out_form(form: LexborNode | None, tree: LexborHTMLParser) -> Filled:
     """Return what oTree's script sends when the page's time is over: the form as it stands, and a mark."""
-    controls = _controls(form_elements(form, tree)) if form is not None else []
-    return tuple(_entries(controls, None, timed_out=True))
+    if form is None:
+        return Filled(_entries((), timed_out=True), ())
+    controls = _controls(form_elements(form, tree))
+    return Filled(_entries(controls, timed_out=True), (), Way.of(form, tree, None))
 
 
-def _entries(
-    controls: Sequence[_Control], pressed: LexborNode | None, *, timed_out: bool
-) -> Iterator[tuple[str, str]]:
-    for control in controls:
-        for value in control.values():
-            yield control.name, _LINE_END.sub("\r\n", value)
-    if pressed is not None and attribute(pressed, "name"):
-        yield attribute(pressed, "name"), attribute(pressed, "value")
-    if timed_out:
-        yield "timeout_happened", "1"
+def _entries(controls: Sequence[_Control], button: _Addition = (0, ()), *, timed_out: bool) -> Pairs:
+    before, added = button
+    mark = (("timeout_happened", "1"),) if timed_out else ()
+    return (*_pairs(controls[:before]), *added, *_pairs(controls[before:]), *mark)
+
+
+def _pairs(controls: Iterable[_Control]) -> Iterator[tuple[str, str]]:
+    return (
+        (control.name, _LINE_END.sub("\r\n", value)) for control in controls for value in control.values()
+    )
+
+
+def _added(pressed: LexborNode | None, elements: Iterable[LexborNode]) -> _Addition:
+    """Return what the pressed button adds to the form, at its place."""
+    if pressed is None:
+        return 0, ()
+    before = len(_controls(takewhile(lambda one: one.mem_id != pressed.mem_id, elements)))
+    name = attribute(pressed, "name")
+    if element_type(pressed) == "image":
+        # Where in the picture it was pressed, which nobody here says.
+        return before, tuple((f"{name}.{axis}" if name else axis, "0") for axis in "xy")
+    return before, ((name, attribute(pressed, "value")),) if name else ()
 
 
 def _pressed(elements: Iterable[LexborNode], button: Button | None) -> tuple[LexborNode | None, str]:
@@ -183,7 +203,7 @@ class _File:
         return "Please select a file." if self._required else None
 
     def values(self) -> Iterable[str]:
-        return ()
+        return ("",)
 
 
 class _Boxes:

@@ -16,7 +16,7 @@ import aiohttp
 
 from bots.adapters.answers import frame_payload
 from bots.adapters.http_client import HttpClient
-from bots.adapters.http_forms import Filled, Pairs, fill_form, timed_out_form
+from bots.adapters.http_forms import Filled, fill_form, timed_out_form
 from bots.adapters.http_scripts import Need, Sockets, need_of_browser, sockets
 from bots.adapters.page_readers import Document, Snapshot, read_document
 from bots.adapters.page_readers.chat import Chat, Said, read_said, with_said
@@ -92,7 +92,7 @@ class OpenPage:
         form = document.form_node
         return fill_form(form, document.tree, act) if form is not None else None
 
-    def timed_out(self) -> Pairs:
+    def timed_out(self) -> Filled:
         """Return what the page's own script sends once its time is over."""
         document = self._parse()
         return timed_out_form(document.form_node, document.tree)

@@ -85,6 +85,7 @@ class Need(Enum):
     HIDDEN = "a hidden field waits for its script to fill it"
     MESSAGES = "its script makes the live messages that it sends"
     BUTTONS = "its buttons work by script alone"
+    UNSENT = "its form goes to no server"
 
 
 def need_of_browser(document: Document, page: Page, files: Does = Does.NOTHING) -> Need | None:

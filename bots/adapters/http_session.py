@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import dataclasses
 import weakref
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 from bots.adapters.answers import (
@@ -31,7 +31,10 @@ from bots.adapters.answers import (
 )
 from bots.adapters.entry import way_back
 from bots.adapters.http_client import HttpClient, HttpSettings, LeadsAway, TooLong, Unreachable, nothing_there
+from bots.adapters.http_forms import Filled
 from bots.adapters.http_page import Leaving, OpenPage
+from bots.adapters.http_scripts import Need
+from bots.adapters.http_sending import Request
 from bots.adapters.page_readers import Snapshot
 from bots.domain.errors import LedAway, NeedsBrowser, PageOverdue, PageTooLong, SessionLost
 from bots.domain.pages import Act, Answer, Page, PageKind, SendLive, SubmitForm, UseControl
@@ -157,8 +160,9 @@ class HttpSession:
             return await self._not_sent(NO_FORM)
         if filled.problems:
             return await self._not_sent(*by_field(filled.problems, self._read(page)))
+        request = _request(page, filled)
         try:
-            answered, after = await self._exchange(page, filled.pairs)
+            answered, after = await self._exchange(page, request)
         except NeedsBrowser as need:
             raise NeedsBrowser(need.where, need.reason, left=page.location) from need
         if after is None:
@@ -167,12 +171,12 @@ class HttpSession:
         still_due = answer.page is not None and answer.page.location == page.location
         return answer if answered or not still_due else dataclasses.replace(answer, words=(_CONNECTION_LOST,))
 
-    async def _exchange(self, page: OpenPage, pairs: Sequence[tuple[str, str]]) -> tuple[bool, Page | None]:
+    async def _exchange(self, page: OpenPage, request: Request) -> tuple[bool, Page | None]:
         """Send a form if its page is still there; return whether it was answered, and the page after it."""
         async with self._moving:
             if self._page is not page:
                 return False, None
-            answered = await self._post(page, pairs)
+            answered = await self._post(page, request)
         return answered, self._read(await self._at_page())
 
     async def _send(self, act: SendLive) -> Answer:
@@ -249,7 +253,7 @@ class HttpSession:
             try:
                 async with asyncio.timeout(self._page_seconds):
                     if leaving is Leaving.TIME_OVER:
-                        await self._post(page, page.timed_out())
+                        await self._post(page, _request(page, page.timed_out()))
                     else:
                         self._enter(await self._get(page.address))
             except TimeoutError:
@@ -265,14 +269,14 @@ class HttpSession:
         except TooLong as error:
             raise PageTooLong(urlsplit(address).path, self._client.settings.page_bytes) from error
 
-    async def _post(self, page: OpenPage, pairs: Sequence[tuple[str, str]]) -> bool:
+    async def _post(self, page: OpenPage, request: Request) -> bool:
         """Send a form and go to the page that followed; return whether the server answered.
 
         A form is never sent twice: where the connection broke, the page that is due says what became of it.
         """
         self._leave()
         try:
-            snapshot = await self._client.post(page.address, pairs)
+            snapshot = await self._client.send(request, page.address)
         except Unreachable:
             self._enter(await self._get(self.link))
             return False
@@ -323,3 +327,15 @@ class HttpSession:
     @property
     def _page_seconds(self) -> float:
         return self._client.settings.page_seconds
+
+
+def _request(page: OpenPage, filled: Filled) -> Request:
+    """Return what a form asks of the server.
+
+    Raises:
+        NeedsBrowser: it asks nothing of a server.
+    """
+    request = filled.way.request(page.address, filled.pairs)
+    if request is None:
+        raise NeedsBrowser(page.location, Need.UNSENT.value)
+    return request

@@ -1,0 +1,106 @@
+"""How a form goes to the server, as a browser sends it: by the form's word, and by the button's before that.
+
+Source: HTML Living Standard, form submission and multipart/form-data.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Self
+from urllib.parse import urldefrag, urlencode, urljoin, urlsplit
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from bots.adapters.page_readers.forms import attribute, element_type, form_elements
+
+Pairs = tuple[tuple[str, str], ...]
+_BY_LINES: Final = "text/plain"
+_BY_PARTS: Final = "multipart/form-data"
+_BY_PAIRS: Final = "application/x-www-form-urlencoded"
+_ESCAPED: Final[Mapping[str, str]] = {"\r": "%0D", "\n": "%0A", '"': "%22"}
+_TO_ESCAPE: Final = re.compile('[\r\n"]')
+_SPACE: Final = " \t\n\f\r"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of the server; without a body it is a GET, and `content_type` is empty."""
+
+    address: str
+    body: bytes | None = None
+    content_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a form goes.
+
+    Attributes:
+        action: where to, as the page writes it; empty for the page's own address.
+        base: what the page says that its addresses are relative to; empty for its own.
+        method: post, get, or dialog, by which nothing is sent.
+        encoding: a media type.
+        uploads: names of its inputs for files; none is ever given.
+    """
+
+    action: str = ""
+    base: str = ""
+    method: str = "post"
+    encoding: str = _BY_PAIRS
+    uploads: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, form: LexborNode, tree: LexborHTMLParser, pressed: LexborNode | None) -> Self:
+        """Return the way of a form, sent by a button or by none."""
+
+        def says(name: str) -> str:
+            by_button = pressed is not None and f"form{name}" in pressed.attributes
+            return attribute(pressed, f"form{name}") if pressed and by_button else attribute(form, name)
+
+        base = tree.css_first("base[href]")
+        method, encoding = says("method").lower(), says("enctype").lower()
+        elements = form_elements(form, tree)
+        return cls(
+            action=says("action").strip(_SPACE),
+            base=attribute(base, "href").strip(_SPACE) if base is not None else "",
+            method=method if method in ("post", "dialog") else "get",
+            encoding=encoding if encoding in (_BY_PARTS, _BY_LINES) else _BY_PAIRS,
+            uploads=frozenset(attribute(one, "name") for one in elements if element_type(one) == "file"),
+        )
+
+    def request(self, page: str, pairs: Pairs) -> Request | None:
+        """Return what a browser asks of the server; None where nothing goes to a server.
+
+        Args:
+            page: address of the page with the form.
+        """
+        try:
+            to = urldefrag(urljoin(urljoin(page, self.base), self.action) if self.action else page).url
+            parts = urlsplit(to)
+            plain = parts.scheme in ("http", "https") and parts.port != 0
+        except ValueError:  # an address that is none
+            return None
+        if self.method == "dialog" or not plain:
+            return None
+        if self.method == "get":
+            return Request(parts._replace(query=urlencode(pairs)).geturl())
+        if self.encoding == _BY_PARTS:
+            mark = f"----{secrets.token_hex(16)}"
+            return Request(to, self._parts(pairs, mark).encode(), f"{_BY_PARTS}; boundary={mark}")
+        if self.encoding == _BY_LINES:
+            return Request(to, "".join(f"{name}={value}\r\n" for name, value in pairs).encode(), _BY_LINES)
+        return Request(to, urlencode(pairs).encode(), _BY_PAIRS)
+
+    def _parts(self, pairs: Pairs, mark: str) -> str:
+        parts = (f"--{mark}\r\n{self._head(name)}\r\n\r\n{value}\r\n" for name, value in pairs)
+        return "".join((*parts, f"--{mark}--\r\n"))
+
+    def _head(self, name: str) -> str:
+        plain = _TO_ESCAPE.sub(lambda sign: _ESCAPED[sign[0]], name)
+        head = f'Content-Disposition: form-data; name="{plain}"'
+        return (
+            f'{head}; filename=""\r\nContent-Type: application/octet-stream' if name in self.uploads else head
+        )
