@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlsplit
 
-from bots.domain.errors import UserMustMend
+from bots.domain.errors import MOST_PAGE_BYTES, UserMustMend
 
 _CHROMIUM: Final = (
     "chromium",
@@ -105,6 +105,7 @@ class BrowserSettings:
         opening_at_once: tabs of one browser that are opened at the same time; the others queue.
         start_seconds: longest wait for the browser itself.
         page_seconds: longest wait for a page that was asked for.
+        page_bytes: a page that is longer stays in the browser, unread.
         answer_seconds: a browser of a grid that does not answer for so long is taken for dead.
         grid_seconds: how long a browser of a grid is asked for again after one was lost.
         restarts: how often a browser that died is started anew before its participants are given up.
@@ -121,6 +122,7 @@ class BrowserSettings:
     opening_at_once: int = 4
     start_seconds: float = 60.0
     page_seconds: float = 60.0
+    page_bytes: int = MOST_PAGE_BYTES
     answer_seconds: float = 5.0
     grid_seconds: float = 180.0
     restarts: int = 3

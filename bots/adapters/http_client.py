@@ -16,6 +16,7 @@ from yarl import URL
 from bots.adapters.http_script_files import ScriptFiles
 from bots.adapters.http_sending import Request
 from bots.adapters.page_readers import Snapshot
+from bots.domain.errors import MOST_PAGE_BYTES
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _KEEP_METHOD: Final = frozenset({307, 308})
@@ -35,7 +36,7 @@ class HttpSettings:
         requests_at_once: connections for pages, shared by all participants; further requests queue.
         page_seconds: longest wait for a page that was asked for.
         idle_seconds: how long an idle connection is kept; oTree ends those that are idle for 5 s.
-        page_bytes: a page that is longer, once unpacked, is not read to its end; oTree's have some 100 kB.
+        page_bytes: a page that is longer, once unpacked, is not read to its end.
         settled_seconds: how long a participant is on a page before it listens whether an experimenter moves
             it on. oTree tells those who ask late too, and a quick participant needs not ask at all.
     """
@@ -43,7 +44,7 @@ class HttpSettings:
     requests_at_once: int = 32
     page_seconds: float = 60.0
     idle_seconds: float = 3.0
-    page_bytes: int = 16_000_000
+    page_bytes: int = MOST_PAGE_BYTES
     settled_seconds: float = 1.0
 
 

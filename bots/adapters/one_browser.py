@@ -32,6 +32,11 @@ class OneBrowser:
         """Longest wait for a page that was asked for."""
         return self._settings.page_seconds
 
+    @property
+    def page_bytes(self) -> int:
+        """Most bytes of a page that is read."""
+        return self._settings.page_bytes
+
     async def open_tab(self, link: str, *, isolated: bool) -> Tab:
         """Open a link in a tab of its own and wait for its first document. Few tabs open at once.
 
@@ -41,6 +46,7 @@ class OneBrowser:
         Raises:
             TabLost: the tab or the browser went away meanwhile; asking again may help.
             PageOverdue: no document came in time.
+            PageTooLong, LedAway: as they say.
             SessionLost: the browser is gone for good, or the link is no address.
         """
         async with self._opening:

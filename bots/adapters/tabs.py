@@ -20,7 +20,7 @@ from bots.adapters.bidi import BidiError, Connection, ConnectionLost
 from bots.adapters.border import Border
 from bots.adapters.browser_settings import BrowserSettings, Family
 from bots.adapters.page_readers import Snapshot
-from bots.domain.errors import LedAway, SessionLost
+from bots.domain.errors import LedAway, PageTooLong, SessionLost
 
 _log = logging.getLogger(__name__)
 _CHANNEL: Final = "page"
@@ -73,17 +73,23 @@ class Tab:
     """
 
     def __init__(
-        self, connection: Connection, context: str, jar: object = None, border: Border | None = None
+        self,
+        connection: Connection,
+        context: str,
+        page_bytes: int,
+        jar: object = None,
+        border: Border | None = None,
     ) -> None:
         self._connection = connection
         self._border = border
+        self._page_bytes = page_bytes
         self._context = context
         self._jar = jar  # the user context that is its own, if it has one
         self._frames: dict[str, list[Mapping[str, Any]]] = {}
         self._pulse = asyncio.Event()
         self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._host: str | None = None  # of the experiment
-        self._away: LedAway | None = None
+        self._unread: LedAway | PageTooLong | None = None  # why it is not to be read or acted in any more
         self.loaded: Loaded | None = None
         self.prompts: list[str] = []
 
@@ -117,6 +123,7 @@ class Tab:
         Raises:
             TabLost: the tab went away.
             LedAway: the server leads to another host.
+            PageTooLong: the document has more bytes than a page can have.
         """
         before = self.loaded
         self._host = urlsplit(address).hostname
@@ -153,10 +160,11 @@ class Tab:
         Raises:
             TabLost: the tab went away first.
             LedAway: the page wants to leave the experiment's host, or the server has led it off.
+            PageTooLong: the next document has more bytes than a page can have.
         """
-        while self._away is not None or (result := happened()) is None:
-            if self._away is not None:
-                raise self._away
+        while self._unread is not None or (result := happened()) is None:
+            if self._unread is not None:
+                raise self._unread
             if self.lost:
                 raise TabLost
             pulse = self._pulse
@@ -196,6 +204,9 @@ class Tab:
         """Keep what a document pushed."""
         if pushed["kind"] == "away":
             self._leads_to(str(pushed["host"]), str(pushed["path"]))
+        elif pushed["kind"] == "long":
+            path = urlsplit(str(pushed["address"])).path
+            self._unread = self._unread or PageTooLong(path, self._page_bytes)
         elif pushed["kind"] == "frame":
             self._frames.setdefault(visit, []).append(frame_payload(pushed["data"]))
         elif pushed["address"] != "about:blank":
@@ -215,9 +226,8 @@ class Tab:
         self._changed()
 
     def _leads_to(self, host: str, path: str) -> None:
-        """Note that this tab is not to be read or acted in any more."""
         where = urlsplit(self.loaded.address).path if self.loaded else "the participant's link"
-        self._away = self._away or LedAway(where, host, path)
+        self._unread = self._unread or LedAway(where, host, path)
 
     def take_prompt(self, words: str) -> None:
         self.prompts.append(words)
@@ -245,10 +255,11 @@ class Tab:
 class Tabs:
     """A running browser and its tabs. Make it with `start`; end it with `close`."""
 
-    def __init__(self, connection: Connection, border: Border | None, *, debuggable: bool) -> None:
+    def __init__(self, connection: Connection, border: Border | None, settings: BrowserSettings) -> None:
         self._connection = connection
         self._border = border
-        self._debuggable = debuggable
+        self._page_bytes = settings.page_bytes
+        self._debuggable = settings.family is Family.CHROMIUM
         self._open_border = False  # nothing holds the pages any more: the browser is given up
         self._resources = contextlib.AsyncExitStack()
         self._tabs: dict[str, Tab] = {}
@@ -279,7 +290,7 @@ class Tabs:
             if settings.grid is not None:
                 connection.watch(settings.answer_seconds)
             border = await Border.connect(running.debugger) if running.debugger else None
-            tabs = cls(connection, border, debuggable=settings.family is Family.CHROMIUM)
+            tabs = cls(connection, border, settings)
             if border is not None:
                 resources.push_async_callback(border.close)
                 border.on_lost(tabs._unguarded)
@@ -305,8 +316,8 @@ class Tabs:
             jar = await self._connection.command("browser.createUserContext")
             wanted["userContext"] = jar["userContext"]
         context = (await self._connection.command("browsingContext.create", wanted))["context"]
-        jar_of_its_own = wanted.get("userContext")
-        tab = self._tabs[context] = Tab(self._connection, context, jar_of_its_own, self._border)
+        own_jar = wanted.get("userContext")
+        tab = self._tabs[context] = Tab(self._connection, context, self._page_bytes, own_jar, self._border)
         if self._debuggable:
             debugger = await self._connection.command("goog:cdp.getSession", {"context": context})
             self._by_debugger[debugger["session"]] = tab
@@ -327,8 +338,10 @@ class Tabs:
         events = [*_EVENTS, _TAB_CRASHED] if self._debuggable else _EVENTS
         await connection.command("session.subscribe", {"events": events})
         channel = {"type": "channel", "value": {"channel": _CHANNEL}}
+        # Such a script is given channels and nothing else.
+        watch = f"(push) => ({page_script('watch')})(push, {self._page_bytes})"
         await connection.command(
-            "script.addPreloadScript", {"functionDeclaration": page_script("watch"), "arguments": [channel]}
+            "script.addPreloadScript", {"functionDeclaration": watch, "arguments": [channel]}
         )
 
     def _pushed(self, event: Mapping[str, Any]) -> None:

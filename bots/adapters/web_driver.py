@@ -33,7 +33,7 @@ from bots.adapters.one_browser import OneBrowser
 from bots.adapters.page_functions import answered, ask_once, called
 from bots.adapters.page_readers import Snapshot, read_page
 from bots.adapters.tabs import DocumentGone, Loaded, Tab, TabLost
-from bots.domain.errors import PageOverdue, SessionLost
+from bots.domain.errors import PageOverdue, PageTooLong, SessionLost
 from bots.domain.pages import (
     Act,
     Answer,
@@ -102,8 +102,8 @@ class Browser:
 class BrowserSession:
     """A participant in a tab; a `bots.domain.ports.ParticipantSession`. Get it from `Browser.open_session`.
 
-    Besides what the port says, each method may raise PageOverdue (a page that was asked for did not come) and
-    UnexpectedPage (a page is not as it should be).
+    Besides what the port says, each method may raise PageOverdue (a page that was asked for did not come),
+    UnexpectedPage (a page is not as it should be), PageTooLong and LedAway.
     """
 
     def __init__(self, browser: OneBrowser, link: str) -> None:
@@ -321,7 +321,9 @@ class BrowserSession:
             async with asyncio.timeout(self._browser.page_seconds):
                 while (document := tab.loaded) is not None:
                     with contextlib.suppress(DocumentGone):
-                        anew = await tab.ask(document, "snapshot")
+                        anew = await tab.ask(document, "snapshot", self._browser.page_bytes)
+                        if anew is None:
+                            raise PageTooLong(_path(document), self._browser.page_bytes)
                         if tab.loaded is document:
                             return tab.snapshot(anew)
                     await _next_document(tab, document)

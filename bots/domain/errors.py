@@ -70,6 +70,10 @@ class PageOverdue(SeatError):
     """A page did not come, or did not go on, before its deadline."""
 
 
+MOST_PAGE_BYTES: Final = 16_000_000
+"""Of a page that is read, unless settings say otherwise; oTree's have some 100 kB."""
+
+
 class PageTooLong(SeatError):
     """The server sends a page without end, or of more bytes than a page can have; it is not read further.
 

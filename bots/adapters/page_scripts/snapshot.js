@@ -1,5 +1,5 @@
-// Returns the page as it is now, and what it tells bots where it offers to.
-() => {
+// Returns the page as it is now, and what it tells bots where it offers to; null where one has more than `most` bytes.
+(most) => {
   let told = null;
   if (typeof window.readPage === "function") {
     try {
@@ -8,5 +8,7 @@
       told = { failed: String(error) };
     }
   }
-  return { html: document.documentElement.outerHTML, told };
+  const isLong = (text) => 3 * text.length > most && new TextEncoder().encode(text).length > most;
+  const html = document.documentElement.outerHTML;
+  return isLong(html) || isLong(JSON.stringify(told)) ? null : { html, told };
 }

@@ -1,12 +1,15 @@
 // Runs in every page before its own scripts; pushes the page once it can be read, and each frame of a live page.
-// A form, link or script of the page that leads to another host is stopped, and told.
-(push) => {
+// A form, link or script of the page that leads to another host is stopped, and told. A page of more than `most` bytes
+// is not pushed, and not loaded further: that it is too long is told in its place.
+(push, most) => {
   if (window !== window.top) return;
 
   // Chromium keeps a document that was left for as long as something in it may still push.
   window.addEventListener("pagehide", () => (push = () => {}));
 
   const { stringify } = JSON;
+  const encoder = new TextEncoder();
+  const isLong = (text) => 3 * text.length > most && encoder.encode(text).length > most;
   const waiting = [];
   const { port1, port2 } = new MessageChannel();
   port1.onmessage = () => push(stringify(waiting.shift()()));
@@ -27,14 +30,22 @@
     // Firefox shows its error page under the address that failed, and draws its words where no reader finds them.
     const failed = document.documentURI.startsWith("about:neterror");
     if (failed) document.body.textContent = new URLSearchParams(document.documentURI.split("?")[1]).get("d");
-    return {
-      kind: "page",
-      address: failed ? document.documentURI : location.href,
-      status: performance.getEntriesByType("navigation")[0]?.responseStatus ?? 0,
-      html: document.documentElement.outerHTML,
-      told,
-    };
+    const address = failed ? document.documentURI : location.href;
+    const html = document.documentElement.outerHTML;
+    if (isLong(html) || isLong(stringify(told))) return { kind: "long", address };
+    const status = performance.getEntriesByType("navigation")[0]?.responseStatus ?? 0;
+    return { kind: "page", address, status, html, told };
   };
+  // A page without end never gets as far as to be pushed. What looks at its length waits longer each time.
+  const lookAtLength = (pause) => setTimeout(() => {
+    if (document.readyState !== "loading") return;
+    if (!isLong(document.documentElement.outerHTML)) return lookAtLength(2 * pause);
+    window.stop();
+    push(stringify({ kind: "long", address: location.href }));
+    push = () => {};
+  }, pause);
+  lookAtLength(500);
+
   // A page that tells bots what is on it may be able to only once it is loaded, and may need some moments more.
   const tellOnce = (triesLeft) => {
     try {
