@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from bots.agents.sitting import Sitting
-from bots.domain.errors import PageOverdue, SeatError, SessionLost, WaitedTooLong
+from bots.domain.errors import PageOverdue, SeatError, SessionLost, TimeIsOver, WaitedTooLong
 from bots.domain.pages import Page, Trouble
 
 _log = logging.getLogger(__name__)
@@ -69,16 +69,28 @@ class Waiting:
         await asyncio.sleep(min(pause, max(0.0, self._sitting.table.until - self._sitting.now)))
 
     async def on_wait_page(self, page: Page) -> Page:
-        """Wait until the page goes on by itself."""
+        """Wait until the page goes on by itself.
+
+        Raises:
+            WaitedTooLong: it stayed longer than it may.
+            TimeIsOver: it stayed to the end of the run's time.
+            asyncio.CancelledError: the run was cut short; says what was waited for.
+        """
         location, since = self._waiting
         if location != page.location:  # a wait page that loads itself again is the same wait
             location, since = self._waiting = page.location, self._sitting.now
         limit = self._sitting.table.pace.wait_seconds
         until = self._sitting.table.until if limit is None else min(self._sitting.table.until, since + limit)
-        after = await self._sitting.session.wait(page, until)
+        try:
+            after = await self._sitting.session.wait(page, until)
+        except asyncio.CancelledError as cut_short:
+            raise asyncio.CancelledError(self._waited(page, since)) from cut_short
         if after is None:
-            words = " ".join(page.text.split())[:200]
-            told = f"; it says: {words}" if words else ""
-            reason = f"{page.name} did not go on for {self._sitting.now - since:.0f} s{told}"
-            raise PageOverdue(reason) if until == self._sitting.table.until else WaitedTooLong(reason)
+            reason = self._waited(page, since)
+            raise TimeIsOver(reason) if until == self._sitting.table.until else WaitedTooLong(reason)
         return after
+
+    def _waited(self, page: Page, since: float) -> str:
+        words = " ".join(page.text.split())[:200]
+        told = f"; it says: {words}" if words else ""
+        return f"{page.name} did not go on for {self._sitting.now - since:.0f} s{told}"

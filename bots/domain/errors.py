@@ -9,6 +9,7 @@
     │   ├── PageTooLong       a page of more bytes than a page can have
     │   ├── LedAway           a page that leads off the experiment's host
     │   ├── WaitedTooLong     a wait page stayed longer than it may
+    │   ├── TimeIsOver        a wait page stayed to the end of the run's time
     │   ├── NeedsBrowser      a page that cannot be used without a browser
     │   └── SessionLost       browser, driver or server went away for good
     └── DecisionFailed        one decision failed; the declared fallback acts
@@ -124,6 +125,10 @@ class LedAway(SeatError):
 
 class WaitedTooLong(SeatError):
     """A wait page did not go on within the time that the user gave it."""
+
+
+class TimeIsOver(SeatError):
+    """A wait page did not go on before the run's time was over: the seat has not failed, it has timed out."""
 
 
 class NeedsBrowser(SeatError):

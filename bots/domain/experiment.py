@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bots.domain.errors import RecordLost, SeatError
+from bots.domain.errors import RecordLost, SeatError, TimeIsOver
 from bots.domain.ports import Clock, RunStore
 from bots.domain.records import (
     RunEnded,
@@ -73,7 +73,8 @@ async def run_experiment(
 
     Args:
         seats: who plays; at least one.
-        play: plays one seat to its end; raises SeatError where the seat cannot go on.
+        play: plays one seat to its end; raises SeatError where the seat cannot go on. Cancelled where the run
+            is cut short, it may say in its CancelledError what the seat was waiting for.
         until: deadline of the run, monotonic seconds.
         stop: set from outside to interrupt the run.
 
@@ -84,13 +85,19 @@ async def run_experiment(
         RecordLost: the store cannot keep an event. All seats are left; the store has no end of the run.
     """
     ends: dict[int, SeatEnd] = {}
+    waiting: dict[int, str] = {}
 
     def ended(seat: Seat, end: SeatEnd) -> None:
         ends[seat.number] = end
         store.append(SeatEnded(at=clock.now(), seat=seat.number, outcome=end.outcome, reason=end.reason))
 
     async def sit(seat: Seat) -> None:
-        ended(seat, await _play_to_end(play, seat))
+        try:
+            end = await _play_to_end(play, seat)
+        except asyncio.CancelledError as cut_short:
+            waiting[seat.number] = str(cut_short)
+            raise
+        ended(seat, end)
 
     store.append(RunStarted(at=clock.now(), seats=len(seats)))
     tasks = [asyncio.create_task(sit(seat), name=f"seat {seat.number}") for seat in seats]
@@ -105,7 +112,7 @@ async def run_experiment(
             raise lost
     for seat in seats:
         if seat.number not in ends:
-            ended(seat, SeatEnd(cut or SeatOutcome.INTERRUPTED))
+            ended(seat, SeatEnd(cut or SeatOutcome.INTERRUPTED, waiting.get(seat.number, "")))
     end = _run_end(ends, clock.now())
     store.append(RunEnded(at=end.at, outcome=end.outcome, reason=end.reason))
     return end
@@ -116,6 +123,8 @@ async def _play_to_end(play: Play, seat: Seat) -> SeatEnd:
         await play(seat)
     except RecordLost:
         raise
+    except TimeIsOver as over:
+        return SeatEnd(SeatOutcome.TIMED_OUT, str(over))
     except SeatError as error:
         return SeatEnd(SeatOutcome.FAILED, f"{type(error).__name__}: {error}")
     except MemoryError:

@@ -16,7 +16,7 @@ from bots.analysis.played import PlayedRun
 from bots.analysis.reading import read_run
 from bots.analysis.run_data import TraderResult, read_journal, trader_results
 from bots.services.runner import RunReport
-from bots.services.summary import print_market, print_models, print_traders, print_undecided
+from bots.services.summary import print_ends, print_market, print_models, print_traders, print_undecided
 from bots.services.terminal import say
 
 _WRITE_REPORT = """
@@ -55,6 +55,7 @@ def show_and_draw(console: Console, report: RunReport, *, drawn: bool = True) ->
     print_models(console, ModelMeter(events), manifest)
     console.print()
     reason = f": {report.end.reason}" if report.end.reason else ""
+    print_ends(console, manifest)
     say(console, f"Run {report.end.outcome.value}{reason}")
     say(console, f"Run folder: {report.folder}")
     if drawn:

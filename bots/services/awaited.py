@@ -2,32 +2,67 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from bots.adapters.links import Credentials, SessionLinks
 from bots.adapters.otree_server import OTreeRest
 from bots.domain.errors import UserMustMend
 
-_MOST_NAMED = 12
+Rows = list[dict[str, str]]
+_MOST_NAMED: Final = 12
+_AT_THE_END: Final = 5.0
 
 
-async def who_is_awaited(links: SessionLinks, credentials: Credentials, waiting: str) -> str:
-    """Return who is on an earlier page than the participant `waiting`, as a sentence; empty if not known.
+class Awaited:
+    """Asks the server itself, which tells only with its REST key where its pages are protected."""
 
-    Asked is the server itself, which tells only with its REST key where its pages are protected.
-    """
-    if links.session_code is None:
-        return ""
-    try:
-        rows = await OTreeRest(links.server, credentials.rest_key).export_wide(links.session_code)
-    except UserMustMend:  # no key, no such interface (oTree 5), or no server any more
-        return ""
-    behind = list(_behind(rows, waiting))
-    more = f" and {len(behind) - _MOST_NAMED} more" if len(behind) > _MOST_NAMED else ""
-    return f"Waited for: {', '.join(behind[:_MOST_NAMED])}{more}." if behind else ""
+    def __init__(self, links: SessionLinks, credentials: Credentials) -> None:
+        self._links = links
+        self._credentials = credentials
+        self._asking: asyncio.Task[Rows] | None = None
+
+    async def named_at_the_end(self, reason: str, waiting: str) -> str:
+        """Return what `named` does where the run ends, though the seat be cut short meanwhile."""
+        naming = asyncio.create_task(self.named(reason, waiting, _AT_THE_END))
+        try:
+            return await asyncio.shield(naming)
+        except asyncio.CancelledError:
+            return await naming
+
+    async def named(self, reason: str, waiting: str, seconds: float | None = None) -> str:
+        """Return why the participant `waiting` ended, and who is on an earlier page, if the server tells.
+
+        Args:
+            reason: as a clause.
+            seconds: that the server is given; None for as long as it takes with an export.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                behind = list(_behind(await self._rows(), waiting))
+        except TimeoutError:
+            behind = []
+        more = f" and {len(behind) - _MOST_NAMED} more" if len(behind) > _MOST_NAMED else ""
+        return f"{reason}. Waited for: {', '.join(behind[:_MOST_NAMED])}{more}." if behind else f"{reason}."
+
+    async def _rows(self) -> Rows:
+        """Return where everybody is; seats that ask at the same time, as at a run's end, share an answer."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask())
+        return await asyncio.shield(self._asking)
+
+    async def _ask(self) -> Rows:
+        if self._links.session_code is None:
+            return []
+        try:
+            rest = OTreeRest(self._links.server, self._credentials.rest_key)
+            return await rest.export_wide(self._links.session_code)
+        except UserMustMend:  # no key, no such interface (oTree 5), or no server any more
+            return []
 
 
-def _behind(rows: list[dict[str, str]], waiting: str) -> Iterator[str]:
+def _behind(rows: Rows, waiting: str) -> Iterator[str]:
     places = {row["participant.code"]: _place(row) for row in rows}
     for row in rows:
         if _place(row) < places.get(waiting, 0):

@@ -5,6 +5,7 @@ Everything that the user may have to mend is checked before anything is started 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 import shutil
@@ -42,11 +43,11 @@ from bots.agents.trading_agents import Pace, Table, TradingAgent
 from bots.analysis.model_use import ModelMeter
 from bots.analysis.run_data import read_journal
 from bots.analysis.run_manifest import has_ended, manifest_of
-from bots.domain.errors import RecordLost, UserMustMend, WaitedTooLong
+from bots.domain.errors import RecordLost, TimeIsOver, UserMustMend, WaitedTooLong
 from bots.domain.experiment import RunEnd, Seat, run_experiment
 from bots.domain.ports import Clock, DecisionMaker, ParticipantSession
 from bots.domain.records import Event, RunDescribed, RunEnded, RunManifest, RunOutcome, SeatRecord
-from bots.services.awaited import who_is_awaited
+from bots.services.awaited import Awaited
 from bots.services.configuration import models_file
 from bots.services.configuration_record import configuration_of
 from bots.services.live_view import shown
@@ -270,11 +271,11 @@ async def _play(prepared: Prepared, manifest: RunManifest, folder: Path, clock: 
 
             camera = Camera(folder / "screenshots", plan.browser.screenshots, clock.now)
 
-            credentials = credentials_of(room.environment)
+            awaited = Awaited(prepared.links, credentials_of(room.environment))
 
             async def play(seat: Seat) -> None:
                 session = camera.facing(seat.number, await entrance.open_session(seat.link))
-                await _play_seat(seat, prepared, session, table, traders, credentials)
+                await _play_seat(seat, prepared, session, table, traders, awaited)
 
             with room.interrupt.gently() as stop, steered(steering, room.console), camera.on_demand():
                 return await run_experiment(
@@ -288,7 +289,7 @@ async def _play_seat(
     session: ParticipantSession,
     table: Table,
     traders: Traders,
-    credentials: Credentials,
+    awaited: Awaited,
 ) -> None:
     try:
         maker = prepared.makers.get(seat.number) or traders.build(prepared.specs[seat.number], seat.seed)
@@ -296,8 +297,11 @@ async def _play_seat(
         past = prepared.pasts.get(seat.number)
         await TradingAgent(seat, session, maker=maker, fallback=fallback, table=table, past=past).play()
     except WaitedTooLong as waited:
-        awaited = await who_is_awaited(prepared.links, credentials, seat.participant)
-        raise WaitedTooLong(f"{waited}. {awaited}".rstrip(" ")) from waited
+        raise WaitedTooLong(await awaited.named(str(waited), seat.participant)) from waited
+    except (TimeIsOver, asyncio.CancelledError) as over:
+        if not str(over):  # cut short somewhere else than at a wait page
+            raise
+        raise type(over)(await awaited.named_at_the_end(str(over), seat.participant)) from over
     finally:
         await session.close()
 

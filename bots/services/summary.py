@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
@@ -14,7 +15,9 @@ from bots.analysis.model_use import ModelMeter, cost_text
 from bots.analysis.played import PlayedRun
 from bots.analysis.run_data import TraderResult
 from bots.analysis.surplus import PeriodGains, period_gains
-from bots.domain.records import RunManifest
+from bots.domain.records import RunManifest, SeatOutcome
+
+_MOST_REASONS: Final = 12
 
 
 def print_market(console: Console, run: PlayedRun) -> None:
@@ -94,6 +97,19 @@ def print_traders(console: Console, results: Sequence[TraderResult]) -> None:
         ended = [one.outcome] if unfinished else []
         table.add_row(str(one.seat), Text(one.trader), *(cell(one) for cell in columns.values()), *ended)
     console.print(table)
+
+
+def print_ends(console: Console, manifest: RunManifest) -> None:
+    """Say of seats that did not finish why, where that is known; those with one reason together."""
+    seats: dict[str, list[str]] = {}
+    for one in manifest.seats:
+        if one.reason and one.outcome is not SeatOutcome.FINISHED:
+            seats.setdefault(one.reason, []).append(str(one.seat))
+    for reason, numbers in list(seats.items())[:_MOST_REASONS]:
+        told = f"Seat{'s' * (len(numbers) > 1)} {', '.join(numbers)}: {reason}"
+        console.print(told, highlight=False, markup=False, soft_wrap=True)
+    if len(seats) > _MOST_REASONS:
+        console.print(f"… and {len(seats) - _MOST_REASONS} more reasons, in manifest.json", highlight=False)
 
 
 def print_undecided(console: Console, results: Sequence[TraderResult], fallback: str) -> None:

@@ -17,7 +17,9 @@ from bots.domain.errors import (
     PageOverdue,
     SeatError,
     SessionLost,
+    TimeIsOver,
     UnexpectedPage,
+    WaitedTooLong,
 )
 from bots.domain.experiment import Seat
 from bots.domain.market import Decision, Forecast, OrderIntent
@@ -295,13 +297,22 @@ async def test_a_page_that_leads_anywhere_else_ends_the_seat(host: str, path: st
         await play([market_page("trade")], always(Decision(orders=(BUY,))), answer=lead_away)
 
 
-async def test_a_wait_page_is_waited_for_and_one_that_stays_is_overdue() -> None:
+async def test_a_wait_page_is_waited_for_and_one_that_stays_is_told() -> None:
     session = ScriptedSession([wait_page(), end_page()])
     asyncio.get_running_loop().call_later(0.02, session.move_on)
     await play([], always(Decision()), session=session)
 
-    with pytest.raises(PageOverdue):
+    with pytest.raises(TimeIsOver, match=r"did not go on for 0 s"):
         await play([wait_page()], always(Decision()), seconds=0.05)
+    with pytest.raises(WaitedTooLong, match=r"did not go on for 0 s"):
+        await play([wait_page()], always(Decision()), pace=Pace(wait_seconds=0.05))
+
+
+async def test_who_is_cut_short_at_a_wait_page_says_what_was_waited_for() -> None:
+    waiting = asyncio.create_task(play([wait_page()], always(Decision()), seconds=60))
+    asyncio.get_running_loop().call_later(0.02, waiting.cancel)
+    with pytest.raises(asyncio.CancelledError, match=r"did not go on for 0 s"):
+        await waiting
 
 
 async def test_plain_forms_of_other_apps_are_answered_validly() -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 
-from bots.domain.records import DecisionMade, RunOutcome, WentToBrowser
+from bots.domain.records import DecisionMade, RunOutcome, SeatEnded, WentToBrowser
 from bots.services.cli import main
 from tests.adapters.neutral_server import NeutralServer
-from tests.end_to_end.command import end, resume, run
+from tests.end_to_end.command import end, resume, run, start, wait_pages
 from tests.standins.model_server import Asked, ModelServer
 
 pytestmark = pytest.mark.server
@@ -84,3 +85,30 @@ async def test_a_wait_page_that_never_goes_on_is_told_with_who_was_waited_for(
     assert (resumed.code, resumed.manifest.wait_minutes) == (3, 0.02), resumed.output
     assert "Meet did not go on for 1 s" in resumed.manifest.seats[0].reason
     assert awaited in resumed.manifest.seats[0].reason
+
+
+@pytest.mark.parametrize("how", [RunOutcome.TIMED_OUT, RunOutcome.INTERRUPTED])
+async def test_a_run_that_ends_before_its_wait_page_names_who_was_waited_for(
+    tmp_path: Path, neutral_server: NeutralServer, how: RunOutcome
+) -> None:
+    code, links = neutral_server.session("pairs", 4)
+    url = f"{neutral_server.url}/SessionStartLinks/{code}"
+    minutes = "0.07" if how is RunOutcome.TIMED_OUT else "5"
+    process = await start(
+        tmp_path, url, "hold", "--transport", "http", "--seats", "2,4", "--timeout-minutes", minutes
+    )
+    if how is RunOutcome.INTERRUPTED:
+        await wait_pages(tmp_path, 2)
+        process.send_signal(signal.SIGINT)
+    ended = await end(process, tmp_path)
+
+    assert ended.manifest.outcome is how, ended.output
+    behind = ", ".join(f"participant {one} ({links[one - 1].rsplit('/', 1)[1]}, not begun)" for one in (1, 3))
+    assert [one.outcome.value for one in ended.manifest.seats] == [how.value] * 2
+    for seat in ended.manifest.seats:
+        assert seat.reason.startswith("Meet did not go on for ")
+        assert seat.reason.endswith(f"Waited for: {behind}.")
+    assert [event.reason for event in ended.events if isinstance(event, SeatEnded)] == [
+        seat.reason for seat in ended.manifest.seats
+    ]
+    assert ended.output.count(f"Waited for: {behind}.") == len({one.reason for one in ended.manifest.seats})

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bots.adapters.in_memory import MemoryStore
-from bots.domain.errors import RecordLost, SeatError
+from bots.domain.errors import RecordLost, SeatError, TimeIsOver
 from bots.domain.experiment import RunEnd, Seat, SeatEnd, manifest_at_end, run_experiment
 from bots.domain.records import (
     Event,
@@ -110,6 +110,39 @@ async def test_an_interrupt_ends_the_run_and_says_so() -> None:
     end = await run(play, stop=stop)
 
     assert end.outcome is RunOutcome.INTERRUPTED
+
+
+@in_virtual_time
+async def test_a_seat_that_is_cut_short_may_say_what_it_was_waiting_for() -> None:
+    async def play(seat: Seat) -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError as cut_short:
+            await asyncio.sleep(1)
+            raise asyncio.CancelledError(f"seat {seat.number} waited") from cut_short
+
+    store = MemoryStore()
+    end = await run(play, count=2, seconds=5, store=store)
+
+    told = {
+        1: SeatEnd(SeatOutcome.TIMED_OUT, "seat 1 waited"),
+        2: SeatEnd(SeatOutcome.TIMED_OUT, "seat 2 waited"),
+    }
+    assert end.seats == told
+    assert [event.reason for event in store.events if isinstance(event, SeatEnded)] == [
+        one.reason for one in told.values()
+    ]
+
+
+@in_virtual_time
+async def test_a_seat_that_waits_to_the_end_of_the_runs_time_has_timed_out_and_not_failed() -> None:
+    async def play(seat: Seat) -> None:
+        raise TimeIsOver("the others did not come")
+
+    end = await run(play, count=1)
+
+    assert end.outcome is RunOutcome.TIMED_OUT
+    assert end.seats == {1: SeatEnd(SeatOutcome.TIMED_OUT, "the others did not come")}
 
 
 @in_virtual_time

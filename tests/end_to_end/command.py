@@ -119,14 +119,23 @@ async def line_with(process: Process, text: str, seconds: float = 60) -> str:
 
 async def acts(folder: Path, count: int, seconds: float = 60) -> None:
     """Wait until the journal of the one run under `folder` has so many acts."""
-    runs = "bot-data/*-runs/run-*/journal.jsonl"
+    await _lines_of(folder, b'"event":"act_sent"', count, seconds)
+
+
+async def wait_pages(folder: Path, count: int, seconds: float = 60) -> None:
+    """Wait until the journal of the one run under `folder` has so many wait pages."""
+    await _lines_of(folder, b'"kind":"wait"', count, seconds)
+
+
+async def _lines_of(folder: Path, words: bytes, count: int, seconds: float) -> None:
+    def found() -> int:
+        return sum(
+            one.read_bytes().count(words) for one in folder.glob("bot-data/*-runs/run-*/journal.jsonl")
+        )
+
     async with asyncio.timeout(seconds):
-        while sum(map(_acts_in, folder.glob(runs))) < count:  # noqa: ASYNC110 - of another process
+        while found() < count:  # noqa: ASYNC110 - of another process
             await asyncio.sleep(0.01)
-
-
-def _acts_in(journal: Path) -> int:
-    return journal.read_bytes().count(b'"event":"act_sent"')
 
 
 def descendants(pid: int) -> list[psutil.Process]:
