@@ -63,6 +63,7 @@ class Loaded:
     status: int
     at: float  # monotonic seconds
     told: Any = None
+    heard: int = 0  # live frames that came before it
 
 
 class Tab:
@@ -101,8 +102,15 @@ class Tab:
     def frames(self) -> list[Mapping[str, Any]]:
         return self._frames.get(self.loaded.visit, []) if self.loaded else []
 
-    def snapshot(self, anew: Mapping[str, Any] | None = None) -> Snapshot:
-        """Return the present document with the frames so far; `anew` has `html` and `told` as read again."""
+    def snapshot(self, anew: Mapping[str, Any] | None = None, heard: int = 0) -> Snapshot:
+        """Return the present document, with the frames that had come when it was asked what is on it.
+
+        What came after them may not be shown yet, and is news of it.
+
+        Args:
+            anew: `html` and `told` as read again; None for the document as it came.
+            heard: how many frames there were before it was read again.
+        """
         if self.loaded is None:
             raise ValueError("no document has been loaded in this tab")
         loaded = self.loaded
@@ -114,7 +122,7 @@ class Tab:
             loaded_at=loaded.at,
             status=loaded.status,
             scripted=True,
-            frames=tuple(self.frames),
+            frames=tuple(self.frames[: loaded.heard if anew is None else heard]),
         )
 
     async def open(self, address: str) -> None:
@@ -215,9 +223,9 @@ class Tab:
             parts = urlsplit(pushed["address"])
             if parts.scheme in ("http", "https") and parts.hostname != self._host:
                 self._leads_to(str(parts.hostname), parts.path)
-            now = time.monotonic()
+            now, heard = time.monotonic(), len(self._frames[visit])
             self.loaded = Loaded(
-                visit, pushed["address"], pushed["html"], pushed["status"], now, pushed["told"]
+                visit, pushed["address"], pushed["html"], pushed["status"], now, pushed["told"], heard
             )
         self._changed()
 

@@ -321,11 +321,12 @@ class BrowserSession:
             async with asyncio.timeout(self._browser.page_seconds):
                 while (document := tab.loaded) is not None:
                     with contextlib.suppress(DocumentGone):
+                        heard = len(tab.frames)
                         anew = await tab.ask(document, "snapshot", self._browser.page_bytes)
                         if anew is None:
                             raise PageTooLong(_path(document), self._browser.page_bytes)
                         if tab.loaded is document:
-                            return tab.snapshot(anew)
+                            return tab.snapshot(anew, heard)
                     await _next_document(tab, document)
         except TimeoutError as error:
             raise PageOverdue(f"the page after {_path(document)} did not come") from error
