@@ -154,8 +154,9 @@ async def dask_cluster(away: Away, ledger: Ledger) -> AsyncIterator[Cluster]:
         UserMustMend: Dask is not installed, nobody answers there, or a worker has other code, another disk,
             no key of a model, or no way to this process.
     """
-    client = await _joined(away.address)
+    client = _client(away.address)
     try:
+        await _join(client, away.address)
         threads = await _checked(client, away)
         specs = frozenset(spec for job in away.jobs for spec in job.specs if spec.model is not None)
         if not specs:
@@ -179,7 +180,8 @@ def _own_address(client: Any) -> str:
     return str(find(host(client.scheduler.address)))
 
 
-async def _joined(address: str) -> Any:
+def _client(address: str) -> Any:
+    """Return a client that has not joined its cluster yet; it must be closed, also where it never does."""
     try:
         from distributed import Client
     except ImportError:
@@ -188,17 +190,27 @@ async def _joined(address: str) -> Any:
             where="--dask",
             mend='Install it: pip install "llm-trading-agents[dask]" (or -r requirements/dask.txt).',
         ) from None
+    make: Any = Client  # has no types
     try:
-        connect: Any = Client  # has no types
-        client = await connect(address, asynchronous=True, timeout=f"{_WORKER_SECONDS / 4:g}s")
+        return make(address, asynchronous=True, timeout=f"{_WORKER_SECONDS / 4:g}s")
+    except ValueError as error:
+        raise _no_cluster(address, error) from error
+
+
+async def _join(client: Any, address: str) -> None:
+    try:
+        await client
         await client.wait_for_workers(1, timeout=_WORKER_SECONDS)
     except (OSError, ValueError, TimeoutError) as error:
-        raise UserMustMend(
-            f"no Dask cluster with a worker answers there ({str(error) or type(error).__name__})",
-            where=f"--dask {address}",
-            mend="Start `dask scheduler` and `dask worker tcp://…`, and give the scheduler's address.",
-        ) from error
-    return client
+        raise _no_cluster(address, error) from error
+
+
+def _no_cluster(address: str, error: Exception) -> UserMustMend:
+    return UserMustMend(
+        f"no Dask cluster with a worker answers there ({str(error) or type(error).__name__})",
+        where=f"--dask {address}",
+        mend="Start `dask scheduler` and `dask worker tcp://…`, and give the scheduler's address.",
+    )
 
 
 async def _checked(client: Any, away: Away) -> int:

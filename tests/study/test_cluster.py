@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, Scheduler
 
 from bots.adapters.run_folder import read_manifest
 from bots.domain.errors import UserMustMend
@@ -196,4 +196,17 @@ async def test_a_cluster_that_does_not_answer_is_told_and_nothing_is_played(
     monkeypatch.setattr("bots.services.study_cluster._WORKER_SECONDS", 2.0)
     with pytest.raises(UserMustMend, match="no Dask cluster with a worker answers there"):
         await play(plan_file(tmp_path), tmp_path, spread=Spread(dask="tcp://127.0.0.1:9"))
+    assert not list(the_folder(tmp_path).glob("run-*"))
+
+
+async def test_a_cluster_whose_workers_never_come_is_told_and_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.services.study_cluster._WORKER_SECONDS", 1.0)
+    async with Scheduler(host="127.0.0.1", port=0, dashboard=False) as scheduler:
+        with pytest.raises(UserMustMend, match=r"with a worker answers there \(Only 0/1 workers arrived"):
+            await play(plan_file(tmp_path), tmp_path, spread=Spread(dask=scheduler.address))
+        async with asyncio.timeout(30):
+            while scheduler.client_comms:  # noqa: ASYNC110 - it hears of the end by its own socket
+                await asyncio.sleep(0.01)
     assert not list(the_folder(tmp_path).glob("run-*"))
