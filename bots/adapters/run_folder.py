@@ -121,7 +121,7 @@ class JournalWriter:
         """Write one event through.
 
         Raises:
-            RecordLost: it cannot be kept; the journal ends with an event before.
+            RecordLost: it cannot be kept; the journal ends with an event before. What was held back stays so.
         """
         line = self._lines.line(event)
         self._unwritten.append(line)
@@ -133,11 +133,14 @@ class JournalWriter:
             if isinstance(event, self._durable):
                 _force(self._descriptor)
         except OSError as error:
+            if self._unwritten:
+                self._unwritten_bytes -= len(self._unwritten.pop())
             raise self._lost(error) from error
 
     def _write_out(self) -> None:
-        lines, self._unwritten, self._unwritten_bytes = b"".join(self._unwritten), [], 0
-        self._write(lines)
+        """Write what is held back; where that fails it stays held back, all of it."""
+        self._write(b"".join(self._unwritten))
+        self._unwritten, self._unwritten_bytes = [], 0
 
     def _write(self, lines: bytes) -> None:
         written = 0
@@ -145,8 +148,15 @@ class JournalWriter:
             while written < len(lines):
                 written += os.write(self._descriptor, lines[written:])
         except OSError:
-            # Half a line would spoil the next one.
+            self._take_back(written)
+            raise
+
+    def _take_back(self, written: int) -> None:
+        """Cut off what was written of lines that did not get in whole: half a one would spoil the next."""
+        try:
             os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
+        except OSError:  # then nothing may follow
+            self._unwritten, self._unwritten_bytes = [], 0
             raise
 
     def _lost(self, error: OSError) -> RecordLost:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import contextlib
+import resource
 import tempfile
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +21,7 @@ from bots.adapters.run_folder import (
     read_manifest,
     write_manifest,
 )
-from bots.domain.errors import UserMustMend
+from bots.domain.errors import RecordLost, UserMustMend
 from bots.domain.records import (
     ActAnswered,
     ModelReplied,
@@ -180,6 +183,35 @@ def test_a_run_that_is_played_anew_keeps_acts_back_and_writes_what_was_paid_for_
         assert on_disk() == ["act_answered", "model_replied"]
         journal.append(answered)
     assert on_disk() == ["act_answered", "model_replied", "act_answered"]
+
+
+@contextlib.contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """Let no file of this process grow beyond so many bytes."""
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+
+
+def test_lines_that_could_not_be_written_are_written_later_and_the_one_that_was_refused_is_not(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "journal.jsonl"
+    answered = [ActAnswered(at=NOW, seat=1, ref=f"a-{number}", accepted=True) for number in range(3)]
+    replied = ModelReplied(at=NOW, seat=1, decision="d", attempt=1, reply="{}", seconds=1.0)
+
+    with JournalWriter(path, durable=False) as journal:
+        for event in answered:
+            journal.append(event)
+        half = sum(len(JournalLines().line(event)) for event in answered[:2]) + 10
+        with files_of_at_most(half), pytest.raises(RecordLost, match="File too large"):
+            journal.append(replied)
+        assert path.read_bytes() == b""
+
+    assert list(parse_journal(path.read_text()).events) == answered
 
 
 def test_half_a_surrogate_pair_does_not_stop_the_journal(tmp_path: Path) -> None:
