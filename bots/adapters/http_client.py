@@ -7,13 +7,13 @@ import contextlib
 import itertools
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self
 
 import aiohttp
 from yarl import URL
 
-from bots.adapters.http_script_files import ScriptFiles
+from bots.adapters.http_script_files import ScriptFiles, script_files
 from bots.adapters.http_sending import Request
 from bots.adapters.page_readers import Snapshot
 from bots.domain.errors import MOST_PAGE_BYTES
@@ -135,8 +135,9 @@ class HttpClient:
     async def _load(self, request: Request, host: str | None) -> Snapshot:
         async with self._turn:
             snapshot = await self._load_page(request, host)
-            await self.script_files.load(snapshot.html, snapshot.address)
-        return snapshot
+            files = script_files(snapshot.html, snapshot.address)
+            await self.script_files.load(files)
+        return replace(snapshot, script_files=files)
 
     async def _load_page(self, request: Request, host: str | None) -> Snapshot:
         url, body = URL(request.address), request.body

@@ -81,7 +81,7 @@ class OpenPage:
         if self._read is None or self._read[0].revision != len(self.frames):
             document = self._unread if self._unread and not self.frames else self._parse()
             page = read_document(document)
-            files = self._client.script_files.do(self.snapshot.html, self.address)
+            files = self._client.script_files.do(self.snapshot.script_files)
             self._read = page, need_of_browser(document, page, files)
             self._unread = None
         return self._read

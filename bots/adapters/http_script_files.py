@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urldefrag, urljoin, urlsplit
 
@@ -32,22 +32,18 @@ class ScriptFiles:
         self._known: dict[str, Does] = {}
         self._loading = asyncio.Lock()
 
-    async def load(self, page: str, address: str) -> None:
-        """Load the files of a page that are not known yet, one after another.
-
-        Args:
-            page: the document as it came, from `address`.
-        """
-        for file in script_files(page, address):
+    async def load(self, files: Iterable[str]) -> None:
+        """Load those of a page's files, by address, that are not known yet, one after another."""
+        for file in files:
             if file not in self._known:
                 async with self._loading:
                     if file not in self._known and len(self._known) < _MOST_FILES:
                         await self._load(file)
 
-    def do(self, page: str, address: str) -> Does:
-        """Return what the known files of a page do, all together."""
+    def do(self, files: Iterable[str]) -> Does:
+        """Return what the known ones of a page's files do, all together."""
         together = Does.NOTHING
-        for file in script_files(page, address):
+        for file in files:
             together |= self._known.get(file, Does.NOTHING)
         return together
 
@@ -64,8 +60,8 @@ class ScriptFiles:
                 self._known[file] = does(source.decode("utf-8", "replace"))
 
 
-def script_files(page: str, address: str) -> Sequence[str]:
-    """Return the addresses of a page's script files on its own host.
+def script_files(page: str, address: str) -> tuple[str, ...]:
+    """Return the addresses of the script files on its own host of a page that came from an address.
 
     Left out are those of oTree itself, those that bots can do without as the page says, and those of other
     hosts: nothing of a participant is told to them.
@@ -78,7 +74,7 @@ def script_files(page: str, address: str) -> Sequence[str]:
             file = urldefrag(urljoin(address, named)).url
             if _same_place(file, address) and not _OTREE_S_OWN.search(urlsplit(file).path):
                 found.append(file)
-    return found
+    return tuple(found)
 
 
 def _same_place(one: str, other: str) -> bool:

@@ -20,6 +20,7 @@ class Snapshot:
         scripted: whether the page's scripts run, so that its own controls can be used.
         told: what the page's own `readPage()` says, with `failed` where it failed; None where it has none.
         frames: payloads of the live frames received on this visit, oldest first.
+        script_files: addresses of its script files that are read where its scripts do not run.
     """
 
     visit: str
@@ -30,3 +31,4 @@ class Snapshot:
     scripted: bool = False
     told: Any = field(default=None, repr=False)
     frames: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    script_files: tuple[str, ...] = field(default=(), repr=False)

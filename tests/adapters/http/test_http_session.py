@@ -162,10 +162,10 @@ async def test_script_files_are_those_of_the_page_s_own_server_without_otree_s()
     <script src=//elsewhere.example/far.js></script><script src="http://[broken/x.js"></script>
     <script src="/static/line.js" data-bots-ignore></script>
     <script type="module" src=/static/plot.js></script><script src="data:text/javascript,1"></script>"""
-    assert script_files(page, "http://localhost:8000/p/abc/app/Page/1") == [
+    assert script_files(page, "http://localhost:8000/p/abc/app/Page/1") == (
         "http://localhost:8000/p/abc/app/Page/own.js?v=1&w=2",
         "http://localhost:8000/static/plot.js",
-    ]
+    )
 
 
 async def test_script_file_is_asked_for_once_by_all_and_again_only_if_it_did_not_come_whole() -> None:
@@ -187,11 +187,12 @@ async def test_script_file_is_asked_for_once_by_all_and_again_only_if_it_did_not
     page = "<script src=none.js></script><script src=cut.js></script>"
     async with TestServer(app) as server, aiohttp.ClientSession() as client:
         files, address = ScriptFiles(client), str(server.make_url("/"))
-        await asyncio.gather(*(files.load("<script src=own.js></script>", address) for _ in range(5)))
-        await files.load(page, address)
-        assert files.do(page, address) is Does.NOTHING
-        await files.load(page, address)
-        assert files.do(page, address) is Does.CHECKS_FORM
+        await asyncio.gather(*(files.load([f"{address}own.js"]) for _ in range(5)))
+        of_page = script_files(page, address)
+        await files.load(of_page)
+        assert files.do(of_page) is Does.NOTHING
+        await files.load(of_page)
+        assert files.do(of_page) is Does.CHECKS_FORM
     assert asked == ["/own.js", "/none.js", "/cut.js", "/cut.js"]
 
 
