@@ -30,6 +30,7 @@ from bots.domain.experiment import RunEnd, Seat, manifest_at_end, run_experiment
 from bots.domain.ports import Clock, DecisionMaker
 from bots.domain.records import Event, RunDescribed, RunManifest, RunOutcome, SeatRecord
 from bots.domain.study import Cell
+from bots.services.study_folder import CellRun, cut_short, runs_by_cell
 from bots.services.study_resume import Build, Earlier, earlier_parts, goes_on_in
 from bots.services.study_venue import InProcess, Venue
 from bots.services.trader_specs import TraderSpec
@@ -61,11 +62,11 @@ class CellJob:
     cell: Cell
     specs: tuple[TraderSpec, ...]  # by seat
     study: StudyFacts
-    begun: bool = False  # a run of it is on record that did not finish
+    before: tuple[CellRun, ...] = ()  # runs of it that were cut short
 
     def again(self) -> CellJob:
         """Return the same market, which was begun in the meantime."""
-        return replace(self, begun=True)
+        return replace(self, before=cut_short(runs_by_cell(self.study.runs).get(self.cell.key, ())))
 
     @property
     def asks_models(self) -> bool:
@@ -149,8 +150,8 @@ async def play_cell(
         folder, manifest, events = goes_on_in(place.goes_on, place.seats, clock)
     else:
         earlier = Earlier((), {})
-        if job.begun and job.asks_models:
-            earlier = earlier_parts(job.study.runs, job.cell.key)
+        if job.before and job.asks_models:
+            earlier = earlier_parts(job.before)
             build = earlier.given_again(build, place.seats)
         folder, manifest = _begin(job, clock, place, earlier.runs)
         events = ()

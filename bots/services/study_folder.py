@@ -13,7 +13,7 @@ in another one.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,16 +92,25 @@ def cell_runs(folder: Path) -> Mapping[CellKey, CellRun]:
     Raises:
         UserMustMend: a manifest is there and cannot be read.
     """
-    found: dict[CellKey, CellRun] = {}
+    return {key: standing(runs) for key, runs in runs_by_cell(folder).items()}
+
+
+def runs_by_cell(folder: Path) -> Mapping[CellKey, Sequence[CellRun]]:
+    """Return all runs of each cell that was begun, in the order they were; otherwise as `cell_runs`."""
+    found: dict[CellKey, list[CellRun]] = {}
     for run in _runs(folder):
-        if run.key not in found or _rank(run) >= _rank(found[run.key]):
-            found[run.key] = run
+        found.setdefault(run.key, []).append(run)
     return found
 
 
-def cut_short(folder: Path, key: CellKey) -> tuple[CellRun, ...]:
-    """Return the runs of a cell that were killed, interrupted or timed out, in the order they were begun."""
-    return tuple(run for run in _runs(folder) if run.key == key and run.manifest.outcome in _CUT_SHORT)
+def standing(runs: Sequence[CellRun]) -> CellRun:
+    """Return which of a cell's runs stands for it."""
+    return max(reversed(runs), key=_rank)  # of several alike the latest
+
+
+def cut_short(runs: Iterable[CellRun]) -> tuple[CellRun, ...]:
+    """Return those of a cell's runs that were killed, interrupted or timed out."""
+    return tuple(run for run in runs if run.manifest.outcome in _CUT_SHORT)
 
 
 def _rank(run: CellRun) -> int:

@@ -16,7 +16,6 @@ from bots.services.people import keep_people
 from bots.services.room import Room
 from bots.services.study_cell import CellDone, CellJob, Listen, build_strategy, play_cell, play_strategies
 from bots.services.study_cluster import Cluster
-from bots.services.study_folder import cut_short
 from bots.services.study_pool import processes, processors
 from bots.services.study_progress import StudyProgress
 from bots.services.study_venue import Server
@@ -108,7 +107,7 @@ class Lanes:
 
             if self.server is None or not job.on_server:
                 return await play_cell(job, traders.build, stop=self.stop, listen=listen)
-            before = cut_short(job.study.runs, job.cell.key) if job.begun and job.with_people else ()
+            before = job.before if job.with_people else ()
             venue = await self.server.venue(job.cell, job.specs, before)
             with self.progress.awaiting(job.cell, venue.people):
                 self._tell_people(job, venue.people, self.server.room)

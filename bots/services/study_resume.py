@@ -26,7 +26,7 @@ from bots.domain.experiment import Seat
 from bots.domain.ports import Clock, DecisionMaker
 from bots.domain.records import Event, RunManifest, RunResumed
 from bots.services.resume import running_again
-from bots.services.study_folder import CellKey, cut_short, exchanges
+from bots.services.study_folder import CellRun, exchanges
 from bots.services.trader_specs import TraderSpec
 
 Build = Callable[[TraderSpec, int], DecisionMaker]
@@ -75,11 +75,11 @@ def goes_on_in(
     return folder, manifest, (*events, goes_on)
 
 
-def earlier_parts(folder: Path, cell: CellKey) -> Earlier:
-    """Return what the study's folder holds of a market that was killed, interrupted or timed out."""
+def earlier_parts(before: Sequence[CellRun]) -> Earlier:
+    """Return what is on record of a market in its runs that were cut short, in the order they were begun."""
     runs: list[str] = []
     longest: dict[tuple[int, str], Sequence[Reply]] = {}
-    for run in cut_short(folder, cell):
+    for run in before:
         journal = run.folder / "journal.jsonl"
         replies = kept_replies(exchanges(journal)) if journal.exists() else {}
         if replies:

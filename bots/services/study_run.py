@@ -31,7 +31,7 @@ from bots.services.plan import Transport
 from bots.services.room import Room
 from bots.services.study_cell import CellJob, StudyFacts
 from bots.services.study_cluster import Away, dask_cluster, goes_away, served_here
-from bots.services.study_folder import cell_runs, open_study_folder, spent_so_far
+from bots.services.study_folder import cut_short, open_study_folder, runs_by_cell, spent_so_far, standing
 from bots.services.study_lanes import Lanes
 from bots.services.study_plan import Study, read_plan, resolve_study
 from bots.services.study_progress import StudyProgress, tallies
@@ -87,11 +87,11 @@ async def run_study(path: Path, data: Path, spread: Spread, room: Room) -> int:
     await _check(study, room)
     folder = open_study_folder(data, study)
     with run_locked(folder):
-        runs = cell_runs(folder)
-        done = {key for key, run in runs.items() if run.stands(study.plan.rules)}
+        runs = runs_by_cell(folder)
+        done = {key for key, some in runs.items() if standing(some).stands(study.plan.rules)}
         facts = _facts(study, folder)
         left = [
-            CellJob(cell, study.seated(cell), facts, begun=cell.key in runs)
+            CellJob(cell, study.seated(cell), facts, cut_short(runs.get(cell.key, ())))
             for cell in study.cells
             if cell.key not in done
         ]
