@@ -213,11 +213,10 @@ def report(
 
     The page that is written leads to one of each market, and from there to any decision.
     """
-    from bots.services.study_report import report_study, write_html
+    from bots.services.study_report import report_study
     from bots.services.study_run import load_study
 
     console, study = printer(), load_study(plan, model)
     measures = measure or study.plan.outcomes
-    files = report_study(study, data_dir, measures, seed, console)
-    for file in (*files, *write_html(study, data_dir, measures, pages)):
+    for file in report_study(study, data_dir, measures, seed, console, pages):
         say(console, f"Written: {file}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import combinations
 from pathlib import Path
@@ -34,7 +34,7 @@ from bots.analysis.measures import MEASURES
 from bots.analysis.panel import Floats, Measured
 from bots.analysis.played import PlayedRun, played
 from bots.domain.errors import UserMustMend
-from bots.domain.records import EVENTS, DecisionMade, RunManifest
+from bots.domain.records import EVENTS, RunManifest
 from bots.services.measure_tables import interval, written
 from bots.services.study_folder import CellRun, cell_runs, study_folder
 from bots.services.study_pages import write_pages
@@ -44,7 +44,6 @@ from bots.services.terminal import say
 # A phase's last page holds every round of it, and a period's last one its trades; the other pages are
 # most of a journal and need not be read.
 _PAGE = '"event":"page_seen"'
-_DECIDED = '"event":"decision_made"'
 _LAST_PAGE = '"page":"final"'
 _PERIOD_OVER = ('"page":"results"', '"period":{')  # of a double auction: its trades
 _SEATS = ('"event":"seat_opened"', '"event":"seat_ended"')
@@ -61,6 +60,7 @@ class Treated:
         planned: how many markets the plan has.
         excluded: run folders of finished markets that the plan's rule of fallbacks leaves out.
         undecided: those of markets that the plan leaves out since every decision of some trader failed.
+        markets: what is read of each market, where acts were read too; else none.
     """
 
     name: str
@@ -70,6 +70,7 @@ class Treated:
     planned: int
     excluded: tuple[str, ...] = ()
     undecided: tuple[str, ...] = ()
+    markets: tuple[PlayedRun, ...] = ()
 
     def __len__(self) -> int:
         return len(self.runs)
@@ -88,16 +89,24 @@ class Compared:
 
 
 def report_study(
-    study: Study, data: Path, measures: Sequence[str], seed: int, console: Console
+    study: Study,
+    data: Path,
+    measures: Sequence[str],
+    seed: int,
+    console: Console,
+    pages: int | None = None,
 ) -> tuple[Path, ...]:
     """Print a study's report and write it into its folder; return the files.
+
+    Args:
+        pages: how many markets, at most, get a page of their own; None writes no page of the study either.
 
     Raises:
         UserMustMend: nothing is finished yet, or there is no measure of a name.
     """
     _check(measures)
     folder = study_folder(data, study)
-    treated = read_treatments(study, folder)
+    treated = read_treatments(study, folder, acts=pages is not None)
     if not any(map(len, treated)):
         raise UserMustMend(
             "no market of this study is finished yet",
@@ -113,7 +122,7 @@ def report_study(
     files = (folder / "report.md", folder / "measures.csv")
     replace_file(files[0], _markdown(study, tables))
     replace_file(files[1], _csv(treated))
-    return files
+    return files if pages is None else (*files, *write_html(study, folder, treated, measures, pages))
 
 
 def _check(measures: Sequence[str]) -> None:
@@ -126,48 +135,44 @@ def _check(measures: Sequence[str]) -> None:
             )
 
 
-def read_treatments(study: Study, folder: Path) -> tuple[Treated, ...]:
-    """Return each treatment's finished markets, in the plan's order."""
+def read_treatments(study: Study, folder: Path, *, acts: bool = False) -> tuple[Treated, ...]:
+    """Return each treatment's finished markets, in the plan's order; `acts` as for `read_market`."""
     runs = cell_runs(folder) if folder.exists() else {}
     done: dict[str, list[tuple[int, CellRun]]] = {name: [] for name in study.plan.treatments}
     for cell in study.cells:
         run = runs.get(cell.key)
         if run is not None and run.finished:
             done[cell.treatment].append((cell.repetition, run))
-    return tuple(_treated(study, name, markets) for name, markets in done.items())
+    return tuple(_treated(study, name, markets, acts) for name, markets in done.items())
 
 
-def _treated(study: Study, name: str, finished: Sequence[tuple[int, CellRun]]) -> Treated:
-    undecided = [run.folder.name for _, run in finished if not run.stands(study.plan.rules)]
-    decided = [(number, run) for number, run in finished if run.folder.name not in undecided]
-    excluded = {run.folder.name for _, run in decided if is_excluded(study, run)}
-    markets = [(number, run) for number, run in decided if run.folder.name not in excluded]
-    results = measure_markets(
-        [read_market(run.folder, run.manifest) for _, run in markets], study.plan.outcome_market
-    )
+def _treated(study: Study, name: str, finished: Sequence[tuple[int, CellRun]], acts: bool) -> Treated:
+    most, decided = study.plan.rules.exclude_fallback_share, {}
+    for number, run in finished:
+        if run.stands(study.plan.rules):
+            decided[number] = read_market(run.folder, run.manifest, acts=acts or most is not None)
+    excluded = {number for number, run in decided.items() if most is not None and _fallback_share(run) > most}
+    markets = {number: run for number, run in decided.items() if number not in excluded}
+    results = measure_markets(list(markets.values()), study.plan.outcome_market)
     return Treated(
         name,
-        tuple(repetition for repetition, _ in markets),
-        tuple(run.folder.name for _, run in markets),
+        tuple(markets),
+        tuple(run.folder.name for run in markets.values()),
         results if markets else {},
         study.plan.repetitions,
-        tuple(sorted(excluded)),
-        tuple(undecided),
+        tuple(sorted(decided[number].folder.name for number in excluded)),
+        tuple(run.folder.name for number, run in finished if number not in decided),
+        tuple(markets.values()) if acts else (),
     )
 
 
-def is_excluded(study: Study, run: CellRun) -> bool:
-    """Tell whether the plan's rule leaves a finished market out of comparisons."""
-    most = study.plan.rules.exclude_fallback_share
-    return most is not None and _fallback_share(run.folder) > most
-
-
-def _fallback_share(folder: Path) -> Fraction:
+def _fallback_share(run: PlayedRun) -> Fraction:
     """Return the share of a market's decisions that the declared fallback made."""
-    with (folder / "journal.jsonl").open(encoding="utf-8") as lines:
-        made = [EVENTS.validate_json(line) for line in lines if _DECIDED in line]
     by_fallback = [
-        event.fallback for event in made if isinstance(event, DecisionMade) and event.page != "final"
+        one.made.fallback
+        for seat in run.seats.values()
+        for one in seat.decisions
+        if one.made is not None and one.page != "final"
     ]
     return Fraction(sum(by_fallback), len(by_fallback)) if by_fallback else Fraction(0)
 
@@ -212,10 +217,14 @@ def _tells(line: str, acts: bool) -> bool:
     return acts or any(mark in line for mark in _SEATS)
 
 
-def write_html(study: Study, data: Path, measures: Sequence[str], pages: int = 0) -> tuple[Path, ...]:
+def write_html(
+    study: Study, folder: Path, treated: Sequence[Treated], measures: Sequence[str], pages: int = 0
+) -> tuple[Path, ...]:
     """Write the page that compares the finished markets, treatment by treatment, and its figures.
 
     Args:
+        folder: of the study.
+        treated: read with acts.
         pages: how many markets, at most, get a page of their own that have none yet.
 
     Returns:
@@ -225,20 +234,14 @@ def write_html(study: Study, data: Path, measures: Sequence[str], pages: int = 0
     from bots.analysis.comparison import comparison_page
     from bots.analysis.runs import Run
 
-    folder = study_folder(data, study)
-    done = {
-        key: run
-        for key, run in cell_runs(folder).items()
-        if run.stands(study.plan.rules) and not is_excluded(study, run)
-    }
-    write_pages([run.folder for run in done.values()], pages)
-    runs = []
-    for treatment in study.plan.treatments:
-        for repetition in range(1, study.plan.repetitions + 1):
-            if run := done.get((treatment, repetition)):
-                named = run.manifest.model_copy(update={"model": treatment})
-                runs.append(Run(read_market(run.folder, named, acts=True)))
-    notes = (*_left_out(study, read_treatments(study, folder)), *of_a_row(study))
+    as_begun = sorted((run for one in treated for run in one.markets), key=lambda run: run.manifest.run)
+    write_pages([run.folder for run in as_begun], pages)
+    runs = [
+        Run(replace(run, manifest=run.manifest.model_copy(update={"model": one.name})))
+        for one in treated
+        for run in one.markets
+    ]
+    notes = (*_left_out(study, treated), *of_a_row(study))
     page, charts = comparison_page(
         runs, beside=folder, tested=measures, notes=notes, of=study.plan.outcome_market
     )

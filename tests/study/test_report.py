@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from bots.analysis.endowments import panel_of
 from bots.analysis.measures import MEASURES, measure_all
 from bots.analysis.reading import read_run
 from bots.domain.errors import UserMustMend
+from bots.services.study_plan import Study
 from bots.services.study_register import registration
 from bots.services.study_report import (
     compare,
@@ -37,6 +39,13 @@ async def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("played")
     assert (await play(plan_file(folder, FOUR), folder))[0] == 0
     return folder
+
+
+def page_of(study: Study, data: Path, measures: Sequence[str], pages: int = 0) -> str:
+    """Write the page of a study that has been played, and return it."""
+    folder = the_folder(data)
+    treated = read_treatments(study, folder, acts=True)
+    return write_html(study, folder, treated, measures, pages)[0].read_text(encoding="utf-8")
 
 
 async def test_the_last_pages_of_a_market_tell_all_that_its_whole_journal_does(played: Path) -> None:
@@ -67,8 +76,7 @@ async def test_two_clicks_lead_from_the_report_of_a_study_to_any_decision_of_any
     own.write_text("made whole before", encoding="utf-8")
 
     first, second = (
-        LexborHTMLParser(write_html(study, played, study.plan.outcomes, pages)[0].read_text(encoding="utf-8"))
-        for pages in (2, 200)
+        LexborHTMLParser(page_of(study, played, study.plan.outcomes, pages)) for pages in (2, 200)
     )
 
     assert len(first.css("a[href$='.html#decisions']")) == 3
@@ -98,7 +106,7 @@ async def test_the_report_is_printed_and_written(played: Path) -> None:
 
 
 async def test_the_html_page_compares_treatments_by_their_names(played: Path) -> None:
-    page = write_html(study_of(played / "study.toml"), played, ["rad"])[0].read_text(encoding="utf-8")
+    page = page_of(study_of(played / "study.toml"), played, ["rad"])
 
     assert "alone" in page
     assert "mixed" in page
@@ -175,6 +183,6 @@ async def test_treatments_are_compared_by_the_market_of_a_row_that_the_plan_name
     for treated in read_treatments(study, folder):
         for run, volume in zip(treated.runs, treated.results["total_volume"].values, strict=True):
             assert volume == measure_all(panel_of([read_run(folder / run)]))["total_volume"].values[place]
-    page = write_html(study, tmp_path, ["rad"])[0].read_text(encoding="utf-8")
+    page = page_of(study, tmp_path, ["rad"])
     assert f"measures are of the {which} one" in page
     assert f"measures are of the {which} one" in registration(study)
