@@ -151,7 +151,7 @@ def price_chart(prices: pl.DataFrame, *, human: bool) -> Chart:
         if not traded.all():
             label = "Price without trade"
             upper.plot(places[~traded], values[~traded], "o", ms=4.5, mfc=PAPER, mec=PRICE, label=label)
-        upper.set_ylabel(unit_of(rows))
+        upper.set_ylabel(price_unit(rows))
         upper.margins(y=0.12)
         legend(upper)
         lower.bar(places, rows["volume"].to_numpy(), color=PRICE, width=0.62)
@@ -168,7 +168,7 @@ def _has(rows: pl.DataFrame, column: str) -> bool:
     return rows[column].null_count() < rows.height
 
 
-def unit_of(rows: pl.DataFrame) -> str:
+def price_unit(rows: pl.DataFrame) -> str:
     """Return what the prices of a market are for."""
     return "Cash per unit" if _has(rows, "equilibrium") else "Cash per share"
 
@@ -190,7 +190,7 @@ def book_chart(prices: pl.DataFrame, *, continuous: bool = False) -> Chart:
         upper.plot(places, floats(rows, "best_offer"), "v", color=OFFER, ms=5, label="Best offer")
         if _has(rows, "equilibrium"):
             upper.plot(places, floats(rows, "equilibrium"), color=VALUE, label="Equilibrium price")
-        upper.set_ylabel(unit_of(rows))
+        upper.set_ylabel(price_unit(rows))
         _limit_to(upper, rows)
         legend(upper)
         excess = excess_bids(rows, continuous=continuous)

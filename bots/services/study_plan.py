@@ -20,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 from bots.adapters.models.catalogue import Catalogue
 from bots.agents.fallbacks import FALLBACKS
 from bots.agents.prompts import texts_hash, variants
-from bots.analysis.measures import MEASURES
+from bots.analysis.measures import MEASURES, unit_of
 from bots.domain.errors import UserMustMend
 from bots.domain.experiment import Seat
 from bots.domain.study import (
@@ -111,6 +111,15 @@ class Study:
     def hash(self) -> str:
         """Of the resolved plan: it changes where a result could, and not with notes, limits or layout."""
         return resolved_hash(self.resolved)
+
+    def unit_of(self, measure: str) -> str:
+        """Return the unit of a measure in the study's markets, an asset's where they are of several kinds."""
+        of = [self.plan.settings(name) for name in self.plan.treatments]
+        forecasts = all(one.forecasting is not None for one in of)
+        units = not forecasts and all(
+            one.forecasting is None and one.parameters.schedule is not None for one in of
+        )
+        return unit_of(measure, units=units, forecasts=forecasts)
 
     def parameters_set_in(self, treatment: str) -> Mapping[str, str]:
         """Return, for each parameter of models that the plan sets, the file, table and key of it."""

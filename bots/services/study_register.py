@@ -79,7 +79,8 @@ def _analysis(study: Study) -> Iterator[str]:
         described = MEASURES[name]
         source = f" ({described.source.rstrip('.')})" if described.source else ""
         kind = "primary" if number == 0 else "secondary"
-        yield f"* {described.label}, {kind}: {described.formula}; {described.unit or 'no unit'}{source}."
+        unit = study.unit_of(name) or "no unit"
+        yield f"* {described.label}, {kind}: {described.formula}; {unit}{source}."
     yield (
         f"\nOver paid rounds. Each treatment: mean over markets with a {CONFIDENCE:.0%} percentile "
         f"bootstrap interval ({RESAMPLES} resamples of whole markets). Each pair of treatments: difference "

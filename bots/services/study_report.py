@@ -320,7 +320,7 @@ def _measured(study: Study, treated: Sequence[Treated], measures: Sequence[str],
             numbers = (written(found.mean), interval(found)) if found else ("–", "–")
             rows.append((MEASURES[name].label, one.name, counted, *numbers))
     meanings = [
-        f"{MEASURES[name].label}: {MEASURES[name].formula}, {MEASURES[name].unit}" for name in measures
+        f"{MEASURES[name].label}: {MEASURES[name].formula}, {study.unit_of(name)}" for name in measures
     ]
     note = (
         f"Means over markets with {CONFIDENCE:.0%} percentile bootstrap intervals "

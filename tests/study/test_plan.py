@@ -240,3 +240,24 @@ def test_counts_are_added_up(parts: list[tuple[int, str]]) -> None:
 @given(st.text(min_size=1), st.integers(0, 2**63 - 1), st.integers(1, 1000))
 def test_a_derived_seed_is_a_seed_again(name: str, seed: int, repetition: int) -> None:
     assert 0 <= derived_seed(name, seed, repetition) < 2**63
+
+
+@pytest.mark.parametrize(
+    ("presets", "unit"),
+    [
+        (("demo",), "cash per share"),
+        (("gode-sunder", "smith1962"), "cash per unit"),
+        (("ltf-positive", "ltf-negative"), "cash"),
+        (("demo", "gode-sunder"), "cash per share"),
+        (("demo", "ltf-positive"), "cash per share"),
+    ],
+)
+def test_measures_are_in_the_unit_of_what_all_markets_of_a_study_trade(
+    tmp_path: Path, presets: tuple[str, ...], unit: str
+) -> None:
+    treatments = "".join(
+        f'[treatments.t{number}.market]\npreset = "{preset}"\n' for number, preset in enumerate(presets)
+    )
+    study = study_of(plan_file(tmp_path, f'{HEAD}traders = 6\nseats = "hold"\n{treatments}'))
+
+    assert study.unit_of("mean_price") == unit
