@@ -9,7 +9,7 @@ the displayed decimals, so what is shown can always be spent). Prices are cash p
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -19,11 +19,25 @@ from markets.view import PageName
 
 Shares = Annotated[int, Field(ge=0)]
 
+# How a frozen value is filled, without the look-up of every `object.__setattr__`.
+_SLOTS: Final = BaseModel.__dict__
+_set_fields: Final = _SLOTS["__dict__"].__set__
+_set_named: Final = _SLOTS["__pydantic_fields_set__"].__set__
+_set_extra: Final = _SLOTS["__pydantic_extra__"].__set__
+_set_private: Final = _SLOTS["__pydantic_private__"].__set__
+
 
 class Value(BaseModel):
     """A frozen value that is valid once built; unknown keys are an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    _named: ClassVar[set[str]]  # all fields; one set for all values that have them
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        cls._named = set(cls.model_fields)
 
     @classmethod
     def of_valid(cls, fields: dict[str, Any]) -> Self:
@@ -33,11 +47,10 @@ class Value(BaseModel):
         validation. The dictionary is the value's from now on.
         """
         value = cls.__new__(cls)
-        set_on = object.__setattr__
-        set_on(value, "__dict__", fields)
-        set_on(value, "__pydantic_fields_set__", set(fields))
-        set_on(value, "__pydantic_extra__", None)
-        set_on(value, "__pydantic_private__", None)
+        _set_fields(value, fields)
+        _set_named(value, cls._named)
+        _set_extra(value, None)
+        _set_private(value, None)
         return value
 
     def with_fields(self, **fields: Any) -> Self:

@@ -36,6 +36,17 @@ def test_an_error_the_user_must_mend_travels_whole_between_processes() -> None:
     assert str(again) == str(error) == "run-1: the disk is full. Make room."
 
 
+def test_a_value_of_valid_fields_is_the_one_that_was_looked_at_and_its_copies_change_no_other() -> None:
+    value = Forecast.of_valid({"field": "f0", "value": Decimal("14.5")})
+    assert value == Forecast(field="f0", value=Decimal("14.5"))
+    assert value.model_fields_set == {"field", "value"}
+    assert pickle.loads(pickle.dumps(value)) == value
+
+    assert value.model_copy(update={"insight": "?"}).model_fields_set == {"field", "value", "insight"}
+    again = Forecast.of_valid({"field": "f1", "value": Decimal(2)})
+    assert again.model_fields_set == value.model_fields_set == {"field", "value"}
+
+
 def test_errors_of_a_seat_name_the_page_and_what_to_do() -> None:
     assert str(PageTooLong("/p/a", 16_000_000)).startswith("/p/a has more than 16 MB")
     needs = NeedsBrowser("/p/a", "its form is checked by a script", left="/p/b")
