@@ -21,7 +21,7 @@ class Account:
     shares: int
 
     def __post_init__(self) -> None:
-        if self.cash < 0:
+        if self.cash.numerator < 0:
             raise ValueError(f"An account cannot be in debt: cash would be {shown(self.cash)}.")
         if self.shares < 0:
             raise ValueError(f"An account cannot be short: shares would be {self.shares}.")
@@ -33,6 +33,8 @@ class Account:
             ValueError: the trade would leave the account in debt or short.
         """
         net = bought - sold
+        if not net:
+            return self
         return Account(self.cash - net * price, self.shares + net)
 
     def interest(self, rate: Fraction) -> Fraction:

@@ -206,7 +206,7 @@ def remember_round(
         forecasts={trader: outstanding(held, ref.number) for trader, held in given.items()},
         scored=scored,
         forecast_earnings={
-            trader: earned + sum((one.reward for one in scored[trader]), Fraction(0))
+            trader: sum((one.reward for one in scored[trader] if one.reward), earned)
             for trader, earned in state.forecast_earnings.items()
         },
     )

@@ -77,7 +77,7 @@ def read_forecast(raw: object, maximum: Fraction) -> Fraction | str:
         The forecast, or a sentence that says what is allowed.
     """
     value = read_decimal(raw)
-    if value is not None and 0 <= value <= maximum:
+    if value is not None and value.numerator >= 0 and value <= maximum:
         return value
     return f"The forecast must be a number from 0 to {exact_text(maximum)}, such as 14.50."
 
@@ -135,20 +135,14 @@ def score(
     if price is None:
         return ()
     lowest, highest = price - tolerance, price + tolerance
-    return tuple(
-        ScoredForecast(
-            made_in=one.made_in,
-            round=one.round,
-            horizon=one.horizon,
-            value=one.value,
-            price=price,
-            reward=reward if lowest <= one.value <= highest else _NOTHING,
-        )
-        for one in given
-        if one.round == number
-    )
+
+    def scored(one: GivenForecast) -> ScoredForecast:
+        earned = reward if lowest <= one.value <= highest else _NOTHING
+        return ScoredForecast(one.made_in, one.round, one.horizon, one.value, price, earned)
+
+    return tuple([scored(one) for one in given if one.round == number])
 
 
 def outstanding(given: Iterable[GivenForecast], number: int) -> tuple[GivenForecast, ...]:
     """Return the forecasts whose price is not known once round `number` is over."""
-    return tuple(one for one in given if one.round > number)
+    return tuple([one for one in given if one.round > number])

@@ -30,9 +30,9 @@ def parse_money(value: str | int) -> Fraction:
         TypeError: anything else, floats and booleans among it.
         ValueError: text that is no amount; exponents, "NaN" and "Infinity" are none.
     """
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise TypeError(f"An amount must be text or an integer, not {type(value).__name__}.")
-    if isinstance(value, int):
+    if not isinstance(value, str):
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError(f"An amount must be text or an integer, not {type(value).__name__}.")
         return Fraction(value)
     text = value.strip(" ")
     if len(text) > LONGEST_TEXT:
@@ -77,7 +77,8 @@ def exact_text(amount: Fraction) -> str:
 
 def shown(amount: Fraction, decimals: int = 2) -> str:
     """Return the amount rounded down to `decimals` places: what is shown can always be spent."""
-    return _fixed(amount.numerator * 10**decimals // amount.denominator, decimals)
+    numerator, denominator = amount.as_integer_ratio()
+    return _fixed(numerator * 10**decimals // denominator, decimals)
 
 
 def rounded(amount: Fraction, decimals: int) -> Fraction:
@@ -89,10 +90,11 @@ def rounded(amount: Fraction, decimals: int) -> Fraction:
 
 def readable(amount: Fraction, decimals: int = 6) -> str:
     """Return decimal text: exact where the amount has a finite one, else rounded to `decimals` places."""
-    places = decimal_places(amount)
+    numerator, denominator = amount.as_integer_ratio()
+    places = _places(denominator)
     if places is None:
         return exact_text(rounded(amount, decimals))
-    return _fixed(amount.numerator * 10**places // amount.denominator, places)
+    return _fixed(numerator * 10**places // denominator, places)
 
 
 def decimal_places(amount: Fraction) -> int | None:

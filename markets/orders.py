@@ -7,7 +7,7 @@ break has a code and a sentence that names the limit and what is allowed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from fractions import Fraction
 from typing import Literal
@@ -40,6 +40,9 @@ class Side(str, Enum):
     SELL = "sell"
 
     __str__ = str.__str__
+
+
+_SIDES = {side.value: side for side in Side}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +80,17 @@ class OrderRules:
         max_price: highest limit, cash per share, a multiple of the tick.
         max_quantity: shares in one order.
         max_open_orders: of one trader in one round.
+        decimals: places of displayed amounts: two, or as many as the tick needs.
     """
 
     tick: Fraction
     max_price: Fraction
     max_quantity: int
     max_open_orders: int
+    decimals: int = field(init=False)
 
-    @property
-    def decimals(self) -> int:
-        """Places of displayed amounts: two, or as many as the tick needs."""
-        return max(2, decimal_places(self.tick) or 0)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "decimals", max(2, decimal_places(self.tick) or 0))
 
     def to_ticks(self, price: Fraction) -> int:
         """Return a price in ticks.
@@ -95,14 +98,15 @@ class OrderRules:
         Raises:
             ValueError: the price lies between two ticks.
         """
-        ticks = price / self.tick
-        if ticks.denominator != 1:
+        numerator, denominator = self.tick.as_integer_ratio()
+        ticks, rest = divmod(price.numerator * denominator, price.denominator * numerator)
+        if rest:
             raise ValueError(f"The price must be a multiple of {exact_text(self.tick)}.")
-        return ticks.numerator
+        return ticks
 
     def to_price(self, ticks: int) -> Fraction:
         """Return a limit as cash per share."""
-        return ticks * self.tick
+        return Fraction(ticks * self.tick.numerator, self.tick.denominator)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +151,21 @@ class Standing:
     highest_bid: int | None = None
     lowest_offer: int | None = None
 
+    @classmethod
+    def of(cls, account: Account, open_orders: Sequence[Order], tick: Fraction) -> Standing:
+        """Measure what an account's own open orders leave of it."""
+        if not open_orders:
+            return cls(0, account.cash, account.shares)
+        bids = [order.limit for order in open_orders if order.side is Side.BUY]
+        offers = [order.limit for order in open_orders if order.side is Side.SELL]
+        return cls(
+            open_orders=len(open_orders),
+            free_cash=account.cash - reserved_cash(open_orders, tick),
+            free_shares=account.shares - reserved_shares(open_orders),
+            highest_bid=max(bids, default=None),
+            lowest_offer=min(offers, default=None),
+        )
+
 
 def reserved_cash(orders: Iterable[Order], tick: Fraction) -> Fraction:
     """Return the cash a trader's open bids could cost, if all were filled at their limits."""
@@ -183,16 +202,7 @@ def check_order(
     draft = read_order(side, quantity, limit, rules=rules)
     if not isinstance(draft, OrderDraft):
         return draft
-    bids = [order.limit for order in open_orders if order.side is Side.BUY]
-    offers = [order.limit for order in open_orders if order.side is Side.SELL]
-    standing = Standing(
-        open_orders=len(open_orders),
-        free_cash=account.cash - reserved_cash(open_orders, rules.tick),
-        free_shares=account.shares - reserved_shares(open_orders),
-        highest_bid=max(bids, default=None),
-        lowest_offer=min(offers, default=None),
-    )
-    return conflicts(draft, standing, rules) or draft
+    return conflicts(draft, Standing.of(account, open_orders, rules.tick), rules) or draft
 
 
 def read_order(
@@ -211,9 +221,8 @@ def conflicts(draft: OrderDraft, standing: Standing, rules: OrderRules) -> tuple
 
 
 def _read_side(raw: object) -> Side | Refusal:
-    if isinstance(raw, str) and raw in ("buy", "sell"):
-        return Side(raw)
-    return Refusal("side", 'The side must be "buy" or "sell".')
+    side = _SIDES.get(raw) if isinstance(raw, str) else None
+    return side or Refusal("side", 'The side must be "buy" or "sell".')
 
 
 def _read_quantity(raw: object, rules: OrderRules) -> int | Refusal:
@@ -228,7 +237,7 @@ def _read_quantity(raw: object, rules: OrderRules) -> int | Refusal:
 
 def _read_price(raw: object, rules: OrderRules) -> int | Refusal:
     price = read_decimal(raw)
-    if price is None or not 0 < price <= rules.max_price:
+    if price is None or price.numerator <= 0 or price > rules.max_price:
         return _wrong_price(rules)
     try:
         return rules.to_ticks(price)
@@ -253,7 +262,7 @@ def _conflicts(draft: OrderDraft, standing: Standing, rules: OrderRules) -> Iter
 
 def _not_covered(draft: OrderDraft, standing: Standing, rules: OrderRules) -> Iterator[Refusal]:
     if draft.side is Side.BUY:
-        cost, free = draft.quantity * rules.to_price(draft.limit), standing.free_cash
+        cost, free = rules.to_price(draft.quantity * draft.limit), standing.free_cash
         if cost > free:
             yield Refusal(
                 "not_enough_cash",
