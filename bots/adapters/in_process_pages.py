@@ -34,7 +34,7 @@ from markets.orders import Order
 Step = Literal["phase_start", "opening", "trade", "forecast", "wait", "results", "final", "payment"]
 
 _NEXT: Final = Button("Next")
-_PLAIN: Final = (str, int, bool, type(None))  # what JSON gives back as it was
+_PLAIN: Final = frozenset({str, int, bool, type(None)})  # what JSON gives back as it was
 
 
 @dataclass(slots=True)
@@ -65,6 +65,10 @@ class SeatState:
     def tell(self) -> None:
         """Wake whoever waits for this seat's page to change."""
         self.page = None
+        self.wake()
+
+    def wake(self) -> None:
+        """Let whoever waits for this seat's page look whether it has changed."""
         if self.news is not None:
             self.news.set()
             self.news = None
@@ -102,11 +106,15 @@ class InProcessPages(ABC):
         return self._seats[trader].shown
 
     def news(self, trader: int) -> asyncio.Event:
-        """Return the event that is set when the trader's page next changes."""
+        """Return the event that is set when the trader's page next changes, or the trader is woken."""
         seat = self._seats[trader]
         if seat.news is None:
             seat.news = asyncio.Event()
         return seat.news
+
+    def wake(self, trader: int) -> None:
+        """Wake a trader that waits for its page to change."""
+        self._seats[trader].wake()
 
     @abstractmethod
     def submit(self, trader: int, act: SubmitForm) -> Answer:
@@ -170,6 +178,7 @@ class InProcessSession:
         self._trader = trader
         self._shown = ""  # visit of the page that was returned last: acts are meant for it
         self._closed = False
+        self._alarm: asyncio.TimerHandle | None = None
 
     async def look(self) -> Page:
         """Return the present page.
@@ -212,20 +221,35 @@ class InProcessSession:
         Raises:
             SessionLost: the seat was given up.
         """
-        try:
-            async with asyncio.timeout_at(until):
-                while True:
-                    self._check_open()
-                    news = self._market.news(self._trader)
-                    if self._market.shown(self._trader) != (seen.visit, seen.revision):
-                        return await self.look()
-                    await news.wait()
-        except TimeoutError:
-            return None
+        loop = asyncio.get_running_loop()
+        while True:
+            self._check_open()
+            if self._market.shown(self._trader) != (seen.visit, seen.revision):
+                return await self.look()
+            if loop.time() >= until:
+                return None
+            self._be_woken_at(until, loop)
+            await self._market.news(self._trader).wait()
+
+    def _be_woken_at(self, until: float, loop: asyncio.AbstractEventLoop) -> None:
+        """Set the alarm; one that is no later stands, as most waits may last to the run's end."""
+        if self._alarm is not None and self._alarm.when() <= until:
+            return
+        self._stop_alarm()
+        self._alarm = loop.call_at(until, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self._market.wake(self._trader)
+
+    def _stop_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
 
     async def close(self) -> None:
         """Give the seat up. Its timers, where pages have them, play on for it."""
         self._closed = True
+        self._stop_alarm()
 
 
 def form_of(inputs: Sequence[ForecastInput]) -> Form:
@@ -250,7 +274,7 @@ _NO_QUESTIONS: Final = form_of(())
 
 def as_received(message: Mapping[str, object]) -> dict[str, object]:
     """Return a live message as a server receives it: what JSON cannot carry never reaches one."""
-    if all(type(part) in _PLAIN for part in message.values()):
+    if _PLAIN.issuperset(map(type, message.values())):
         return dict(message)
     received: dict[str, object] = json.loads(json.dumps(dict(message)))
     return received

@@ -63,11 +63,11 @@ class SharedViews:
             for trader in range(1, len(parameters.endowments) + 1)
         ]
         self._reward = Decimal(readable(parameters.forecast_reward))
+        self._highest_forecast = Decimal(readable(parameters.forecast_max))
         self._refs: dict[int, RoundRef] = {}
         self._history: dict[_Round, tuple[PastRound, ...]] = {}
         self._own: dict[tuple[int, _Round], tuple[OwnRound, ...]] = {}
         self._asked: dict[int, tuple[ForecastInput, ...]] = {}
-        self._forecasts: dict[tuple[int, _Round, str], ForecastInput] = {}
         self._given: dict[int, tuple[Sequence[GivenForecast], tuple[ForecastInput, ...]]] = {}
         self._holdings: dict[int, tuple[Account, Sequence[Order], Holdings]] = {}
 
@@ -146,22 +146,26 @@ class SharedViews:
         return self._asked[ref.overall]
 
     def _forecasts_of(self, trader: int, state: PageState) -> tuple[ForecastInput, ...]:
+        """Return what a trader has forecast; most of it was on the page before, the very same values."""
         if state.ref is None:
             return ()
         given, known = self._given.get(trader, ((), ()))
         if state.forecasts is not given:
-            market, phase = state.ref.market, state.ref.phase
-            known = tuple([self._forecast(trader, market, phase, one) for one in state.forecasts])
+            before = dict(zip(map(id, given), known, strict=True))
+            known = tuple([before.get(id(one)) or self._forecast(one) for one in state.forecasts])
             self._given[trader] = (state.forecasts, known)
         return known
 
-    def _forecast(self, trader: int, market: int, phase: Phase, given: GivenForecast) -> ForecastInput:
-        key = (trader, (market, phase, given.made_in), given.field)
-        known = self._forecasts.get(key)
-        if known is None:
-            view = forecast_view(given, given.value, self._parameters)
-            known = self._forecasts[key] = ForecastInput.model_validate(view)
-        return known
+    def _forecast(self, given: GivenForecast) -> ForecastInput:
+        fields = {
+            "field": given.field,
+            "horizon": given.horizon,
+            "round": given.round,
+            "minimum": _NOTHING,
+            "maximum": self._highest_forecast,
+            "value": Decimal(readable(given.value)),
+        }
+        return ForecastInput.of_valid(fields)
 
     def _result(
         self, public: PastRound, own: OwnRound, scored: Sequence[forecasts.ScoredForecast]

@@ -143,8 +143,8 @@ class AtPage:
             return Answer(accepted=False, words=(str(error) or "no answer from the server in time",))
 
     async def submit(self, page: Page, values: Mapping[str, str | tuple[str, ...]]) -> Page:
-        button = page.form.onward[0] if page.form and page.form.onward else None
-        answer, after = await self.send(page, SubmitForm(values, button))
+        buttons = page.form.onward if page.form else ()
+        answer, after = await self.send(page, SubmitForm(values, buttons[0] if buttons else None))
         if answer is not None:
             self._count_refusals(page, answer, after)
         return after

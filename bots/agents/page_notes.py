@@ -12,7 +12,7 @@ from typing import Any
 
 from bots.agents.prompts.texts import clipped
 from bots.domain.ports import RunStore
-from bots.domain.records import ActAnswered, ActSent, DecisionMade, Event, PageSeen
+from bots.domain.records import Event, PageSeen
 
 DEFAULT_SIZE = 16_000  # characters that a decision is given
 _LONGEST_PAGE = 4_000  # characters of one page's text that are remembered
@@ -55,17 +55,16 @@ class PageNotes:
 
     def after(self, event: Event) -> PageNotes:
         """Return the memory after one of the seat's own events."""
-        match event:
-            case PageSeen(view=None, kind="form" | "end"):
-                return self._seen(event)
-            case DecisionMade(content=decision) if decision.move is not None and decision.plan:
-                return self._with_line(f"my note: {decision.plan}")
-            case ActSent() if event.decision:
-                return self._with_line(f"I sent: {sent_text(event.content)}")
-            case ActAnswered(accepted=False) if event.words and self.pages:
-                return self._with_line(f"the server did not accept it: {' '.join(event.words)}")
-            case _:
-                return self
+        if event.event == "page_seen":
+            told = event.view is None and event.kind in ("form", "end")
+            return self._seen(event) if told else self
+        if event.event == "act_sent" and event.decision:
+            return self._with_line(f"I sent: {sent_text(event.content)}")
+        if event.event == "act_answered" and not event.accepted and event.words:
+            return self._with_line(f"the server did not accept it: {' '.join(event.words)}")
+        if event.event == "decision_made" and event.content.move is not None and event.content.plan:
+            return self._with_line(f"my note: {event.content.plan}")
+        return self
 
     def remembered(self, present: str) -> tuple[str, ...]:
         """Return what a decision on the page at `present` is given, oldest first, within `size`.

@@ -32,7 +32,7 @@ class Unfinished:
         page: name of the page it was made for.
         round: overall number of the round.
         sent: live messages sent for it, oldest first.
-        answered: refs of those the server answered.
+        answered: refs of those messages that the server answered.
         left: the form that leaves the page was sent.
     """
 
@@ -51,11 +51,15 @@ class Unfinished:
     def after_sent(self, act: ActSent) -> Unfinished:
         """Return it with one more act sent."""
         form = act.act == "form"
+        if form and self.left:
+            return self
         sent = self.sent if form else (*self.sent, act)
         return Unfinished(self.page, self.round, self.decision, sent, self.answered, self.left or form)
 
     def after_answer(self, ref: str) -> Unfinished:
-        """Return it with the answer to an act known."""
+        """Return it with the answer to a live message known; nobody asks for those to forms."""
+        if not any(act.ref == ref for act in self.sent):
+            return self
         answered = self.answered | {ref}
         return Unfinished(self.page, self.round, self.decision, self.sent, answered, self.left)
 

@@ -28,7 +28,8 @@ def fundamental_values(market: MarketRules, rounds: int) -> tuple[Decimal, ...]:
     return _fundamental_values(
         market.dividends,
         market.dividends_by_round,
-        market.interest_by_round or (market.interest_rate,) * rounds,
+        market.interest_rate,
+        market.interest_by_round,
         market.buy_back,
         rounds,
     )
@@ -38,13 +39,15 @@ def fundamental_values(market: MarketRules, rounds: int) -> tuple[Decimal, ...]:
 def _fundamental_values(
     dividends: tuple[DividendOutcome, ...],
     by_round: tuple[tuple[DividendOutcome, ...], ...] | None,
-    rates: tuple[Decimal, ...],
+    rate: Decimal,
+    rates: tuple[Decimal, ...] | None,
     buy_back: Decimal,
     rounds: int,
 ) -> tuple[Decimal, ...]:
     schedule = by_round[:rounds] if by_round else (dividends,) * rounds
     expected = [_expected_dividend(one) for one in schedule]
-    values = fundamental.fundamental_values(expected, list(map(Fraction, rates[:rounds])), Fraction(buy_back))
+    interest = list(map(Fraction, rates[:rounds] if rates else (rate,) * rounds))
+    values = fundamental.fundamental_values(expected, interest, Fraction(buy_back))
     return tuple(_decimal(value) for value in values)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final, Literal
 
 from bots.domain.errors import DecisionFailed
@@ -35,16 +34,12 @@ class SeatLog:
     store: RunStore
     clock: Clock
 
-    @property
-    def _now(self) -> datetime:
-        return self.clock.now()
-
     def opened(self) -> None:
         """The trader takes its seat."""
         seat = self.seat
         self.store.append(
             SeatOpened(
-                at=self._now,
+                at=self.clock.now(),
                 seat=seat.number,
                 participant=seat.participant,
                 trader=seat.trader,
@@ -61,7 +56,7 @@ class SeatLog:
         says_more = page.market is not None and page.market.market.stated_by == "readPage"
         left = None if page.expires_at is None else round(page.expires_at - self.clock.monotonic(), 3)
         fields = {
-            "at": self._now,
+            "at": self.clock.now(),
             "seat": self.seat.number,
             "event": "page_seen",
             "page": page.name,
@@ -88,7 +83,7 @@ class SeatLog:
         """A market page that is seen again after live frames; those after the `known` first are kept."""
         self.store.append(
             PageSeen(
-                at=self._now,
+                at=self.clock.now(),
                 seat=self.seat.number,
                 page=page.name,
                 kind=page.kind.value,
@@ -103,7 +98,7 @@ class SeatLog:
     def page_missed(self, page: str, overall: int | None, reason: str) -> None:
         """A page the trader could not act on."""
         self.store.append(
-            PageMissed(at=self._now, seat=self.seat.number, page=page, round=overall, reason=reason)
+            PageMissed(at=self.clock.now(), seat=self.seat.number, page=page, round=overall, reason=reason)
         )
 
     def decided(
@@ -117,7 +112,7 @@ class SeatLog:
         """A decision as validated."""
         page, overall = _place(situation)
         fields = {
-            "at": self._now,
+            "at": self.clock.now(),
             "seat": self.seat.number,
             "event": "decision_made",
             "decision": situation.decision,
@@ -137,7 +132,7 @@ class SeatLog:
         page, overall = _place(situation)
         self.store.append(
             DecisionNotMade(
-                at=self._now,
+                at=self.clock.now(),
                 seat=self.seat.number,
                 decision=situation.decision,
                 page=page,
@@ -151,7 +146,7 @@ class SeatLog:
     def sent(self, page: Page, act: Act, ref: str, decision: str = "") -> ActSent:
         """An act that is about to be sent; `decision` names what it carries out on a page outside markets."""
         fields = {
-            "at": self._now,
+            "at": self.clock.now(),
             "seat": self.seat.number,
             "event": "act_sent",
             "act": _KINDS[type(act)],
@@ -169,7 +164,7 @@ class SeatLog:
     def answered(self, ref: str, answer: Answer) -> None:
         """What the server said to an act."""
         fields = {
-            "at": self._now,
+            "at": self.clock.now(),
             "seat": self.seat.number,
             "event": "act_answered",
             "ref": ref,
@@ -181,7 +176,7 @@ class SeatLog:
 
     def unanswered(self, ref: str, reason: str) -> None:
         """No answer came; whether the act arrived is not known."""
-        self.store.append(ActUnanswered(at=self._now, seat=self.seat.number, ref=ref, reason=reason))
+        self.store.append(ActUnanswered(at=self.clock.now(), seat=self.seat.number, ref=ref, reason=reason))
 
 
 def overall_round(view: MarketView | None) -> int | None:

@@ -80,8 +80,8 @@ class Sight:
 
     def last_forecast(self, number: int) -> Decimal | None:
         """This trader's own latest forecast of round `number`, from an earlier page."""
-        given = [one.value for one in self.view.forecasts if one.round == number]
-        return given[-1] if given else None
+        given = (one.value for one in reversed(self.view.forecasts) if one.round == number)
+        return next(given, None)
 
 
 class Strategy(ABC):

@@ -29,7 +29,7 @@ class ToldRounds:
 
     def after(self, view: MarketView, location: str) -> ToldRounds:
         """Return it with one more page, whose round is counted from the session's first."""
-        if not _is_told(view) or view.round is None or view.page == "final":
+        if not is_told(view) or view.round is None or view.page == "final":
             return self
         index = _index(location)
         if index is None:
@@ -46,7 +46,7 @@ class ToldRounds:
         Args:
             before: the market page that was seen last.
         """
-        if not _is_told(view) or before is None or before.round is None:
+        if not is_told(view) or before is None or before.round is None:
             return view
         if view.round is None or view.round.overall > view.round.number:
             return view
@@ -100,7 +100,8 @@ def _counted(view: MarketView, earlier: int, before: MarketView) -> MarketView:
     )
 
 
-def _is_told(view: MarketView) -> bool:
+def is_told(view: MarketView) -> bool:
+    """Tell whether a page is of such a market."""
     return view.market.stated_by == "readPage"
 
 

@@ -23,6 +23,7 @@ from bots.agents.past import Past, decision_pages_between
 from bots.agents.seat_log import SeatLog, overall_round
 from bots.agents.sitting import Sitting
 from bots.agents.table import Pace, Table
+from bots.agents.told_rounds import is_told
 from bots.agents.visitor import PageLeft, Visitor
 from bots.agents.waiting import Waiting
 from bots.domain.errors import LedAway, PageOverdue
@@ -110,7 +111,7 @@ class TradingAgent:
 
     def _counted(self, page: Page) -> Page:
         """Return a page with its round counted from the session's first, where the page does not do that."""
-        if page.market is None:
+        if page.market is None or not is_told(page.market):
             return page
         view = self._rounds.placed(page.market, page.location, self._sitting.view)
         self._rounds = self._rounds.after(view, page.location)

@@ -91,7 +91,7 @@ class Form:
     @property
     def onward(self) -> tuple[Button, ...]:
         """The buttons that do not lead back; the first is the one that is pressed where nobody chooses."""
-        return tuple(button for button in self.buttons if not button.back)
+        return tuple([button for button in self.buttons if not button.back])
 
 
 @dataclass(frozen=True, slots=True)

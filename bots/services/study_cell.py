@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import uuid
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -37,6 +38,7 @@ from bots.services.trader_specs import TraderSpec
 from bots.services.traders import make_fallback
 
 Listen = Callable[[Event], None]
+_LOOK_AFTER = 50_000  # values more than there were
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +105,13 @@ class CellDone:
 
 @cache
 def spare_libraries() -> None:
-    """Let the garbage collector pass over all that is loaded by now, which is there to stay.
+    """Let the garbage collector pass over all that is loaded by now, which is there to stay, and look seldom.
 
-    A market makes so many values that it would look through the libraries again and again.
+    A market makes so many values that it would look through the libraries again and again; its values are
+    frozen, hold no cycles and go without it.
     """
     keep_to_the_end()
+    gc.set_threshold(_LOOK_AFTER)
 
 
 def play_strategies(job: CellJob) -> CellDone:

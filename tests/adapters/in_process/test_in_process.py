@@ -22,6 +22,7 @@ from bots.domain.pages import Answer, Page, PageKind, SendLive, SubmitForm, chec
 from bots.domain.records import ActAnswered, ActSent
 from markets.parameters import MarketParameters
 from markets.payoffs import Pay
+from tests.virtual_time import clock, in_virtual_time
 
 PAY = Pay(participation_fee=Fraction(5))
 
@@ -60,6 +61,26 @@ async def at_trade(play: InProcessMarket) -> list[InProcessSession]:
 def view_of(page: Page) -> MarketView:
     assert page.market is not None
     return page.market
+
+
+@in_virtual_time
+async def test_each_wait_for_news_ends_at_its_own_time_whichever_came_before() -> None:
+    one, _ = await at_trade(market())
+    page, started = await one.look(), clock().time()
+
+    for until in (started + 9, started + 20, started + 20, started + 35):
+        assert await one.wait(page, until) is None
+        assert clock().time() == pytest.approx(until)
+
+    long = asyncio.create_task(one.wait(page, started + 99))
+    await asyncio.sleep(0)
+    assert await one.wait(page, started + 40) is None
+    assert clock().time() == pytest.approx(started + 40)
+    await place(one, "buy", 1, "14", "a")
+    heard = await long
+    assert heard is not None
+    assert heard.revision == page.revision + 1
+    assert clock().time() == pytest.approx(started + 40)
 
 
 async def test_a_round_goes_from_trade_to_forecast_to_wait_to_results() -> None:
