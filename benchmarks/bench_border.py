@@ -17,9 +17,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from benchmarks.transports_table import put_between
+from bots.adapters.bidi_tabs import BidiTab, BidiTabs
 from bots.adapters.border import Border
 from bots.adapters.browser_settings import BrowserSettings
-from bots.adapters.tabs import Tab, Tabs
 
 PAGE_OF_DOCS = Path(__file__).resolve().parents[1] / "docs" / "browsers.md"
 BEGIN = "<!-- made by make bench-border -->"
@@ -43,7 +43,7 @@ class _Pages(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-async def milliseconds_a_page(tab: Tab, address: str) -> list[float]:
+async def milliseconds_a_page(tab: BidiTab, address: str) -> list[float]:
     """Open an address again and again and return what each time took."""
     taken = []
     for number in range(WARM + PAGES):
@@ -56,7 +56,7 @@ async def milliseconds_a_page(tab: Tab, address: str) -> list[float]:
 async def measure(address: str) -> dict[str, list[float]]:
     """Return the milliseconds of all pages, held and not held."""
     taken: dict[str, list[float]] = {"not held": [], "held": []}
-    tabs = await Tabs.start(BrowserSettings.find())
+    tabs = await BidiTabs.start(BrowserSettings.find())
     try:
         for _ in range(TURNS):
             for name in taken:
@@ -70,7 +70,7 @@ async def measure(address: str) -> dict[str, list[float]]:
     return taken
 
 
-async def _let_go(tab: Tab) -> None:
+async def _let_go(tab: BidiTab) -> None:
     """Hold nothing of a tab any more."""
     border, target = tab._border, tab._context
     assert isinstance(border, Border)

@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Callable
 from bots.adapters.answers import MOVED_ON, form_answer
 from bots.adapters.http_session import Http, HttpSession, open_http
 from bots.adapters.web_driver import Browser, BrowserSession, BrowserSettings, open_browser
-from bots.domain.errors import NeedsBrowser, SessionLost
+from bots.domain.errors import NeedsBrowser, SessionLost, UserMustMend
 from bots.domain.pages import Act, Answer, Page, SubmitForm
 
 HandedOver = Callable[[str, NeedsBrowser], None]
@@ -64,9 +64,9 @@ class _LaterBrowser:
                 assert self._settings is not None
                 try:
                     self._browser = await self._resources.enter_async_context(open_browser(self._settings))
-                except SessionLost as lost:
-                    self._failure = str(lost)
-                    raise
+                except (SessionLost, UserMustMend) as failure:
+                    self._failure = str(failure)
+                    raise SessionLost(self._failure) from failure
             return self._browser
 
 

@@ -15,13 +15,16 @@ from typing import Any, Final
 
 import aiohttp
 
+from bots.adapters.tab import BrowserRefused
+from bots.domain.errors import SessionLost
+
 _log = logging.getLogger(__name__)
 _CONNECT_SECONDS: Final = 20.0
 
 Listener = Callable[[Mapping[str, Any]], None]
 
 
-class BidiError(Exception):
+class BidiError(BrowserRefused):
     """The browser answered a command with an error.
 
     Args:
@@ -30,9 +33,15 @@ class BidiError(Exception):
     """
 
     def __init__(self, code: str, message: str) -> None:
-        super().__init__(f"{code}: {message}")
+        super().__init__(message)
         self.code = code
-        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
+
+
+class NoBidi(SessionLost):
+    """A browser was started, or refused to, that is driven over classic WebDriver alone."""
 
 
 class ConnectionLost(Exception):

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import re
+import socket
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from selenium.webdriver.common.options import ArgOptions
 from selenium.webdriver.remote.client_config import ClientConfig
 from urllib3.exceptions import HTTPError
 
+from bots.adapters.bidi import NoBidi
 from bots.adapters.browser_settings import BrowserSettings, Family
 from bots.adapters.guard import Guarded, environment_without_secrets
 from bots.domain.errors import SessionLost
@@ -29,7 +31,7 @@ from bots.domain.errors import SessionLost
 __all__ = ["BrowserSettings", "RunningBrowser", "started_browser"]
 
 _DRIVER_STARTS: Final = 3
-_READY: Final = re.compile(r"started successfully on port (\d+)")
+_READY: Final = re.compile(r"(?:started successfully on port |Listening on 127\.0\.0\.1:)(\d+)")
 _UNUSED: Final = (
     "BackForwardCache",
     "CalculateNativeWinOcclusion",
@@ -68,16 +70,18 @@ class RunningBrowser:
     """A started browser.
 
     Attributes:
-        bidi_url: where WebDriver BiDi is spoken.
+        bidi_url: where WebDriver BiDi is spoken; empty where it is not asked for.
         version: empty where the browser tells it only in a session.
         in_session: whether a session is under way there; else it is ours to begin.
         debugger: where Chromium's DevTools protocol is spoken: a WebSocket, or `host:port`; empty for others.
+        selenium: speaks classic WebDriver; None where there is no driver.
     """
 
     bidi_url: str
     version: str = ""
     in_session: bool = True
     debugger: str = ""
+    selenium: webdriver.Remote | None = None
 
 
 @contextlib.asynccontextmanager
@@ -86,11 +90,12 @@ async def started_browser(settings: BrowserSettings) -> AsyncIterator[RunningBro
 
     Raises:
         SessionLost: it did not start; the driver's own words say why.
+        NoBidi: it speaks no WebDriver BiDi, which the settings ask for.
     """
     if settings.grid is not None:
         async with _owned(settings, settings.grid, _options(settings)) as running:
             yield running
-    elif settings.family is Family.FIREFOX:
+    elif settings.driver is None:
         from bots.adapters.firefox import started_firefox
 
         async with started_firefox(settings) as url:
@@ -106,7 +111,8 @@ async def _with_driver(settings: BrowserSettings) -> AsyncIterator[RunningBrowse
     folder, driver, address = await _listening_driver(settings)
     options = _options(settings)
     options.binary_location = str(settings.browser)
-    options.add_argument(f"--user-data-dir={folder / 'profile'}")
+    if settings.family is Family.CHROMIUM:  # geckodriver makes a profile by itself
+        options.add_argument(f"--user-data-dir={folder / 'profile'}")
     try:
         async with _owned(settings, address, options, driver) as running:
             yield running
@@ -156,12 +162,13 @@ async def _owned(
         raise SessionLost(f"{settings.name} did not start in {settings.start_seconds:g} s") from error
     try:
         capabilities = selenium.capabilities
-        if "webSocketUrl" not in capabilities:
-            raise SessionLost(f"{settings.name} does not speak WebDriver BiDi")
+        if not settings.classic and "webSocketUrl" not in capabilities:
+            raise _no_bidi(settings)
         yield RunningBrowser(
-            capabilities["webSocketUrl"],
+            str(capabilities.get("webSocketUrl", "")),
             capabilities["browserVersion"],
             debugger=_debugger(settings, capabilities),
+            selenium=selenium,
         )
     finally:
         if driver is None or driver.alive:
@@ -176,12 +183,17 @@ def _debugger(settings: BrowserSettings, capabilities: Mapping[str, Any]) -> str
 
 
 def _start_driver(settings: BrowserSettings, folder: Path) -> Guarded:
-    """Start the driver on a port it chooses; the guard ends it and its browser whatever becomes of us."""
+    """Start the driver; the guard ends it and its browser whatever becomes of us."""
     if settings.driver is None:
         raise SessionLost(f"{settings.browser} cannot be driven without its driver")
+    env = {**environment_without_secrets(), "TMPDIR": str(folder)}
+    flags = ["--port=0", "--log-level=SEVERE"]
+    if settings.family is Family.FIREFOX:
+        env["HOME"] = str(folder)
+        flags = [f"--port={_free_port()}"]  # of a port it chose itself geckodriver takes no command
     return Guarded.start(
-        [settings.driver, "--port=0", "--log-level=SEVERE"],
-        env={**environment_without_secrets(), "TMPDIR": str(folder)},
+        [settings.driver, *flags],
+        env=env,
         remove=[folder],
         grace=2.0,
         read_output=True,
@@ -199,7 +211,18 @@ def _start_browser(settings: BrowserSettings, address: str, options: ArgOptions)
         return webdriver.Remote(address, options=options, client_config=client)
     except (WebDriverException, HTTPError) as error:
         reason = str(getattr(error, "msg", None) or error).strip()
+        if "webSocketUrl" in reason:
+            raise _no_bidi(settings) from error
         raise SessionLost(f"{settings.name} did not start: {reason}") from error
+
+
+def _no_bidi(settings: BrowserSettings) -> NoBidi:
+    return NoBidi(f"{settings.name} does not speak WebDriver BiDi; --classic does without")
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
 
 
 def _port(driver: Guarded) -> int:
@@ -207,6 +230,7 @@ def _port(driver: Guarded) -> int:
     for line in driver.output:
         said.append(line.strip())
         if ready := _READY.search(line):
+            driver.drop_output()
             return int(ready[1])
     words = f": {said[-1]}" if said else ""
     raise SessionLost(f"the browser's driver ended at once with exit code {driver.stop()}{words}")
@@ -224,7 +248,10 @@ def _options(settings: BrowserSettings) -> webdriver.ChromeOptions | webdriver.F
             options.add_argument(flag)
         # ChromeDriver lets pages open windows, where nobody looks; a window could load another host's page.
         options.add_experimental_option("excludeSwitches", ["disable-popup-blocking"])
-    options.enable_bidi = True
+    if settings.classic:
+        options.page_load_strategy = "none"  # what we put into a page is to come before the page is loaded
+    else:
+        options.enable_bidi = True
     options.unhandled_prompt_behavior = "accept"  # a page's alert() would stop everything in its tab
     for flag in () if settings.headed else hidden:
         options.add_argument(flag)

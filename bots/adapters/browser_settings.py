@@ -40,6 +40,10 @@ _INSTALL_CHROMIUM: Final = (
 _INSTALL_FIREFOX: Final = (
     "On Debian: apt-get install firefox-esr. On macOS: brew install --cask firefox. It needs no driver."
 )
+_INSTALL_GECKODRIVER: Final = (
+    "Get it from https://github.com/mozilla/geckodriver/releases (on macOS: brew install geckodriver), "
+    "or leave --classic out: without it Firefox needs no driver."
+)
 _ON_A_GRID: Final = 12  # bots in one browser, where the user gives no number
 
 
@@ -47,7 +51,7 @@ class Family(StrEnum):
     """Browsers that can be driven."""
 
     CHROMIUM = "chromium"  # or Chrome; by Selenium and its driver
-    FIREFOX = "firefox"  # speaks WebDriver BiDi by itself; by Selenium on a grid
+    FIREFOX = "firefox"  # speaks WebDriver BiDi by itself; by Selenium on a grid, or classic
 
 
 class Screenshots(StrEnum):
@@ -68,6 +72,7 @@ class BrowserOptions:
         isolated: each bot has cookies and storage of its own; else they share those of their browser.
         grid: address of a Selenium Grid's hub; None: the browsers run on this machine.
         screenshots: when the page of who sits there is photographed.
+        classic: drive the browsers over classic WebDriver alone, one for each bot.
     """
 
     family: Family = Family.CHROMIUM
@@ -76,6 +81,7 @@ class BrowserOptions:
     isolated: bool = False
     grid: str | None = None
     screenshots: Screenshots = Screenshots.NEVER
+    classic: bool = False
 
     def __post_init__(self) -> None:
         if self.bots_per_browser is not None and self.bots_per_browser < 1:
@@ -83,6 +89,12 @@ class BrowserOptions:
                 f"{self.bots_per_browser} bots cannot share a browser",
                 where="--bots-per-browser",
                 mend="Give a number from 1, or leave it out for one browser for all.",
+            )
+        if self.classic and self.bots_per_browser not in (None, 1):
+            raise UserMustMend(
+                f"{self.bots_per_browser} bots cannot share a browser that classic WebDriver drives",
+                where="--classic, --bots-per-browser",
+                mend="Leave one of the two out; with --classic each bot has a browser of its own.",
             )
         if self.grid is not None and not _is_plain_address(self.grid):
             raise UserMustMend(
@@ -101,6 +113,7 @@ class BrowserSettings:
         driver: the driver's program; None on a grid, and where the browser needs none.
         bots_per_browser: how many participants share a browser; None for all.
         isolated: whether each has cookies and storage of its own.
+        classic: whether WebDriver BiDi is done without; then `bots_per_browser` is 1.
         starting_at_once: browsers that are started at the same time; the others queue.
         opening_at_once: tabs of one browser that are opened at the same time; the others queue.
         start_seconds: longest wait for the browser itself.
@@ -118,6 +131,7 @@ class BrowserSettings:
     grid: str | None = None
     bots_per_browser: int | None = None
     isolated: bool = False
+    classic: bool = False
     starting_at_once: int = 2
     opening_at_once: int = 4
     start_seconds: float = 60.0
@@ -141,8 +155,8 @@ class BrowserSettings:
                 where="--headed",
                 mend="Run on a desktop, or leave the option away.",
             )
-        browser, driver = (None, None) if options.grid else _programs(options.family)
-        shared = _ON_A_GRID if options.grid else None
+        browser, driver = (None, None) if options.grid else _programs(options)
+        shared = 1 if options.classic else _ON_A_GRID if options.grid else None
         return cls(
             browser=browser,
             driver=driver,
@@ -151,6 +165,7 @@ class BrowserSettings:
             grid=options.grid,
             bots_per_browser=options.bots_per_browser or shared,
             isolated=options.isolated,
+            classic=options.classic,
         )
 
     @property
@@ -159,9 +174,12 @@ class BrowserSettings:
         return f"{self.family.value} on {self.grid}" if self.grid else str(self.browser)
 
 
-def _programs(family: Family) -> tuple[Path, Path | None]:
-    if family is Family.FIREFOX:
-        return _installed("Firefox", _FIREFOX, _INSTALL_FIREFOX), None
+def _programs(options: BrowserOptions) -> tuple[Path, Path | None]:
+    if options.family is Family.FIREFOX:
+        browser = _installed("Firefox", _FIREFOX, _INSTALL_FIREFOX)
+        if not options.classic:
+            return browser, None
+        return browser, _installed("geckodriver", ("geckodriver",), _INSTALL_GECKODRIVER)
     return (
         _installed("Chromium", _CHROMIUM, _INSTALL_CHROMIUM),
         _installed("ChromeDriver", _CHROMEDRIVER, _INSTALL_CHROMIUM),

@@ -9,8 +9,6 @@ import asyncio
 import contextlib
 import re
 import tempfile
-import threading
-from collections import deque
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
@@ -54,8 +52,7 @@ async def started_firefox(settings: BrowserSettings) -> AsyncIterator[str]:
                 address = await asyncio.to_thread(_address, firefox, settings.name)
         except TimeoutError as error:
             raise SessionLost(f"{settings.name} did not start in {settings.start_seconds:g} s") from error
-        # Whatever it has to say later, nobody reads; a full pipe would stop it.
-        threading.Thread(target=deque, args=(firefox.output, 0), daemon=True, name="firefox output").start()
+        firefox.drop_output()
         yield f"{address}/session"
     finally:
         await asyncio.shield(asyncio.to_thread(firefox.stop))

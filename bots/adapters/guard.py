@@ -27,7 +27,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -140,6 +140,10 @@ class Guarded:
         if self._process.stdout is None:
             raise ValueError("this command was started without read_output")
         return self._process.stdout
+
+    def drop_output(self) -> None:
+        """Read what it says from now on, and keep nothing: a full pipe would stop it."""
+        threading.Thread(target=deque, args=(self.output, 0), daemon=True, name="dropped output").start()
 
     def wait(self, timeout: float) -> int:
         """Wait until the command has ended by itself and nothing of it is left; return its exit code.

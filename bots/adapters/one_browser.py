@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 
-from bots.adapters.bidi import ConnectionLost
+from bots.adapters.bidi_tabs import BidiTabs
 from bots.adapters.browser_settings import BrowserSettings
-from bots.adapters.tabs import Tab, TabLost, Tabs
+from bots.adapters.tab import Tab, Tabs
 from bots.domain.errors import PageOverdue, SessionLost
 
 
@@ -51,10 +51,7 @@ class OneBrowser:
         """
         async with self._opening:
             tabs = await self.running()
-            try:
-                tab = await tabs.open(isolated=isolated or self._settings.isolated)
-            except ConnectionLost as error:
-                raise TabLost from error
+            tab = await tabs.open(isolated=isolated or self._settings.isolated)
             try:
                 async with asyncio.timeout(self._settings.page_seconds):
                     await tab.open(link)
@@ -97,15 +94,28 @@ class OneBrowser:
         while True:
             try:
                 async with self._starts:
-                    return await Tabs.start(self._settings)
+                    return await _started(self._settings)
             except SessionLost:
                 if time.monotonic() + pause > until:
                     raise
             await asyncio.sleep(pause)
             pause *= 2
 
+    async def left(self) -> None:
+        """End the browser if it was for the one participant who has left."""
+        if self._settings.bots_per_browser == 1:
+            await self.close()
+
     async def close(self) -> None:
         """End the browser; its participants can do nothing any more."""
         self._closed = True
         if self._tabs is not None:
             await self._tabs.close()
+
+
+async def _started(settings: BrowserSettings) -> Tabs:
+    if settings.classic:
+        from bots.adapters.classic_tabs import ClassicTabs  # loads Selenium, which bots over HTTP do without
+
+        return await ClassicTabs.start(settings)
+    return await BidiTabs.start(settings)

@@ -9,8 +9,7 @@ from functools import partial
 from typing import Any, Final
 
 from bots.adapters.answers import MOVED_ON
-from bots.adapters.bidi import BidiError
-from bots.adapters.tabs import DocumentGone, Loaded, Tab, TabLost
+from bots.adapters.tab import BrowserRefused, DocumentGone, Loaded, Tab, TabLost
 from bots.domain.pages import Answer, Inquirer, PageCall, SendLive, Speaker
 
 _ANSWER_SECONDS: Final = 4.0  # for a server that tells on being asked; answers come at once or are lost
@@ -24,7 +23,7 @@ async def called(tab: Tab, document: Loaded, calls: Sequence[PageCall]) -> Seque
     told = [{"name": call.function, "args": list(call.arguments)} for call in calls]
     try:
         problem = await tab.ask(document, "call", told)
-    except BidiError as error:
+    except BrowserRefused as error:
         return [f"The page's own script failed: {error.message}"]
     except DocumentGone as gone:
         return () if gone.asked else [MOVED_ON]

@@ -12,9 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
-from bots.adapters.bidi import BidiError
 from bots.adapters.browser_settings import Screenshots
-from bots.adapters.tabs import TabLost
+from bots.adapters.tab import BrowserRefused, TabLost
 from bots.domain.errors import SeatError
 from bots.domain.pages import Act, Answer, Page, PageKind
 from bots.domain.ports import ParticipantSession
@@ -65,9 +64,9 @@ class Camera:
                     image = await session.screenshot()
                 if image is not None:
                     await asyncio.to_thread(_keep, self._path(seat, name), image)
-            except (TabLost, BidiError, SeatError, OSError, TimeoutError) as error:
+            except (TabLost, BrowserRefused, SeatError, OSError, TimeoutError) as error:
                 # A page that is just being left cannot be photographed, the next one can.
-                if left and isinstance(error, BidiError | TimeoutError):
+                if left and isinstance(error, BrowserRefused | TimeoutError):
                     await asyncio.sleep(_NEXT_PAGE_SECONDS)
                     continue
                 _log.warning("seat %d could not be photographed at %s: %r", seat, name, error)

@@ -26,14 +26,14 @@ from bots.adapters.answers import (
     form_answer,
     live_answer,
 )
-from bots.adapters.bidi import BidiError
+from bots.adapters.bidi import NoBidi
 from bots.adapters.browser_settings import BrowserSettings
 from bots.adapters.entry import is_shared, way_back
 from bots.adapters.one_browser import OneBrowser
 from bots.adapters.page_functions import answered, ask_once, called
 from bots.adapters.page_readers import Snapshot, read_page
-from bots.adapters.tabs import DocumentGone, Loaded, Tab, TabLost
-from bots.domain.errors import PageOverdue, PageTooLong, SessionLost
+from bots.adapters.tab import BrowserRefused, DocumentGone, Loaded, Tab, TabLost
+from bots.domain.errors import PageOverdue, PageTooLong, SessionLost, UserMustMend
 from bots.domain.pages import (
     Act,
     Answer,
@@ -60,6 +60,7 @@ async def open_browser(settings: BrowserSettings) -> AsyncIterator[Browser]:
 
     Raises:
         SessionLost: the browser did not start.
+        UserMustMend: it cannot be driven as the settings say.
     """
     browser = Browser(settings)
     try:
@@ -83,8 +84,16 @@ class Browser:
 
         Raises:
             SessionLost: it did not start.
+            UserMustMend: it cannot be driven as the settings say.
         """
-        await self._browsers[0].running(at_once=True)
+        try:
+            await self._browsers[0].running(at_once=True)
+        except NoBidi as error:
+            raise UserMustMend(
+                f"{self._settings.name} does not speak WebDriver BiDi",
+                where="--grid" if self._settings.grid else "--browser",
+                mend="Play with --classic: over classic WebDriver alone, with a browser for each bot.",
+            ) from error
 
     async def open_session(self, link: str) -> BrowserSession:
         """Return a session for a participant's link. The link is opened at the first look."""
@@ -171,7 +180,7 @@ class BrowserSession:
         """Return what the participant sees, the whole page, as a PNG image.
 
         Raises:
-            TabLost, BidiError: there is no picture to be had.
+            TabLost, BrowserRefused: there is no picture to be had.
         """
         return await (await self._at_page()).screenshot()
 
@@ -179,6 +188,7 @@ class BrowserSession:
         """Close the participant's tab; safe to call twice."""
         self._closed = True
         await self._leave_tab()
+        await self._browser.left()
 
     async def _submit(self, act: SubmitForm) -> Answer:
         tab, document = await self._shown_document()
@@ -208,7 +218,7 @@ class BrowserSession:
                     await _next_document(tab, document)
         except TimeoutError:
             return tab.prompts[prompts:] or ["The page's own script did not let the form go."]
-        except BidiError as error:
+        except BrowserRefused as error:
             return [f"The page's own script failed: {error.message}"]
         except DocumentGone as gone:
             return [] if gone.asked else [MOVED_ON]
@@ -253,7 +263,7 @@ class BrowserSession:
             if not await tab.ask(document, "send", act.message):
                 return await self._not_sent(NO_CHANNEL)
             frame = await tab.until(lambda: _answer_among(tab, document, known, act.ref))
-        except BidiError as error:
+        except BrowserRefused as error:
             return await self._not_sent(f"The page's own script failed: {error.message}")
         except DocumentGone as gone:
             if not gone.asked:
@@ -278,7 +288,7 @@ class BrowserSession:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(REACTION_SECONDS):
                     await tab.until(lambda: _reaction(tab, document, known))
-        except BidiError as error:
+        except BrowserRefused as error:
             return await self._not_sent(f"The page's own script failed: {error.message}")
         except DocumentGone as gone:
             if not gone.asked:
@@ -304,6 +314,7 @@ class BrowserSession:
             tab = await self._at_page()
             if lost:
                 raise TabLost
+            await tab.catch_up()
         except TabLost as error:
             raise TimeoutError("the tab was lost before anything was sent") from error
         same = tab.loaded is not None and self._shown in {"", tab.loaded.visit}

@@ -120,6 +120,9 @@ def run(
         int | None, typer.Option(help="How many bots share one.  [default: all; 12 on a grid]")
     ] = None,
     isolated: Annotated[bool, typer.Option(help="Give each bot cookies and storage of its own.")] = False,
+    classic: Annotated[
+        bool, typer.Option(help="Drive browsers over classic WebDriver alone, one for each bot.")
+    ] = False,
     grid: Annotated[
         str | None, typer.Option(metavar="HUB", help="Take browsers from a Selenium Grid: http://hub:4444.")
     ] = None,
@@ -144,7 +147,7 @@ def run(
         max_cost_usd=None if max_cost is None else usd(max_cost, "--max-cost"),
         max_tokens=max_tokens,
         seed=seed,
-        browser=BrowserOptions(browser, headed, bots_per_browser, isolated, grid, screenshots),
+        browser=BrowserOptions(browser, headed, bots_per_browser, isolated, grid, screenshots, classic),
         transport=transport,
         rhythm=Rhythm(decisions, pause),
     )

@@ -14,13 +14,12 @@ from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from bots.adapters.bidi import BidiError
 from bots.adapters.browser_settings import BrowserOptions, BrowserSettings
 from bots.adapters.clock import SystemClock
 from bots.adapters.entry import is_shared
 from bots.adapters.models.catalogue import load_catalogue
 from bots.adapters.shared_links import take_places
-from bots.adapters.tabs import TabLost
+from bots.adapters.tab import BrowserRefused, TabLost
 from bots.adapters.web_driver import BrowserSession, open_browser
 from bots.agents.forms import UnthinkingAnswers
 from bots.agents.prompts import page_prompt
@@ -122,7 +121,7 @@ class _Watched:
             return page
         try:
             picture = await self._session.screenshot()
-        except (TabLost, BidiError):
+        except (TabLost, BrowserRefused):
             picture = b""
         sight = Sight(page, picture, _prompt(page), await _would(page, self._trial.seed))
         self.sights.append(sight)

@@ -45,7 +45,7 @@ def create_session_by_hand(driver: webdriver.Chrome, server: str, participants: 
         box.clear()
         box.send_keys(value)
     button = driver.find_element(By.ID, "btn-create-session")
-    driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
+    driver.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", button)
     button.click()
     WebDriverWait(driver, 30).until(lambda here: "/SessionStartLinks/" in here.current_url)
     return driver.current_url

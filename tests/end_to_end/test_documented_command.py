@@ -63,6 +63,19 @@ async def test_a_run_without_a_browser_is_played_and_kept_alike(
     assert "Forecasts" in ended.output
 
 
+@pytest.mark.slow
+async def test_a_market_is_played_in_browsers_that_classic_webdriver_drives(
+    market_server: OTreeServer, tmp_path: Path
+) -> None:
+    url = await session_url(market_server, 3, practice_rounds=0)
+    ended = await run(tmp_path, url, "zero-intelligence", "--classic", "--screenshots", "page")
+
+    assert ended.code == 0, ended.output
+    assert ended.manifest.configuration["options"]["browser"]["classic"]
+    assert all(event.accepted for event in ended.events if isinstance(event, ActAnswered))
+    assert {folder.name for folder in (ended.run / "screenshots").iterdir()} == {"seat-1", "seat-2", "seat-3"}
+
+
 async def test_a_run_without_a_report_tells_the_command_that_makes_it(
     market_server: OTreeServer, tmp_path: Path
 ) -> None:

@@ -35,6 +35,13 @@ def grid(jar: Path, tmp_path: Path) -> Iterator[Grid]:
 
 
 @pytest.fixture
+def classic_grid(jar: Path, tmp_path: Path) -> Iterator[Grid]:
+    """A node that offers no WebDriver BiDi."""
+    with selenium_grid(jar, nodes=1, logs=tmp_path, bidi=False) as grid:
+        yield grid
+
+
+@pytest.fixture
 def firefox_grid(jar: Path, tmp_path: Path) -> Iterator[Grid]:
     """A node with Firefox, which a grid drives by geckodriver."""
     if shutil.which("geckodriver") is None:

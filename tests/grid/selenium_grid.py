@@ -50,11 +50,14 @@ class Grid:
 
 
 @contextlib.contextmanager
-def selenium_grid(jar: Path, nodes: int, logs: Path, browser: str = "chromium") -> Iterator[Grid]:
+def selenium_grid(
+    jar: Path, nodes: int, logs: Path, browser: str = "chromium", *, bidi: bool = True
+) -> Iterator[Grid]:
     """Start a hub and so many nodes; end them, and their browsers, at the exit.
 
     Args:
         browser: of the nodes, `chromium` or `firefox`; with its driver on the search path.
+        bidi: whether they offer WebDriver BiDi.
     """
     hub, publish, subscribe = free_port(), free_port(), free_port()
     url = f"http://127.0.0.1:{hub}"
@@ -78,6 +81,8 @@ def selenium_grid(jar: Path, nodes: int, logs: Path, browser: str = "chromium") 
                 "--hub",
                 url,
                 *events,
+                "--enable-bidi",
+                str(bidi).lower(),
                 *_driver(browser),
             ]
             node = Guarded.start(command, log=logs / f"node-{number}.log")

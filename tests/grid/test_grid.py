@@ -14,7 +14,7 @@ import pytest
 from bots.adapters.browser_settings import BrowserOptions, Family
 from bots.adapters.otree_server import OTreeServer
 from bots.adapters.web_driver import BrowserSettings, open_browser
-from bots.domain.errors import SessionLost
+from bots.domain.errors import SessionLost, UserMustMend
 from bots.domain.pages import SubmitForm
 from bots.domain.records import ActSent, DecisionMade, RunOutcome
 from tests.adapters.neutral_server import NeutralServer
@@ -38,11 +38,12 @@ def kill(grid: Grid) -> None:
             one.kill()
 
 
+@pytest.mark.parametrize("classic", [False, True])
 async def test_traders_of_a_node_that_is_lost_go_on_and_the_others_are_undisturbed(
-    grid: Grid, neutral_server: NeutralServer
+    grid: Grid, neutral_server: NeutralServer, classic: bool
 ) -> None:
     code, links = neutral_server.session("channel", 2)
-    settings = BrowserSettings.find(BrowserOptions(grid=grid.url, bots_per_browser=1))
+    settings = BrowserSettings.find(BrowserOptions(grid=grid.url, bots_per_browser=1, classic=classic))
     async with open_browser(settings) as browser, contextlib.AsyncExitStack() as seats:
         both = [await seats.enter_async_context(seated(browser, link)) for link in links]
         assert grid.browsers() == 2
@@ -114,6 +115,23 @@ async def test_participants_sit_in_a_firefox_of_a_grid(
             await advance(session)
             assert (await session.act(SubmitForm({}), later())).accepted
     assert "geckodriver" not in firefox_grid.programs(), "browsers of a grid end with the run"
+    assert {row["channel.1.player.heard"] for row in neutral_server.stored(code)} == {"here"}
+
+
+async def test_participants_sit_in_browsers_of_a_grid_without_bidi_if_that_is_asked_for(
+    classic_grid: Grid, neutral_server: NeutralServer
+) -> None:
+    code, links = neutral_server.session("channel", 2)
+    with pytest.raises(UserMustMend, match="Play with --classic"):
+        async with open_browser(BrowserSettings.find(BrowserOptions(grid=classic_grid.url))):
+            pass
+    settings = BrowserSettings.find(BrowserOptions(grid=classic_grid.url, classic=True))
+    async with open_browser(settings) as browser, contextlib.AsyncExitStack() as seats:
+        for session, _ in [await seats.enter_async_context(seated(browser, link)) for link in links]:
+            assert (await session.act(say("here"), later())).accepted
+            await advance(session)
+            assert (await session.act(SubmitForm({}), later())).accepted
+    assert classic_grid.browsers() == 0
     assert {row["channel.1.player.heard"] for row in neutral_server.stored(code)} == {"here"}
 
 

@@ -1,7 +1,8 @@
 // Runs in every page before its own scripts; pushes the page once it can be read, and each frame of a live page.
 // A form, link or script of the page that leads to another host is stopped, and told. A page of more than `most` bytes
 // is not pushed, and not loaded further: that it is too long is told in its place.
-(push, most) => {
+// `late`: the page's own scripts may have run before; perhaps all of it was loaded long ago.
+(push, most, late = false) => {
   if (window !== window.top) return;
 
   // Chromium keeps a document that was left for as long as something in it may still push.
@@ -19,12 +20,18 @@
     port2.postMessage(null);
   };
 
-  window.navigation.addEventListener("navigate", (event) => {
+  // Browsers that know no WebDriver BiDi may be too old for this too.
+  window.navigation?.addEventListener("navigate", (event) => {
     const { protocol, hostname, pathname } = new URL(event.destination.url);
     if (!/^https?:$/.test(protocol) || !/^https?:$/.test(location.protocol) || hostname === location.hostname) return;
     event.preventDefault();
     afterwards(() => ({ kind: "away", host: hostname, path: pathname }));
   });
+
+  const timing = performance.getEntriesByType("navigation")[0];
+  const loaded = document.readyState === "complete";
+  const readable = loaded || timing?.domContentLoadedEventEnd > 0;
+  const readableSince = readable ? timing?.domContentLoadedEventEnd : undefined;
 
   const pageNow = (told) => {
     // Firefox shows its error page under the address that failed, and draws its words where no reader finds them.
@@ -33,8 +40,10 @@
     const address = failed ? document.documentURI : location.href;
     const html = document.documentElement.outerHTML;
     if (isLong(html) || isLong(stringify(told))) return { kind: "long", address };
-    const status = performance.getEntriesByType("navigation")[0]?.responseStatus ?? 0;
-    return { kind: "page", address, status, html, told };
+    const status = timing?.responseStatus ?? 0;
+    // Milliseconds for which it could be read before it was.
+    const age = readableSince === undefined ? 0 : performance.now() - readableSince;
+    return { kind: "page", address, status, age, html, told };
   };
   // A page without end never gets as far as to be pushed. What looks at its length waits longer each time.
   const lookAtLength = (pause) => setTimeout(() => {
@@ -57,21 +66,45 @@
     }
   };
 
-  document.addEventListener("DOMContentLoaded", () => {
+  const onceReadable = () => {
     if (typeof window.readPage !== "function") afterwards(() => pageNow(null));
+    else if (loaded) tellOnce(8);
     else window.addEventListener("load", () => tellOnce(8));
     // oTree asks people on an arrival wait page whether they are still there; whoever sits here is.
     if (document.getElementById("are-you-there")) {
       setInterval(() => document.dispatchEvent(new Event("mousemove")), 20_000);
     }
-  });
+  };
+  if (readable) onceReadable();
+  else document.addEventListener("DOMContentLoaded", onceReadable);
 
-  window.WebSocket = class WebSocket extends window.WebSocket {
+  const heard = new WeakSet();
+  const hear = (socket) => {
+    if (heard.has(socket) || !/\/(live|chat)$/.test(new URL(socket.url).pathname)) return;
+    heard.add(socket);
+    socket.addEventListener("message", ({ data }) => afterwards(() => ({ kind: "frame", data: String(data) })));
+  };
+  const Socket = window.WebSocket;
+  window.WebSocket = class WebSocket extends Socket {
     constructor(...options) {
       super(...options);
-      if (/\/(live|chat)$/.test(new URL(this.url).pathname)) {
-        this.addEventListener("message", ({ data }) => afterwards(() => ({ kind: "frame", data: String(data) })));
-      }
+      hear(this);
     }
   };
+  if (!late) return;
+
+  // A socket that was made before is found where oTree keeps it, or once its page does something more with it.
+  const { send } = Socket.prototype;
+  Socket.prototype.send = function (...given) {
+    hear(this);
+    send.apply(this, given);
+  };
+  const binaryType = Object.getOwnPropertyDescriptor(Socket.prototype, "binaryType");
+  const set = function (type) {  // as oTree's library does once it is open
+    hear(this);
+    binaryType.set.call(this, type);
+  };
+  Object.defineProperty(Socket.prototype, "binaryType", { ...binaryType, set });
+  const { liveSocket } = window;
+  [liveSocket, liveSocket?._ws].filter((one) => one instanceof Socket).forEach(hear);
 }

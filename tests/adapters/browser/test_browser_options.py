@@ -69,6 +69,7 @@ async def test_participants_of_a_session_wide_link_are_two_in_one_browser_and_st
     ("given", "where"),
     [
         ({"bots_per_browser": 0}, "--bots-per-browser"),
+        ({"classic": True, "bots_per_browser": 2}, "--classic, --bots-per-browser"),
         ({"grid": "hub:4444"}, "--grid"),
         ({"grid": "http://me:secret@hub:4444"}, "--grid"),
     ],

@@ -13,6 +13,7 @@ from typing import Any, cast
 import pytest
 from aiohttp import web
 
+from bots.adapters.bidi_tabs import BidiTab
 from bots.adapters.web_driver import Browser, BrowserSession, BrowserSettings, open_browser
 from bots.domain.errors import LedAway, SessionLost
 from bots.domain.pages import Page, SendLive, SubmitForm
@@ -208,7 +209,7 @@ async def crash_tab(session: BrowserSession) -> None:
 async def debug(session: BrowserSession, method: str) -> Mapping[str, Any]:
     """Ask Chromium about a participant's tab."""
     tab = session._tab
-    assert tab is not None
+    assert isinstance(tab, BidiTab)
     debugger = await tab._connection.command("goog:cdp.getSession", {"context": tab._context})
     asked = {"method": method, "session": debugger["session"]}
     answer = await tab._connection.command("goog:cdp.sendCommand", asked)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import AsyncIterator
 
 import pytest
@@ -14,14 +15,30 @@ from tests.adapters.participants import Transport
 
 TRANSPORTS = [
     pytest.param("browser", marks=pytest.mark.browser),
+    pytest.param("classic", marks=pytest.mark.browser),
     "http",
-    *(["firefox"] if os.environ.get("TEST_FIREFOX") else []),  # opt-in: make test-firefox
+    # Opt-in: make test-firefox.
+    *(["firefox", "classic_firefox"] if os.environ.get("TEST_FIREFOX") else []),
 ]
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def firefox() -> AsyncIterator[Browser]:
     async with open_browser(BrowserSettings.find(BrowserOptions(Family.FIREFOX))) as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def classic() -> AsyncIterator[Browser]:
+    async with open_browser(BrowserSettings.find(BrowserOptions(classic=True))) as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def classic_firefox() -> AsyncIterator[Browser]:
+    if shutil.which("geckodriver") is None:
+        pytest.skip("needs geckodriver")
+    async with open_browser(BrowserSettings.find(BrowserOptions(Family.FIREFOX, classic=True))) as browser:
         yield browser
 
 

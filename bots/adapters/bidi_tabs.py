@@ -1,26 +1,20 @@
-"""Tabs of one running browser: what the pages push is kept, and waiting is for what they push next."""
+"""Tabs that WebDriver BiDi drives: what the pages push is kept, and waiting is for what they push next."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import contextlib
 import json
 import logging
-import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
+from collections.abc import Awaitable, Mapping
 from typing import Any, Final, Self, TypeVar
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
-from bots.adapters.answers import frame_payload
 from bots.adapters.bidi import BidiError, Connection, ConnectionLost
 from bots.adapters.border import Border
 from bots.adapters.browser_settings import BrowserSettings, Family
-from bots.adapters.page_readers import Snapshot
-from bots.domain.errors import LedAway, PageTooLong, SessionLost
+from bots.adapters.tab import DocumentGone, Loaded, Tab, TabLost, page_script
+from bots.domain.errors import SessionLost
 
 _log = logging.getLogger(__name__)
 _CHANNEL: Final = "page"
@@ -37,41 +31,8 @@ _NO_SUCH_REALM: Final = "no such frame"
 T = TypeVar("T")
 
 
-class TabLost(Exception):
-    """The tab was closed, crashed, or went down with its browser."""
-
-
-class DocumentGone(Exception):
-    """The document was left.
-
-    Args:
-        asked: whether it went while it was answering, so that it may have done what it was asked.
-    """
-
-    def __init__(self, *, asked: bool) -> None:
-        super().__init__("the page was left")
-        self.asked = asked
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A document as it was when it could be read first; `visit` is the browser's name for its realm."""
-
-    visit: str
-    address: str
-    html: str
-    status: int
-    at: float  # monotonic seconds
-    told: Any = None
-    heard: int = 0  # live frames that came before it
-
-
-class Tab:
-    """One browsing context. `loaded` is its present document, None before the first one.
-
-    `frames` are the payloads of the live frames of the present document, `prompts` the words of dialogs it
-    opened, both oldest first.
-    """
+class BidiTab(Tab):
+    """One browsing context."""
 
     def __init__(
         self,
@@ -81,103 +42,35 @@ class Tab:
         jar: object = None,
         border: Border | None = None,
     ) -> None:
+        super().__init__(page_bytes)
         self._connection = connection
         self._border = border
-        self._page_bytes = page_bytes
         self._context = context
         self._jar = jar  # the user context that is its own, if it has one
-        self._frames: dict[str, list[Mapping[str, Any]]] = {}
-        self._pulse = asyncio.Event()
-        self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._host: str | None = None  # of the experiment
-        self._unread: LedAway | PageTooLong | None = None  # why it is not to be read or acted in any more
-        self.loaded: Loaded | None = None
-        self.prompts: list[str] = []
 
-    @property
-    def lost(self) -> bool:
-        return self._gone.done()
-
-    @property
-    def frames(self) -> list[Mapping[str, Any]]:
-        return self._frames.get(self.loaded.visit, []) if self.loaded else []
-
-    def snapshot(self, anew: Mapping[str, Any] | None = None, heard: int = 0) -> Snapshot:
-        """Return the present document, with the frames that had come when it was asked what is on it.
-
-        What came after them may not be shown yet, and is news of it.
-
-        Args:
-            anew: `html` and `told` as read again; None for the document as it came.
-            heard: how many frames there were before it was read again.
-        """
-        if self.loaded is None:
-            raise ValueError("no document has been loaded in this tab")
-        loaded = self.loaded
-        return Snapshot(
-            visit=loaded.visit,
-            address=loaded.address,
-            html=loaded.html if anew is None else anew["html"],
-            told=loaded.told if anew is None else anew["told"],
-            loaded_at=loaded.at,
-            status=loaded.status,
-            scripted=True,
-            frames=tuple(self.frames[: loaded.heard if anew is None else heard]),
-        )
-
-    async def open(self, address: str) -> None:
-        """Load an address and wait for its document, which may be the browser's error page.
-
-        Raises:
-            TabLost: the tab went away.
-            LedAway: the server leads to another host.
-            PageTooLong: the document has more bytes than a page can have.
-        """
-        before = self.loaded
-        self._host = urlsplit(address).hostname
+    async def _navigate(self, address: str) -> None:
         if self._border is not None:
-            await self._unless_gone(self._border.keep(self._context, str(self._host), self._crossed))
+            await self._answered(self._border.keep(self._context, str(self._host), self._crossed))
         params = {"context": self._context, "url": address, "wait": "none"}
         try:
-            await self._unless_gone(self._connection.command("browsingContext.navigate", params))
+            await self._answered(self._connection.command("browsingContext.navigate", params))
         except BidiError as error:
             # What the network refused is shown as the browser's error page.
             if not any(sign in error.message for sign in _NETWORK):
                 raise SessionLost(f"{address} cannot be opened: {error}") from error
-        await self.until(lambda: self.loaded if self.loaded is not before else None)
 
     async def ask(self, document: Loaded, script: str, *arguments: object) -> Any:
-        """Call one of our page scripts in a document and return its value.
-
-        Raises:
-            DocumentGone: the document is no longer there.
-            TabLost: the tab went away.
-            BidiError: the script threw.
-        """
+        """Call one of our page scripts in a document, named by its realm; otherwise as `Tab.ask`."""
         try:
             call = self._connection.call({"realm": document.visit}, page_script(script), *arguments)
-            return await self._unless_gone(call)
+            return await self._answered(call)
         except BidiError as error:
             if error.code == _SCRIPT_THREW:
                 raise
             raise DocumentGone(asked=error.code != _NO_SUCH_REALM) from error
 
-    async def until(self, happened: Callable[[], T | None]) -> T:
-        """Return what `happened` returns, once it is not None; it is asked at each change of the tab.
-
-        Raises:
-            TabLost: the tab went away first.
-            LedAway: the page wants to leave the experiment's host, or the server has led it off.
-            PageTooLong: the next document has more bytes than a page can have.
-        """
-        while self._unread is not None or (result := happened()) is None:
-            if self._unread is not None:
-                raise self._unread
-            if self.lost:
-                raise TabLost
-            pulse = self._pulse
-            await pulse.wait()
-        return result
+    async def catch_up(self) -> None:
+        """Do nothing: what a page tells is pushed."""
 
     async def close(self) -> None:
         """Close the tab; it is lost from then on. Safe to call twice."""
@@ -192,75 +85,23 @@ class Tab:
                     await self._connection.command("browser.removeUserContext", {"userContext": self._jar})
 
     async def screenshot(self) -> bytes:
-        """Return what the tab shows, the whole page, as a PNG image.
-
-        Raises:
-            TabLost: the tab went away.
-            BidiError: the browser could not make one.
-        """
+        """Return the whole page; otherwise as `Tab.screenshot`."""
         wanted = {"context": self._context, "origin": "document"}
-        shot = await self._unless_gone(self._connection.command("browsingContext.captureScreenshot", wanted))
+        shot = await self._answered(self._connection.command("browsingContext.captureScreenshot", wanted))
         return base64.b64decode(shot["data"])
-
-    def lose(self) -> None:
-        """Tell everybody who waits here that nothing will come."""
-        if not self._gone.done():
-            self._gone.set_result(None)
-        self._changed()
-
-    def take(self, visit: str, pushed: Mapping[str, Any]) -> None:
-        """Keep what a document pushed."""
-        if pushed["kind"] == "away":
-            self._leads_to(str(pushed["host"]), str(pushed["path"]))
-        elif pushed["kind"] == "long":
-            path = urlsplit(str(pushed["address"])).path
-            self._unread = self._unread or PageTooLong(path, self._page_bytes)
-        elif pushed["kind"] == "frame":
-            self._frames.setdefault(visit, []).append(frame_payload(pushed["data"]))
-        elif pushed["address"] != "about:blank":
-            self._frames = {visit: self._frames.get(visit, [])}
-            self.prompts.clear()
-            parts = urlsplit(pushed["address"])
-            if parts.scheme in ("http", "https") and parts.hostname != self._host:
-                self._leads_to(str(parts.hostname), parts.path)
-            now, heard = time.monotonic(), len(self._frames[visit])
-            self.loaded = Loaded(
-                visit, pushed["address"], pushed["html"], pushed["status"], now, pushed["told"], heard
-            )
-        self._changed()
 
     def _crossed(self, address: SplitResult) -> None:
         self._leads_to(str(address.hostname), address.path)
         self._changed()
 
-    def _leads_to(self, host: str, path: str) -> None:
-        where = urlsplit(self.loaded.address).path if self.loaded else "the participant's link"
-        self._unread = self._unread or LedAway(where, host, path)
-
-    def take_prompt(self, words: str) -> None:
-        self.prompts.append(words)
-        self._changed()
-
-    def _changed(self) -> None:
-        self._pulse.set()
-        self._pulse = asyncio.Event()
-
-    async def _unless_gone(self, command: Awaitable[T]) -> T:
-        """Await a command; the browser never answers one that a crashed tab holds."""
-        task = asyncio.ensure_future(command)
-        either: set[asyncio.Future[Any]] = {task, self._gone}
+    async def _answered(self, command: Awaitable[T]) -> T:
         try:
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if not task.done():
-                raise TabLost
-            return task.result()
+            return await self._unless_gone(command)
         except ConnectionLost as error:
             raise TabLost from error
-        finally:
-            task.cancel()
 
 
-class Tabs:
+class BidiTabs:
     """A running browser and its tabs. Make it with `start`; end it with `close`."""
 
     def __init__(self, connection: Connection, border: Border | None, settings: BrowserSettings) -> None:
@@ -270,8 +111,8 @@ class Tabs:
         self._debuggable = settings.family is Family.CHROMIUM
         self._open_border = False  # nothing holds the pages any more: the browser is given up
         self._resources = contextlib.AsyncExitStack()
-        self._tabs: dict[str, Tab] = {}
-        self._by_debugger: dict[str, Tab] = {}
+        self._tabs: dict[str, BidiTab] = {}
+        self._by_debugger: dict[str, BidiTab] = {}
 
     @classmethod
     async def start(cls, settings: BrowserSettings) -> Self:
@@ -310,22 +151,29 @@ class Tabs:
     def lost(self) -> bool:
         return self._connection.lost or self._open_border
 
-    async def open(self, *, isolated: bool = False) -> Tab:
+    async def open(self, *, isolated: bool = False) -> BidiTab:
         """Open an empty tab.
 
         Args:
             isolated: with cookies and storage of its own; they go with the tab.
 
         Raises:
-            ConnectionLost: the browser is gone.
+            TabLost: the browser is gone.
         """
+        try:
+            return await self._opened(isolated=isolated)
+        except ConnectionLost as error:
+            raise TabLost from error
+
+    async def _opened(self, *, isolated: bool) -> BidiTab:
         wanted: dict[str, object] = {"type": "tab", "background": True}
         if isolated:
             jar = await self._connection.command("browser.createUserContext")
             wanted["userContext"] = jar["userContext"]
         context = (await self._connection.command("browsingContext.create", wanted))["context"]
-        own_jar = wanted.get("userContext")
-        tab = self._tabs[context] = Tab(self._connection, context, self._page_bytes, own_jar, self._border)
+        tab = self._tabs[context] = BidiTab(
+            self._connection, context, self._page_bytes, wanted.get("userContext"), self._border
+        )
         if self._debuggable:
             debugger = await self._connection.command("goog:cdp.getSession", {"context": context})
             self._by_debugger[debugger["session"]] = tab
@@ -366,7 +214,7 @@ class Tabs:
         if tab := self._tabs.get(event["context"]):
             tab.take_prompt(str(event.get("message", "")))
 
-    def _lose(self, tab: Tab | None) -> None:
+    def _lose(self, tab: BidiTab | None) -> None:
         if tab is not None:
             _log.debug("a tab was lost at %s", tab.loaded.address if tab.loaded else "its start")
             tab.lose()
@@ -378,9 +226,3 @@ class Tabs:
     def _lose_all(self) -> None:
         for tab in self._tabs.values():
             tab.lose()
-
-
-@cache
-def page_script(name: str) -> str:
-    """Return the source of one of the functions in `page_scripts`."""
-    return files("bots.adapters").joinpath("page_scripts", f"{name}.js").read_text("utf-8")
