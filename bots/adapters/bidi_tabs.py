@@ -7,6 +7,7 @@ import contextlib
 import json
 import logging
 from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import SplitResult
 
@@ -31,22 +32,29 @@ _NO_SUCH_REALM: Final = "no such frame"
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a tab is: its browsing context, and the user context that is its own, if it has one.
+
+    `stays`: the browser has had it from its start, and might end with it. So it is emptied and not closed.
+    """
+
+    context: str
+    jar: object = None
+    stays: bool = False
+
+
 class BidiTab(Tab):
     """One browsing context."""
 
     def __init__(
-        self,
-        connection: Connection,
-        context: str,
-        page_bytes: int,
-        jar: object = None,
-        border: Border | None = None,
+        self, connection: Connection, place: _Place, page_bytes: int, border: Border | None = None
     ) -> None:
         super().__init__(page_bytes)
         self._connection = connection
         self._border = border
-        self._context = context
-        self._jar = jar  # the user context that is its own, if it has one
+        self._place = place
+        self._context = place.context
 
     async def _navigate(self, address: str) -> None:
         if self._border is not None:
@@ -79,10 +87,16 @@ class BidiTab(Tab):
             if self._border is not None:
                 self._border.forget(self._context)
             with contextlib.suppress(BidiError, ConnectionLost):
-                if self._jar is None:
-                    await self._connection.command("browsingContext.close", {"context": self._context})
-                else:
-                    await self._connection.command("browser.removeUserContext", {"userContext": self._jar})
+                await self._connection.command(*self._leave())
+
+    def _leave(self) -> tuple[str, dict[str, object]]:
+        """Return the command by which the browser lets go of the page."""
+        if self._place.jar is not None:
+            return "browser.removeUserContext", {"userContext": self._place.jar}
+        here: dict[str, object] = {"context": self._context}
+        if self._place.stays:
+            return "browsingContext.navigate", {**here, "url": "about:blank", "wait": "none"}
+        return "browsingContext.close", here
 
     async def screenshot(self) -> bytes:
         """Return the whole page; otherwise as `Tab.screenshot`."""
@@ -111,6 +125,7 @@ class BidiTabs:
         self._debuggable = settings.family is Family.CHROMIUM
         self._open_border = False  # nothing holds the pages any more: the browser is given up
         self._resources = contextlib.AsyncExitStack()
+        self._first: str | None = None  # the tab that the browser started with, until it is taken
         self._tabs: dict[str, BidiTab] = {}
         self._by_debugger: dict[str, BidiTab] = {}
 
@@ -166,18 +181,24 @@ class BidiTabs:
             raise TabLost from error
 
     async def _opened(self, *, isolated: bool) -> BidiTab:
+        place = await self._place(isolated=isolated)
+        context = place.context
+        tab = self._tabs[context] = BidiTab(self._connection, place, self._page_bytes, self._border)
+        if self._debuggable:
+            debugger = await self._connection.command("goog:cdp.getSession", {"context": context})
+            self._by_debugger[debugger["session"]] = tab
+        return tab
+
+    async def _place(self, *, isolated: bool) -> _Place:
+        if not isolated and self._first is not None:
+            first, self._first = self._first, None
+            return _Place(first, stays=True)
         wanted: dict[str, object] = {"type": "tab", "background": True}
         if isolated:
             jar = await self._connection.command("browser.createUserContext")
             wanted["userContext"] = jar["userContext"]
         context = (await self._connection.command("browsingContext.create", wanted))["context"]
-        tab = self._tabs[context] = BidiTab(
-            self._connection, context, self._page_bytes, wanted.get("userContext"), self._border
-        )
-        if self._debuggable:
-            debugger = await self._connection.command("goog:cdp.getSession", {"context": context})
-            self._by_debugger[debugger["session"]] = tab
-        return tab
+        return _Place(context, wanted.get("userContext"))
 
     async def close(self) -> None:
         """End the browser and everything that was started for it."""
@@ -193,6 +214,8 @@ class BidiTabs:
         connection.on(_PROMPT, self._prompted)
         events = [*_EVENTS, _TAB_CRASHED] if self._debuggable else _EVENTS
         await connection.command("session.subscribe", {"events": events})
+        tree = await connection.command("browsingContext.getTree", {"maxDepth": 0})
+        self._first = next((one["context"] for one in tree["contexts"]), None)
         channel = {"type": "channel", "value": {"channel": _CHANNEL}}
         # Such a script is given channels and nothing else.
         watch = f"(push) => ({page_script('watch')})(push, {self._page_bytes})"
