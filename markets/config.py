@@ -144,10 +144,11 @@ def _read_interest(reader: Reader) -> tuple[Fraction, ...]:
     if ";" not in reader.short_text("interest_rate"):
         return (reader.amount("interest_rate", highest=HIGHEST_RATE),)
     allowed = f'numbers from 0 to {HIGHEST_RATE}, one for each paid round, such as "0.05; 0.05; 0.10"'
+    before = len(reader.problems)
     rates = reader.lists("interest_rate", _rate, allowed)
-    _check_schedule(reader, "interest_rate", len(rates))
-    if any(len(rate) != 1 for rate in rates):
+    if len(reader.problems) == before and any(len(rate) != 1 for rate in rates):
         reader.problem("interest_rate", allowed)
+    _check_schedule(reader, "interest_rate", len(rates))
     return tuple(rate[0] for rate in rates if rate)
 
 
