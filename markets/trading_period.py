@@ -110,7 +110,7 @@ class TradingPeriod:
         seat = self._seats[trader]
         ref = read_ref(message)
         if not isinstance(ref, str):
-            return self._to_sender(trader, refused_frame("", ref), keep=True)
+            return self._to_sender(trader, refused_frame("", ref))
         assert isinstance(message, dict)  # or it had no ref
         if ref in seat.answers:
             return self._to_sender(trader, dict(seat.answers[ref]), keep=False)
@@ -225,9 +225,7 @@ class TradingPeriod:
         seat.ready = seq == self.seq and not self.closed
         frame = {"type": "ready", "ref": ref, "seq": self.seq, "counts": seat.ready}
         closing = self._close_if_done()
-        return (
-            Outcome(frame, {trader: frame}, keep=True) if not closing else self._last(frame, trader, closing)
-        )
+        return self._last(frame, trader, closing) if closing else self._to_sender(trader, frame)
 
     def _last(self, frame: Frame, trader: int, closing: Mapping[int, Frame]) -> Outcome:
         """The answer to the message that closed the period says so itself: one frame goes to each trader."""

@@ -97,7 +97,7 @@ def market_view(state: PageState) -> Json:
     }
 
 
-def market_rules_view(parameters: MarketParameters, traders: int, pay: Pay, trader: int = 1) -> Json:
+def market_rules_view(parameters: MarketParameters, traders: int, pay: Pay, trader: int) -> Json:
     """Return the session's parameters as `trader` may know them: of the endowments, only its own."""
     endowment = parameters.endowment_of(trader)
     values = parameters.fundamental_values() if parameters.disclose_fundamental else None

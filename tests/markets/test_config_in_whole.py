@@ -197,6 +197,10 @@ ETHICS = (
             "interest_rate must be the same for all rounds, or have 3 parts, one for each paid round, "
             "was '0.1; 0.2'.",
         ),
+        (
+            {"max_price": "0"},
+            f"max_price must be a number above 0 and at most 1000000 {AMOUNT.format('0')}",
+        ),
         ({"max_price": "99.995"}, "max_price must be a multiple of the tick, 0.01, was '99.995'."),
         ({"price_selection": "midpoint:1"}, f"price_selection must be {SELECTIONS}, was 'midpoint:1'."),
         ({"price_selection": "k_double:1.1"}, f"price_selection must be {SELECTIONS}, was 'k_double:1.1'."),
@@ -282,3 +286,37 @@ def test_the_k_of_a_price_between_bid_and_offer_goes_from_0_to_1_and_is_a_half_u
 ) -> None:
     market = MarketParameters.from_config({"price_selection": value})
     assert (market.price_selection, market.k) == (PriceSelection.K_DOUBLE, k)
+
+
+def test_practice_may_have_as_many_rounds_as_a_schedule_has_parts() -> None:
+    known = {"paid_rounds": 2, "interest_rate": "0.1; 0.2"}
+    assert MarketParameters.from_config({**known, "practice_rounds": 2}).interest_in(2) == Fraction(1, 5)
+    assert problems(**known, practice_rounds=3) == (
+        "practice_rounds must be at most 2, the rounds that interest_rate has parts for, was '3'.",
+    )
+
+
+def test_a_call_market_has_no_units_and_says_so_of_both_lists() -> None:
+    assert problems(induced_values="5", induced_costs="1") == (
+        "induced_values must be empty in a call market, was '5'.",
+        "induced_costs must be empty in a call market, was '1'.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "longest", "beyond"),
+    [
+        ("dividend_seed", "x" * 4000, "x" * 4001),
+        ("dividend_seed", 10**40 - 1, 10**40),
+        ("dividend_seed", 1 - 10**40, -(10**40)),
+        ("paid_rounds", "0" * 39 + "5", "0" * 40 + "5"),
+        ("buy_back", "0.000001", "0.0000001"),
+        ("dividend_weights", "1000000, 1", "1000001, 1"),
+    ],
+)
+def test_a_value_may_be_as_long_as_is_said_and_no_longer(
+    key: str, longest: str | int, beyond: str | int
+) -> None:
+    assert problems(**{key: longest}) == ()
+    (told,) = problems(**{key: beyond})
+    assert told.startswith(f"{key} must be ")

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from markets.forecasting_parameters import FORECASTING_PRESETS, ForecastingParameters
+from markets.forecasts import ForecastQuestion
 from markets.learning_to_forecast import PriceMap, close_forecast_round
 from markets.parameters import ParameterError
 
@@ -107,6 +108,13 @@ def test_one_round_ahead_a_forecast_is_rewarded_a_round_later() -> None:
     [
         *(("feedback", "0"), ("feedback", "1/0"), ("feedback", "up"), ("forecast_ahead", 2)),
         *(("fundamental", "0"), ("noise_sd", "-1"), ("reward_error", "0"), ("paid_rounds", 0)),
+        *(("paid_rounds", 501), ("price_max", "0"), ("forecast_max", "0"), ("traders_per_market", -1)),
+        *(
+            ("feedback", "٣"),
+            ("feedback", "1/٣"),
+            ("results_seconds", -1),
+            ("completion_url", "http://x.org"),
+        ),
     ],
 )
 def test_each_problem_of_a_config_names_its_key(key: str, value: object) -> None:
@@ -114,3 +122,82 @@ def test_each_problem_of_a_config_names_its_key(key: str, value: object) -> None
         ForecastingParameters.from_config({key: value})
     (told,) = error.value.problems
     assert told.startswith(f"{key} must be ")
+
+
+def test_every_key_of_a_config_is_a_parameter_of_its_own() -> None:
+    config = {
+        "paid_rounds": 1,
+        "traders_per_market": 0,
+        "forecast_max": "90",
+        "consent_seconds": 11,
+        "forecast_seconds": 12,
+        "results_seconds": 13,
+        "computer_traders": False,
+        "noise_seed": "n",
+        "completion_url": "https://x.org/done",
+        "fundamental": "50",
+        "feedback": "-0.5",
+        "noise_sd": "2",
+        "forecast_ahead": 1,
+        "price_max": "99",
+        "reward_most": "8",
+        "reward_error": "3",
+    }
+    assert ForecastingParameters.from_config(config) == ForecastingParameters(
+        rounds=1,
+        traders_per_market=0,
+        rules=PriceMap(
+            fundamental=Fraction(50),
+            feedback=Fraction(-1, 2),
+            noise_sd=Fraction(2),
+            ahead=1,
+            highest=Fraction(99),
+            reward_most=Fraction(8),
+            reward_error=Fraction(3),
+        ),
+        forecast_max=Fraction(90),
+        consent_seconds=11,
+        forecast_seconds=12,
+        results_seconds=13,
+        computer_traders=False,
+        noise_seed="n",
+        completion_url="https://x.org/done",
+    )
+
+
+def test_the_one_question_of_a_round_is_the_first_input_of_its_page() -> None:
+    known = ForecastingParameters.from_config({"forecast_ahead": 1})
+    assert known.question(3) == ForecastQuestion("f0", horizon=1, made_in=3, round=4)
+
+
+def test_a_slope_that_cannot_be_read_is_told_with_slopes_that_can() -> None:
+    with pytest.raises(ParameterError) as error:
+        ForecastingParameters.from_config({"feedback": "up"})
+    allowed = 'feedback must be a number other than 0, such as "20/21", "-20/21" or "0.95"'
+    assert error.value.problems == (f"{allowed}, was 'up'.",)
+
+
+@given(st.lists(st.integers(0, 90), min_size=1, max_size=6), st.integers(1, 50))
+def test_the_noise_of_a_round_is_drawn_from_seed_and_number_and_added_to_its_price(
+    forecasts: list[int], number: int
+) -> None:
+    rules = RULES["ltf-positive"]
+    own: dict[int, list[Fraction | None]] = {
+        who: [Fraction(value)] * number for who, value in enumerate(forecasts, start=1)
+    }
+    closed = close_forecast_round(number, own, rules, "seed")
+    noise = rules.noise("seed", number)
+    mean = Fraction(sum(forecasts), len(forecasts))
+    exact = rules.fundamental + rules.feedback * (mean - rules.fundamental) + noise
+    assert closed.number == number
+    assert abs(closed.price - exact) <= CENT / 2
+    earned = [rules.reward(Fraction(value), closed.price) for value in forecasts]
+    assert closed.rewards == dict(enumerate(earned, start=1))
+
+
+def test_a_price_falls_to_0_and_no_further() -> None:
+    rules = PriceMap(
+        *(Fraction(60), Fraction(-2), Fraction(0), 0, Fraction(1000), Fraction(1300), Fraction(7))
+    )
+    assert [rules.price([Fraction(mean)]) for mean in (89, 90, 91)] == [2, 0, 0]
+    assert rules.price([Fraction("89.75")]) == Fraction(1, 2)

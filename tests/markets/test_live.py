@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -8,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from markets.accounts import Account
-from markets.live import Desk, Reaction, react
-from markets.orders import Order, OrderRules, Side
+from markets.live import OTHER_ROUND, Desk, Reaction, react
+from markets.orders import UNKNOWN_ORDER, UNREADABLE_CANCEL, Order, OrderRules, Side
 from tests.markets.books import TICK, json_values
 
 RULES = OrderRules(TICK, Fraction("9999.99"), 99, 10)
@@ -88,3 +89,55 @@ def test_no_json_makes_the_desk_raise(message: Any, kind: str) -> None:
     for sent in (message, known):
         reaction = react(sent, DESK, order_id=4)
         assert reaction.frame["type"] in ("placed", "cancelled", "refused")
+
+
+NOT_AN_OBJECT = "A message must be an object with a type and a ref."
+WITHOUT_A_REF = "A message needs a ref of 1 to 64 characters."
+OF_NO_KIND = 'The type of a message must be "place" or "cancel".'
+LACKS = "An order needs a side, a quantity and a limit; {} is missing."
+
+
+@pytest.mark.parametrize(
+    ("message", "ref", "reason"),
+    [
+        ("place", "", ("malformed", NOT_AN_OBJECT)),
+        ({"type": "place"}, "", ("malformed", WITHOUT_A_REF)),
+        ({**PLACE, "ref": "x" * 65}, "", ("malformed", WITHOUT_A_REF)),
+        ({**PLACE, "type": "buy"}, "a", ("malformed", OF_NO_KIND)),
+        ({"type": "place", "ref": "a", "side": "buy"}, "a", ("malformed", LACKS.format("quantity"))),
+        (
+            {"type": "place", "ref": "a", "limit": "1", "quantity": 1},
+            "a",
+            ("malformed", LACKS.format("side")),
+        ),
+        ({**PLACE, "round": 8}, "a", (OTHER_ROUND.code, OTHER_ROUND.message)),
+        ({**PLACE, "side": 1}, "a", ("side", 'The side must be "buy" or "sell".')),
+        ({"type": "cancel", "ref": "a"}, "a", (UNREADABLE_CANCEL.code, UNREADABLE_CANCEL.message)),
+        (
+            {"type": "cancel", "ref": "a", "order_id": 4},
+            "a",
+            (UNKNOWN_ORDER.code, UNKNOWN_ORDER.message),
+        ),
+    ],
+)
+def test_a_refusal_says_why_and_carries_the_ref_of_its_message(
+    message: object, ref: str, reason: tuple[str, str]
+) -> None:
+    told = {"type": "refused", "ref": ref, "reasons": [{"code": reason[0], "message": reason[1]}]}
+    assert react(message, replace(DESK, round=7), order_id=4) == Reaction(told)
+
+
+def test_a_cancel_is_answered_with_what_the_orders_that_stay_reserve() -> None:
+    desk = replace(DESK, open_orders=(BID, Order(5, 1, Side.BUY, 1, 900)))
+    frame = {
+        "type": "cancelled",
+        "ref": "b",
+        "order_id": 3,
+        "holdings": {"cash": "100.01", "shares": 4, "cash_available": "91.01", "shares_available": 4},
+    }
+    cancelled = react({"type": "cancel", "order_id": 3, "ref": "b"}, desk, order_id=6)
+    assert cancelled == Reaction(frame, cancelled=3)
+
+
+def test_a_ref_may_be_as_long_as_is_said() -> None:
+    assert react({**PLACE, "ref": "x" * 64}, DESK, order_id=4).placed is not None

@@ -93,3 +93,10 @@ def test_an_amount_from_outside_is_read_exactly(raw: object, read: Fraction) -> 
 @pytest.mark.parametrize("raw", ["1/4", 0.25, True, None, [], "", "1e3", "0" * 41])
 def test_what_is_no_decimal_amount_is_none_and_raises_nothing(raw: object) -> None:
     assert read_decimal(raw) is None
+
+
+@pytest.mark.parametrize(("text", "told"), [("x" * 40, "x" * 40), ("x" * 41, "x" * 37 + "...")])
+def test_a_text_that_is_no_amount_is_quoted_and_a_long_one_cut(text: str, told: str) -> None:
+    with pytest.raises(ValueError, match=r"is not an amount such as 14\.50\.$") as error:
+        parse_money(text)
+    assert str(error.value).startswith(f"'{told}' is not")

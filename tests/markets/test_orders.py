@@ -143,3 +143,57 @@ def test_displayed_decimals_follow_the_tick() -> None:
 def test_an_order_of_nothing_cannot_be_built(quantity: int, limit: int) -> None:
     with pytest.raises(ValueError, match="above 0"):
         Order(1, 1, Side.BUY, quantity, limit)
+
+
+EIGHTHS = OrderRules(Fraction("0.125"), Fraction(1000), 99, 4)
+BOUNDS = "The price must be a number from 0.125 to 1000, such as 14.50."
+SHORT = "of your shares {} not reserved by your open offers; short sales are not allowed."
+DEBT = "This bid could cost {}, but only {} of your cash is not reserved by your open bids."
+
+
+@pytest.mark.parametrize(
+    ("order", "held", "told"),
+    [
+        (("hold", 1, "14"), [], 'The side must be "buy" or "sell".'),
+        (("buy", 0, "14"), [], "The quantity must be a whole number of shares from 1 to 99."),
+        (("buy", "1" * 41, "14"), [], "The quantity must be a whole number of shares from 1 to 99."),
+        (("buy", 1, "1000.125"), [], BOUNDS),
+        (("buy", 1, "-1"), [], BOUNDS),
+        (("buy", 1, "14.1"), [], "The price must be a multiple of 0.125."),
+        (("buy", 1, "100.125"), [], DEBT.format("100.125", "100.009")),
+        (("buy", 2, "45.5"), [("buy", 1, 80)], DEBT.format("91.000", "90.009")),
+        (("sell", 5, "14"), [], "You offered 5 shares, but only 4 " + SHORT.format("are")),
+        (("sell", 2, "14"), [("sell", 3, 800)], "You offered 2 shares, but only 1 " + SHORT.format("is")),
+        (
+            ("buy", 1, "14.25"),
+            [("sell", 1, 114), ("sell", 1, 113), ("buy", 1, 8)],
+            "Your bid must be below your own lowest offer of 14.125.",
+        ),
+        (
+            ("sell", 1, "13.5"),
+            [("buy", 1, 108), ("buy", 1, 109), ("sell", 1, 900)],
+            "Your offer must be above your own highest bid of 13.625.",
+        ),
+        (("buy", 1, "1"), [("buy", 1, 8)] * 4, "You have 4 open orders; 4 are allowed; cancel one."),
+    ],
+)
+def test_a_refusal_names_the_rule_and_the_amounts_with_the_places_of_the_tick(
+    order: tuple[str, Any, str], held: list[tuple[str, int, int]], told: str
+) -> None:
+    account = Account(Fraction("100.0099"), 4)
+    open_orders = [
+        Order(number, 1, Side(side), quantity, limit)
+        for number, (side, quantity, limit) in enumerate(held, start=1)
+    ]
+    answer = check_order(*order, account=account, open_orders=open_orders, rules=EIGHTHS)
+    assert isinstance(answer, tuple)
+    assert [refusal.message for refusal in answer] == [told]
+
+
+@pytest.mark.parametrize(
+    ("quantity", "limit"), [(1, "0.125"), (99, "0.125"), ("1", 1), ("0" * 39 + "1", "1000")]
+)
+def test_the_bounds_of_quantity_and_price_are_allowed(quantity: int | str, limit: str | int) -> None:
+    account = Account(Fraction(1000), 0)
+    answer = check_order("buy", quantity, limit, account=account, open_orders=(), rules=EIGHTHS)
+    assert answer == OrderDraft(Side.BUY, int(quantity), EIGHTHS.to_ticks(Fraction(limit)))

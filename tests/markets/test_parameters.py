@@ -210,3 +210,30 @@ def test_paid_markets_in_a_row_are_counted_through() -> None:
         RoundRef("paid", 2, 2, 3, 1),
         RoundRef("paid", 1, 2, 4, 2),
     ]
+
+
+def test_interest_of_ten_times_the_cash_is_the_most_there_is_in_a_schedule_as_elsewhere() -> None:
+    assert MarketParameters.from_config({"interest_rate": "10"}).interest_in(1) == 10
+    two = MarketParameters.from_config({"paid_rounds": 2, "practice_rounds": 0, "interest_rate": "0.5; 10"})
+    assert [two.interest_in(number) for number in (1, 2)] == [Fraction(1, 2), 10]
+
+
+def test_each_page_has_the_timer_of_its_name() -> None:
+    pages = ("consent", "instructions", "quiz", "phase_start", "trade", "forecast", "results", "final")
+    config = {f"{page}_seconds": number for number, page in enumerate(pages, start=1)}
+    market = MarketParameters.from_config({**config, "phase_end_seconds": 99})
+    told = {page: market.seconds(page) for page in pages}
+    assert told == {page: number for number, page in enumerate(pages, start=1)}
+    assert {page: market.seconds(page, "practice") for page in pages} == {**told, "final": 99}
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        *(("", "''"), ("x" * 60, f"'{'x' * 60}'"), ("x" * 61, f"'{'x' * 57}...'")),
+        *((0.5, "0.5"), (["last"], "something that cannot be read")),
+    ],
+)
+def test_a_problem_quotes_what_the_config_holds_and_cuts_what_is_long(value: object, told: str) -> None:
+    (problem,) = problems(rationing=value)
+    assert problem == f"rationing must be one of time, pro_rata, random, was {told}."

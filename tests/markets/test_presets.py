@@ -6,10 +6,12 @@ from fractions import Fraction
 
 import pytest
 
+from markets.call_auction import PriceWithoutTrade
 from markets.config import CONTINUOUS
 from markets.induced import Equilibrium, equilibrium, maximum_surplus
 from markets.institution import Institution
 from markets.money import rounded
+from markets.orders import OrderRules
 from markets.parameters import MarketParameters
 from markets.presets import PRESETS, REFERENCE, UNCERTAIN
 
@@ -121,3 +123,19 @@ def test_buyers_are_lent_what_all_their_units_could_cost() -> None:
         assert known.schedule is not None
         for units in known.schedule.values.values():
             assert known.endowment_of(1).cash >= len(units) * known.max_price
+
+
+def test_markets_of_induced_values_are_played_by_the_rules_that_they_tell() -> None:
+    demo, smith, gode_sunder = map(parameters, ("auction-demo", "smith1962", "gode-sunder"))
+    assert (demo.practice_rounds, demo.paid_rounds, demo.trade_seconds) == (1, 3, 60)
+    assert (smith.practice_rounds, smith.paid_rounds, smith.trade_seconds) == (0, 5, 120)
+    assert (gode_sunder.practice_rounds, gode_sunder.trade_seconds) == (0, 30)
+    assert gode_sunder.order_rules == OrderRules(Fraction(1), Fraction(200), 1, 1)
+    assert smith.order_rules == OrderRules(Fraction("0.05"), Fraction(5), 1, 1)
+    assert gode_sunder.schedule is not None
+    units = (*gode_sunder.schedule.values.values(), *gode_sunder.schedule.costs.values())
+    assert [len(own) for own in units] == [4] * 12
+    for market in (smith, gode_sunder):
+        assert (market.institution, market.forecast_horizons) == (Institution.DOUBLE_AUCTION, ())
+        assert market.price_without_trade is PriceWithoutTrade.MISSING
+        assert market.initial_price == 1

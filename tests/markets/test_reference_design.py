@@ -95,6 +95,22 @@ def test_dividend_draws_are_the_same_in_a_process_with_another_hash_seed() -> No
     assert told == {f"{[str(PARAMETERS.dividends_in(1).draw('abc', 'paid', n)) for n in range(20)]}\n"}
 
 
+@pytest.mark.parametrize(
+    ("phase", "market", "drawn"),
+    [
+        ("practice", 1, [70, 95, 0, 49, 35, 92]),
+        ("paid", 1, [45, 61, 47, 36, 2, 32]),
+        ("paid", 2, [24, 24, 50, 87, 20, 85]),
+    ],
+)
+def test_a_seed_gives_the_dividends_it_has_always_given(phase: str, market: int, drawn: list[int]) -> None:
+    """Other numbers here would mean that a session cannot be drawn again from the seed it was played with."""
+    process = DividendProcess(tuple(DividendOutcome(Fraction(amount), 1) for amount in range(100)))
+    assert [process.draw("abc", phase, number, market) for number in range(1, 7)] == drawn
+    if market == 1:
+        assert [process.draw("abc", phase, number) for number in range(1, 7)] == drawn
+
+
 def test_dividend_odds_follow_the_weights() -> None:
     process = DividendProcess((DividendOutcome(Fraction(0), 3), DividendOutcome(Fraction(8), 1)))
     draws = [process.draw("s", "paid", number) for number in range(2000)]

@@ -39,7 +39,11 @@ def test_a_completion_address_is_kept_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["http://example.org", "javascript:alert(1)", "https://", "https:///done", "https://a b", "x"]
+    "address",
+    [
+        *("http://example.org", "javascript:alert(1)", "https://", "https:///done", "https://a b", "x"),
+        "https://exämple.org",
+    ],
 )
 def test_a_completion_address_is_one_of_the_web_or_refused(address: str) -> None:
     (told,) = problems(completion_url=address)

@@ -215,12 +215,3 @@ def test_a_period_that_is_closed_stays_so_and_tells_nobody_again() -> None:
     market = period()
     assert set(market.close()) == {1, 2, 3}
     assert market.close() == {}
-
-
-def test_a_message_of_no_known_kind_or_without_its_fields_is_refused_with_what_is_missing() -> None:
-    market = period()
-    unknown = market.receive(1, {"type": "dance", "ref": "a"}, 0)
-    assert "must be one of" in unknown.answer["reasons"][0]["message"]
-    short = market.receive(1, {"type": "place", "ref": "b", "side": "buy"}, 0)
-    assert codes(unknown) == codes(short) == ["malformed"]
-    assert market.seq == 0
