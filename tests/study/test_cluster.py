@@ -136,7 +136,7 @@ async def test_where_the_study_is_killed_its_workers_ask_no_more_and_the_next_ca
         killed = asyncio.Event()
 
         def kill_the_study(asked: Asked) -> str:
-            if len(server.asked) == 12:
+            if len(server.asked) >= 12 and not killed.is_set():  # several may have come at once
                 process.kill()
                 killed.set()
             return trading_answer(asked)

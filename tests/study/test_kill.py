@@ -131,7 +131,7 @@ async def test_a_study_of_models_killed_at_random_is_asked_again_only_what_was_u
         process = await start(plan, data, jobs, environment)
 
         def kill_at_last(asked: Asked) -> str:
-            if len(server.asked) == last:
+            if len(server.asked) >= last and process.returncode is None:  # several may have come at once
                 process.kill()
             return trading_answer(asked)
 
