@@ -5,9 +5,6 @@ Source: HTML Living Standard, form submission and multipart/form-data.
 
 from __future__ import annotations
 
-import re
-import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 from urllib.parse import urldefrag, urlencode, urljoin, urlsplit
@@ -20,8 +17,6 @@ Pairs = tuple[tuple[str, str], ...]
 _BY_LINES: Final = "text/plain"
 _BY_PARTS: Final = "multipart/form-data"
 _BY_PAIRS: Final = "application/x-www-form-urlencoded"
-_ESCAPED: Final[Mapping[str, str]] = {"\r": "%0D", "\n": "%0A", '"': "%22"}
-_TO_ESCAPE: Final = re.compile('[\r\n"]')
 _SPACE: Final = " \t\n\f\r"
 
 
@@ -88,19 +83,16 @@ class Way:
         if self.method == "get":
             return Request(parts._replace(query=urlencode(pairs)).geturl())
         if self.encoding == _BY_PARTS:
-            mark = f"----{secrets.token_hex(16)}"
-            return Request(to, self._parts(pairs, mark).encode(), f"{_BY_PARTS}; boundary={mark}")
+            return Request(to, *self._parts(pairs))
         if self.encoding == _BY_LINES:
             return Request(to, "".join(f"{name}={value}\r\n" for name, value in pairs).encode(), _BY_LINES)
         return Request(to, urlencode(pairs).encode(), _BY_PAIRS)
 
-    def _parts(self, pairs: Pairs, mark: str) -> str:
-        parts = (f"--{mark}\r\n{self._head(name)}\r\n\r\n{value}\r\n" for name, value in pairs)
-        return "".join((*parts, f"--{mark}--\r\n"))
+    def _parts(self, pairs: Pairs) -> tuple[bytes, str]:
+        """Return the body, and its media type with the mark between its parts."""
+        from urllib3.fields import RequestField  # few forms need it
+        from urllib3.filepost import encode_multipart_formdata
 
-    def _head(self, name: str) -> str:
-        plain = _TO_ESCAPE.sub(lambda sign: _ESCAPED[sign[0]], name)
-        head = f'Content-Disposition: form-data; name="{plain}"'
-        return (
-            f'{head}; filename=""\r\nContent-Type: application/octet-stream' if name in self.uploads else head
-        )
+        no_file = ("", "", "application/octet-stream")
+        sent = ((name, no_file if name in self.uploads else value) for name, value in pairs)
+        return encode_multipart_formdata([RequestField.from_tuples(*one) for one in sent])

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from bots.adapters.browser import _listening_driver
 from bots.adapters.browser_settings import BrowserSettings
+from tests.adapters.small_server import served
 
 
 @contextlib.asynccontextmanager
@@ -41,15 +42,10 @@ async def plain_hub(*, refuses: bool = False) -> AsyncIterator[str]:
                     told = _without_bidi(json.loads(told))
                 return web.Response(body=told, status=answer.status, content_type="application/json")
 
-        app = web.Application(client_max_size=10**8)
-        app.router.add_route("*", "/{path:.*}", hand_on)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
         try:
-            yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+            async with served([web.route("*", "/{path:.*}", hand_on)], most_bytes=10**8) as url:
+                yield url
         finally:
-            await runner.cleanup()
             await asyncio.to_thread(driver.stop)
 
 

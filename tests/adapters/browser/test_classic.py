@@ -7,14 +7,13 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import psutil
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from bots.adapters.browser_settings import BrowserOptions, BrowserSettings, Family
 from bots.adapters.web_driver import Browser, BrowserSession, open_browser
@@ -24,6 +23,7 @@ from tests.adapters.browser.plain_hub import plain_hub
 from tests.adapters.browser.test_browser_session import AWAY, seated, two_hosts
 from tests.adapters.neutral_server import NeutralServer
 from tests.adapters.participants import advance, say, soon
+from tests.adapters.small_server import served
 from tests.end_to_end.command import descendants
 
 pytestmark = [pytest.mark.browser, pytest.mark.server, pytest.mark.asyncio(loop_scope="session")]
@@ -138,7 +138,8 @@ async def test_channel_that_was_made_before_anybody_looked_is_heard(
         return socket
 
     pages = {"/page": page, "/loaded": loaded, "/live": channel, "/chat": channel, "/late/chat": channel}
-    async with serving(pages) as url, seated(classic, f"{url}/page") as (session, _):
+    routes = [web.get(path, answer) for path, answer in pages.items()]
+    async with served(routes) as url, seated(classic, f"{url}/page") as (session, _):
         assert session._tab is not None
         await asyncio.gather(opened.wait(), told.wait())
         for event in (opened, told):
@@ -151,19 +152,6 @@ async def test_channel_that_was_made_before_anybody_looked_is_heard(
         after = await session.wait(late, soon())
         assert after is not None
         assert (after.visit, after.frames[-1]) == (late.visit, {"type": "news"})
-
-
-@contextlib.asynccontextmanager
-async def serving(pages: Mapping[str, Handler]) -> AsyncIterator[str]:
-    app = web.Application()
-    app.add_routes([web.get(path, page) for path, page in pages.items()])
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
 
 
 @pytest.mark.parametrize("program", ["chromium", "chromedriver"])

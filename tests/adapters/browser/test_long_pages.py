@@ -15,6 +15,7 @@ from bots.adapters.web_driver import Browser, BrowserSettings, open_browser
 from bots.domain.errors import PageTooLong
 from bots.domain.pages import SubmitForm, UseControl
 from tests.adapters.participants import seated, soon
+from tests.adapters.small_server import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -40,15 +41,8 @@ async def page_of(html: str, *, then: str = "", endless: bool = False) -> AsyncI
             await response.write(html.encode())
         return response
 
-    app = web.Application()
-    app.add_routes([web.route("*", "/p/long", page)])
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/p/long"
-    finally:
-        await runner.cleanup()
+    async with served([web.route("*", "/p/long", page)]) as url:
+        yield f"{url}/p/long"
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from aiohttp import web
 from bots.adapters.web_driver import Browser
 from bots.domain.pages import Page, SubmitForm
 from tests.adapters.participants import seated, soon
+from tests.adapters.small_server import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -36,15 +37,8 @@ async def talk(how: str, *, busy_seconds: float = 0.0) -> AsyncIterator[str]:
             asyncio.get_running_loop().call_later(0.003, time.sleep, busy_seconds)
         return web.Response(text=PAGE.replace("HOW", how), content_type="text/html")
 
-    app = web.Application()
-    app.add_routes([web.route("*", "/p/talk", page)])
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/p/talk"
-    finally:
-        await runner.cleanup()
+    async with served([web.route("*", "/p/talk", page)]) as url:
+        yield f"{url}/p/talk"
 
 
 def unshown(page: Page) -> list[object]:

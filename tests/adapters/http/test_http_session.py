@@ -7,7 +7,7 @@ import gzip
 import time
 import tracemalloc
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,6 +27,7 @@ from bots.domain.pages import PageKind, SubmitForm
 from tests.adapters.http.broken_line import BrokenLine, broken_line
 from tests.adapters.neutral_server import NeutralServer
 from tests.adapters.participants import advance, say, seated, soon
+from tests.adapters.small_server import served
 
 pytestmark = [pytest.mark.server, pytest.mark.asyncio(loop_scope="session")]
 
@@ -238,15 +239,10 @@ async def small_server() -> AsyncIterator[str]:
             body=packed_page(), headers={"Content-Encoding": "gzip", "Content-Type": "text/html"}
         )
 
-    app = web.Application()
-    app.add_routes([web.get("/away", away), web.get("/around", around), web.get("/never", never)])
-    app.add_routes([web.get("/paid", paid), web.get("/endless", endless), web.get("/packed", packed)])
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
+    routes = [web.get("/away", away), web.get("/around", around), web.get("/never", never)]
+    routes += [web.get("/paid", paid), web.get("/endless", endless), web.get("/packed", packed)]
+    async with served(routes) as url:
+        yield url
 
 
 async def test_redirect_to_another_host_is_not_followed(http: Http, small_server: str) -> None:
@@ -324,12 +320,8 @@ class SlowForms:
             content_type="text/html",
         )
 
-    @asynccontextmanager
-    async def served(self) -> AsyncIterator[str]:
-        app = web.Application()
-        app.add_routes([web.route("*", "/{who}", self._page)])
-        async with TestServer(app) as server:
-            yield str(server.make_url(""))
+    def served(self) -> AbstractAsyncContextManager[str]:
+        return served([web.route("*", "/{who}", self._page)])
 
 
 async def test_participants_take_turns_at_a_connection() -> None:
