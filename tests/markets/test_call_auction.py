@@ -90,6 +90,13 @@ def test_imbalance_rule_goes_down_its_chain(bids: Levels, offers: Levels, price:
     assert cleared(book(bids, offers), rules).price == Fraction(price)
 
 
+@pytest.mark.parametrize("tick", [TICK, Fraction(1, 4), Fraction(2)])
+def test_a_balanced_book_stays_at_the_last_price_whatever_the_tick(tick: Fraction) -> None:
+    ten, twenty = int(10 / tick), int(20 / tick)
+    rules = AuctionRules(tick, price_selection=PriceSelection.IMBALANCE)
+    assert cleared(book([(twenty, 4)], [(ten, 4)]), rules).price == LAST
+
+
 @pytest.mark.parametrize(
     ("rule", "price"),
     [
@@ -112,8 +119,9 @@ def test_time_rationing_fills_the_earlier_order() -> None:
     assert filled(cleared(book([(9, 3), (9, 3)], [(7, 4)])), Side.BUY) == [(1, 3), (2, 1)]
 
 
+@pytest.mark.parametrize("side", Side)
 @pytest.mark.parametrize(
-    ("quantities", "offered", "expected"),
+    ("quantities", "met", "expected"),
     [
         ([6, 3, 1], 5, [3, 2, 0]),  # 3.0, 1.5, 0.5: the remainders tie, the earlier order wins
         ([1, 1, 1], 2, [1, 1, 0]),
@@ -121,10 +129,13 @@ def test_time_rationing_fills_the_earlier_order() -> None:
         ([1, 8], 6, [1, 5]),  # 0.67 and 5.33
     ],
 )
-def test_pro_rata_goes_by_largest_remainder(quantities: list[int], offered: int, expected: list[int]) -> None:
-    rules = replace(WHOLE, rationing=Rationing.PRO_RATA)
-    shares = dict(filled(cleared(book([(9, one) for one in quantities], [(7, offered)]), rules), Side.BUY))
-    assert [shares.get(number, 0) for number in range(1, len(quantities) + 1)] == expected
+def test_pro_rata_goes_by_largest_remainder_among_bids_as_among_offers(
+    quantities: list[int], met: int, expected: list[int], side: Side
+) -> None:
+    long, short = [(8, one) for one in quantities], [(8, met)]
+    orders = book(long, short) if side is Side.BUY else book(short, long)
+    shares = dict(filled(cleared(orders, replace(WHOLE, rationing=Rationing.PRO_RATA)), side))
+    assert [shares.get(order.order_id, 0) for order in orders if order.side is side] == expected
 
 
 def test_random_rationing_differs_by_seed_and_repeats_with_it() -> None:
@@ -138,6 +149,12 @@ def test_random_rationing_differs_by_seed_and_repeats_with_it() -> None:
 def test_random_rationing_without_a_generator_is_told() -> None:
     with pytest.raises(ValueError, match="generator"):
         clear(book([(9, 2)], [(7, 1)]), rules=replace(WHOLE, rationing=Rationing.RANDOM), last_price=LAST)
+
+
+def test_where_everybody_trades_all_they_ordered_nothing_is_drawn() -> None:
+    orders = book([(9, 1), (9, 1)], [(7, 2)])
+    clearing = clear(orders, rules=replace(WHOLE, rationing=Rationing.RANDOM), last_price=LAST)
+    assert filled(clearing, Side.BUY) == [(1, 1), (2, 1)]
 
 
 def test_two_orders_of_one_number_are_told() -> None:
