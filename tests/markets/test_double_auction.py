@@ -152,7 +152,10 @@ def test_open_orders_reserve_cash_and_shares() -> None:
 def test_cash_that_is_no_whole_tick_is_kept_exactly() -> None:
     third = Account(Fraction(100, 3), 1)
     auction = market(third, third)
-    assert codes(auction.place(1, "buy", 1, "33.34")) == ["not_enough_cash"]
+    told = "This bid could cost 33.34, but only 33.33 of your cash is not reserved by your open bids."
+    (refused,) = auction.place(1, "buy", 1, "33.34")
+    assert isinstance(refused, Refused)
+    assert refused.reasons == (Refusal("not_enough_cash", told),)
     auction.place(1, "buy", 1, "33.33")
     auction.place(2, "sell", 1, "33.33")
     assert auction.account(1) == Account(Fraction(1, 300), 2)
@@ -218,6 +221,23 @@ def test_the_improvement_rule_asks_for_a_better_quote_on_the_orders_own_side() -
     assert isinstance(auction.place(3, "sell", 1, "30")[0], Placed)
 
 
+def test_one_tick_is_improvement_enough() -> None:
+    auction = market(must_improve=True)
+    auction.place(1, "buy", 1, "10")
+    auction.place(2, "sell", 1, "20")
+    assert isinstance(auction.place(3, "buy", 1, "10.01")[0], Placed)
+    assert isinstance(auction.place(3, "sell", 1, "19.99")[0], Placed)
+
+
+def test_the_quote_that_must_be_bettered_is_told_with_the_places_of_the_tick() -> None:
+    eighths = OrderRules(Fraction("0.125"), max_price=Fraction(1000), max_quantity=99, max_open_orders=3)
+    auction = DoubleAuction({1: ACCOUNT, 2: ACCOUNT}, DoubleAuctionRules(eighths, must_improve=True))
+    auction.place(1, "buy", 1, "14.125")
+    (refused,) = auction.place(2, "buy", 1, "14")
+    assert isinstance(refused, Refused)
+    assert refused.reasons[0].message == "Your bid must be above the best bid of 14.125."
+
+
 def test_under_the_improvement_rule_another_reason_is_told_alone() -> None:
     auction = market(must_improve=True)
     auction.place(1, "buy", 1, "10")
@@ -265,16 +285,25 @@ def test_a_trader_with_a_role_takes_one_side_and_not_more_units_than_theirs() ->
     assert codes(auction.place(2, "buy", 1, "14")) == ["role"]
     assert codes(auction.place(2, "sell", 2, "14")) == ["units"]
     auction.place(1, "buy", 1, "14")
-    refused = auction.place(1, "buy", 2, "14")[0]
-    assert isinstance(refused, Refused)
-    assert refused.reasons[0].message == (
-        "You ordered 2 units, but only 1 of your units is left; "
-        "the others have traded or stand in open orders."
-    )
+    assert codes(auction.place(1, "buy", 2, "14")) == ["units"]
     auction.place(2, "sell", 1, "14")
     assert codes(auction.place(2, "sell", 1, "14")) == ["units"]
     auction.place(1, "buy", 1, "14")
     assert codes(auction.place(1, "buy", 1, "14")) == ["units"]
+
+
+@pytest.mark.parametrize(
+    ("waiting", "left"), [(0, "2 of your units are"), (1, "1 of your units is"), (2, "0 of your units are")]
+)
+def test_a_trader_who_orders_too_many_units_is_told_how_many_are_left(waiting: int, left: str) -> None:
+    auction = market(ACCOUNT, schedule=InducedSchedule({}, {1: (Fraction(10), Fraction(12))}))
+    for _ in range(waiting):
+        auction.place(1, "sell", 1, "14")
+    (refused,) = auction.place(1, "sell", 3, "14")
+    assert isinstance(refused, Refused)
+    assert refused.reasons[-1].message == (
+        f"You ordered 3 units, but only {left} left; the others have traded or stand in open orders."
+    )
 
 
 def test_a_schedule_must_know_every_trader() -> None:

@@ -49,6 +49,12 @@ def test_the_most_that_can_be_earned_pairs_high_values_with_low_costs() -> None:
     assert equilibrium(SMALL) == Equilibrium(2, Fraction(6), Fraction(7))
 
 
+def test_also_the_smallest_gain_is_surplus() -> None:
+    assert maximum_surplus(schedule({1: [7, 6, 5]}, {2: [5, 5, 5]})) == 2 + 1
+    third = InducedSchedule({1: (Fraction(10, 3),)}, {2: (Fraction(3),)})
+    assert maximum_surplus(third) == Fraction(1, 3)
+
+
 def test_surplus_counts_units_in_the_sequence_of_the_list() -> None:
     assert realised_surplus(SMALL, {}) == 0
     assert realised_surplus(SMALL, {1: 1, 3: 1}) == 10 - 3

@@ -145,6 +145,21 @@ def test_an_order_of_nothing_cannot_be_built(quantity: int, limit: int) -> None:
         Order(1, 1, Side.BUY, quantity, limit)
 
 
+def test_the_smallest_order_is_one_share_at_one_tick() -> None:
+    assert check("buy", 1, "0.01") == OrderDraft(Side.BUY, 1, 1)
+    assert OrderDraft(Side.BUY, 1, 1).numbered(1, 1) == Order(1, 1, Side.BUY, 1, 1)
+
+
+@pytest.mark.parametrize("allowed", [1, 2, 3])
+def test_a_trader_may_have_as_many_orders_open_as_are_allowed_and_no_more(allowed: int) -> None:
+    rules = OrderRules(TICK, Fraction(100), max_quantity=99, max_open_orders=allowed)
+    held = [Order(number, 1, Side.BUY, 1, 1) for number in range(1, allowed + 1)]
+    last = check_order("buy", 1, "14", account=ACCOUNT, open_orders=held[1:], rules=rules)
+    assert last == OrderDraft(Side.BUY, 1, 1400)
+    beyond = check_order("buy", 1, "14", account=ACCOUNT, open_orders=held, rules=rules)
+    assert codes(beyond) == ["too_many_orders"]
+
+
 EIGHTHS = OrderRules(Fraction("0.125"), Fraction(1000), 99, 4)
 BOUNDS = "The price must be a number from 0.125 to 1000, such as 14.50."
 SHORT = "of your shares {} not reserved by your open offers; short sales are not allowed."

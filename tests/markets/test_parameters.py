@@ -164,9 +164,9 @@ def test_rounds_are_counted_within_their_phase() -> None:
 
 
 def test_types_of_traders_take_turns() -> None:
-    market = MarketParameters.from_config({"endowment_cash": "225, 585", "endowment_shares": "3, 2"})
-    assert [market.endowment_of(trader).shares for trader in (1, 2, 3, 4)] == [3, 2, 3, 2]
-    assert [market.endowment_of(trader).cash for trader in (1, 2)] == [225, 585]
+    market = MarketParameters.from_config({"endowment_cash": "225, 585, 945", "endowment_shares": "3, 2, 1"})
+    assert [market.endowment_of(trader).shares for trader in range(1, 8)] == [3, 2, 1, 3, 2, 1, 3]
+    assert [market.endowment_of(trader).cash for trader in (1, 2, 3)] == [225, 585, 945]
 
 
 def test_rounds_may_differ_in_dividends_odds_and_interest() -> None:
