@@ -37,6 +37,10 @@ def test_what_is_shown_is_the_most_that_can_be_spent(amount: Fraction, decimals:
     assert len(text.partition(".")[2]) == decimals
 
 
+def test_where_nothing_is_said_two_places_are_shown() -> None:
+    assert shown(Fraction(2, 3)) == "0.66"
+
+
 @given(st.fractions(), st.integers(0, 6))
 def test_rounded_is_the_nearest_multiple(amount: Fraction, decimals: int) -> None:
     assert abs(rounded(amount, decimals) - amount) <= Fraction(1, 2 * 10**decimals)
@@ -65,19 +69,20 @@ def test_readable_text_is_exact_where_it_can_be() -> None:
 
 @pytest.mark.parametrize("value", [0.1, True, None, [1], Fraction(1)])
 def test_floats_and_other_things_are_no_amounts(value: object) -> None:
-    with pytest.raises(TypeError, match="must be text or an integer"):
+    with pytest.raises(TypeError, match=f"must be text or an integer, not {type(value).__name__}"):
         parse_money(value)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    "text", ["", "abc", "1e9", "NaN", "Infinity", "1_000", "1/0", "٣", "1 000", "x" * 60]
+    "text", ["", "abc", "1e9", "NaN", "Infinity", "1_000", "1/0", "٣", "1 000", "x" * 60, "X1", "1\n", "\t1"]
 )
 def test_text_that_is_no_amount_is_told_so(text: str) -> None:
     with pytest.raises(ValueError, match=r"amount|zero"):
         parse_money(text)
 
 
-def test_endless_text_is_not_read() -> None:
+def test_the_longest_text_is_read_and_none_that_is_longer() -> None:
+    assert parse_money("1" * LONGEST_TEXT) == Fraction(10**LONGEST_TEXT - 1, 9)
     with pytest.raises(ValueError, match="at most"):
         parse_money("1" * (LONGEST_TEXT + 1))
 
