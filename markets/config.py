@@ -113,7 +113,7 @@ def _read_endowments(reader: Reader) -> tuple[Account, ...]:
             "endowment_shares", f"one number for each of the {len(cash)} amounts of endowment_cash"
         )
     if len(reader.problems) > before:
-        return (Account(Fraction(0), 0),)
+        return ()
     return tuple(map(Account, cash, shares))
 
 
