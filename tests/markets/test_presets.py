@@ -129,7 +129,7 @@ def test_markets_of_induced_values_are_played_by_the_rules_that_they_tell() -> N
     demo, smith, gode_sunder = map(parameters, ("auction-demo", "smith1962", "gode-sunder"))
     assert (demo.practice_rounds, demo.paid_rounds, demo.trade_seconds) == (1, 3, 60)
     assert (smith.practice_rounds, smith.paid_rounds, smith.trade_seconds) == (0, 5, 120)
-    assert (gode_sunder.practice_rounds, gode_sunder.trade_seconds) == (0, 30)
+    assert (gode_sunder.practice_rounds, gode_sunder.paid_rounds, gode_sunder.trade_seconds) == (0, 6, 30)
     assert gode_sunder.order_rules == OrderRules(Fraction(1), Fraction(200), 1, 1)
     assert smith.order_rules == OrderRules(Fraction("0.05"), Fraction(5), 1, 1)
     assert gode_sunder.schedule is not None
