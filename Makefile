@@ -61,7 +61,7 @@ coverage: .stamps/venv ## Tell what of bots/ and markets/ the tests without brow
 		--cov --cov-config=scripts/coverage.toml --cov-report=term:skip-covered
 
 .PHONY: mutation
-mutation: .stamps/venv .stamps/mutation ## Change the rules in small ways, tell which changes no test sees (opt-in, hours; OF=markets.payoffs: of one)
+mutation: .stamps/venv .stamps/mutation ## Change the rules in small ways, tell which changes no test sees (opt-in, about an hour; OF=markets.payoffs: of one)
 	PYTHONPATH=$(CURDIR)/.mutation $(BIN)/python -m mutmut run $(if $(OF),"$(OF).*")
 	PYTHONPATH=$(CURDIR)/.mutation $(BIN)/python -m mutmut results
 
