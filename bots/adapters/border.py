@@ -36,8 +36,8 @@ _NEW_PAGES: Final = {
     "flatten": True,
     "filter": [{"type": "page"}],
 }
-_HIDDEN_PAGES: Final = {"discover": True, "filter": [{"type": "other"}]}
-_MAPPER: Final = "BiDi-CDP Mapper"  # title that ChromeDriver gives its hidden page
+_ALL_PAGES: Final = {"discover": True, "filter": [{"type": "page"}, {"type": "other"}]}
+_MAPPER: Final = "BiDi-CDP Mapper"  # title that ChromeDriver gives its page; hidden but in the headless shell
 
 Crossing = Callable[[SplitResult], None]
 """Is told of an address that was not loaded."""
@@ -107,7 +107,7 @@ class Border:
 
     async def _watch(self) -> None:
         await self._send("Target.setAutoAttach", _NEW_PAGES)
-        await self._send("Target.setDiscoverTargets", _HIDDEN_PAGES)
+        await self._send("Target.setDiscoverTargets", _ALL_PAGES)
         await self._watching
 
     async def _send(self, method: str, params: Mapping[str, Any] | None = None, session: str = "") -> int:
@@ -140,9 +140,9 @@ class Border:
         elif message["method"] == "Target.detachedFromTarget":
             self._targets.pop(params["sessionId"], None)
         else:
-            await self._heard_of_hidden(message["method"], params)
+            await self._heard_of_page(message["method"], params)
 
-    async def _heard_of_hidden(self, method: str, params: Mapping[str, Any]) -> None:
+    async def _heard_of_page(self, method: str, params: Mapping[str, Any]) -> None:
         """Give the browser up where ChromeDriver's hidden page has crashed."""
         if method in ("Target.targetCreated", "Target.targetInfoChanged"):
             if params["targetInfo"]["title"] == _MAPPER:

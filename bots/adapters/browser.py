@@ -247,7 +247,9 @@ def _options(settings: BrowserSettings) -> webdriver.ChromeOptions | webdriver.F
         for flag in _FLAGS:
             options.add_argument(flag)
         # ChromeDriver lets pages open windows, where nobody looks; a window could load another host's page.
+        # The headless shell asks nobody before it opens one, and has a flag against them.
         options.add_experimental_option("excludeSwitches", ["disable-popup-blocking"])
+        options.add_argument("--block-new-web-contents")
     if settings.classic:
         options.page_load_strategy = "none"  # what we put into a page is to come before the page is loaded
     else:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlsplit
 
+from bots.adapters.guard import environment_without_secrets
 from bots.domain.errors import MOST_PAGE_BYTES, UserMustMend
 
 _CHROMIUM: Final = (
@@ -24,6 +27,11 @@ _CHROMIUM: Final = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     r"C:\Program Files\Google\Chrome\Application\chrome.exe",
     r"C:\Program Files (x86)\Google\Chrome\Application\chrome.exe",
+)
+_HEADLESS_SHELL: Final = (
+    "/usr/lib/chromium/chromium-headless-shell",  # what Debian's command of this name starts
+    "chromium-headless-shell",
+    "chrome-headless-shell",
 )
 _CHROMEDRIVER: Final = ("chromedriver", "chromium.chromedriver")
 _FIREFOX: Final = (
@@ -44,6 +52,8 @@ _INSTALL_GECKODRIVER: Final = (
     "Get it from https://github.com/mozilla/geckodriver/releases (on macOS: brew install geckodriver), "
     "or leave --classic out: without it Firefox needs no driver."
 )
+_VERSION: Final = re.compile(r"\b(\d+)\.\d+\.\d+")
+_VERSION_SECONDS: Final = 10.0
 _ON_A_GRID: Final = 12  # bots in one browser, where the user gives no number
 
 
@@ -180,17 +190,52 @@ def _programs(options: BrowserOptions) -> tuple[Path, Path | None]:
         if not options.classic:
             return browser, None
         return browser, _installed("geckodriver", ("geckodriver",), _INSTALL_GECKODRIVER)
+    # The headless shell opens no window by itself, and classic WebDriver knows of no tab that is not in one.
+    shell = None if options.headed or options.classic else _headless_shell()
     return (
-        _installed("Chromium", _CHROMIUM, _INSTALL_CHROMIUM),
+        shell or _installed("Chromium", _CHROMIUM, _INSTALL_CHROMIUM),
         _installed("ChromeDriver", _CHROMEDRIVER, _INSTALL_CHROMIUM),
     )
 
 
+def _headless_shell() -> Path | None:
+    """Return the Chromium that has no windows, which takes less memory, if one is of its driver's version.
+
+    A driver refuses a browser of another version.
+    """
+    driver = _found(_CHROMEDRIVER)
+    version = _version(driver) if driver else None
+    if version is None:
+        return None
+    shells = (Path(path) for name in _HEADLESS_SHELL if (path := shutil.which(name)))
+    return next((shell for shell in shells if _version(shell) == version), None)
+
+
+def _version(program: Path) -> int | None:
+    """Return the first number of a program's version; None where it does not tell."""
+    try:
+        told = subprocess.run(
+            [program, "--version"],
+            capture_output=True,
+            text=True,
+            timeout=_VERSION_SECONDS,
+            check=False,
+            env=environment_without_secrets(),
+        )
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return None
+    number = _VERSION.search(told.stdout)
+    return int(number[1]) if number else None
+
+
 def _installed(what: str, names: Sequence[str], mend: str) -> Path:
-    for name in names:
-        if path := shutil.which(name):
-            return Path(path)
+    if found := _found(names):
+        return found
     raise UserMustMend(f"{what} is not installed (looked for {', '.join(names)})", where="PATH", mend=mend)
+
+
+def _found(names: Sequence[str]) -> Path | None:
+    return next((Path(path) for name in names if (path := shutil.which(name))), None)
 
 
 def _has_screen() -> bool:

@@ -8,8 +8,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from html import escape
 from importlib.resources import files
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from bots.adapters.answers import frame_payload
@@ -17,6 +18,7 @@ from bots.adapters.page_readers import Snapshot
 from bots.domain.errors import LedAway, PageTooLong
 
 T = TypeVar("T")
+_WITHOUT_WORDS: Final = "<body></body>"
 
 
 class TabLost(Exception):
@@ -73,6 +75,7 @@ class Tab(ABC):
         self._pulse = asyncio.Event()
         self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._host: str | None = None  # of the experiment
+        self._server = ""  # its host and port
         self._unread: LedAway | PageTooLong | None = None  # why it is not to be read or acted in any more
         self.loaded: Loaded | None = None
         self.prompts: list[str] = []
@@ -97,10 +100,11 @@ class Tab(ABC):
         if self.loaded is None:
             raise ValueError("no document has been loaded in this tab")
         loaded = self.loaded
+        html = loaded.html if anew is None else anew["html"]
         return Snapshot(
             visit=loaded.visit,
             address=loaded.address,
-            html=loaded.html if anew is None else anew["html"],
+            html=html if loaded.address.startswith("http") else self._error_page(html),
             told=loaded.told if anew is None else anew["told"],
             loaded_at=loaded.at,
             status=loaded.status,
@@ -116,7 +120,8 @@ class Tab(ABC):
             LedAway: the server leads to another host.
             PageTooLong: the document has more bytes than a page can have.
         """
-        before, self._host = self.loaded, urlsplit(address).hostname
+        before, parts = self.loaded, urlsplit(address)
+        self._host, self._server = parts.hostname, parts.netloc.rpartition("@")[2]
         await self._navigate(address)
         await self.until(lambda: self.loaded if self.loaded is not before else None)
 
@@ -213,6 +218,12 @@ class Tab(ABC):
                 len(self._frames[visit]),
             )
         self._changed()
+
+    def _error_page(self, html: str) -> str:
+        """Return the browser's error page; the headless shell's is empty, and gets a line."""
+        if _WITHOUT_WORDS not in html:
+            return html
+        return f"<title>No answer</title><body><p>{escape(self._server)} does not answer.</p></body>"
 
     def take_prompt(self, words: str) -> None:
         self.prompts.append(words)

@@ -41,7 +41,7 @@ async def crash(browser: psutil.Process, wanted: Callable[[Target], bool]) -> No
         attached = await _asked(socket, 2, "Target.attachToTarget", {"targetId": target, "flatten": True})
         command = {"id": 3, "method": "Page.crash", "sessionId": attached["sessionId"]}
         await socket.send_json(command)
-        while (await socket.receive_json())["method"] != "Inspector.targetCrashed":
+        while (await socket.receive_json()).get("method") != "Inspector.targetCrashed":
             pass
 
 

@@ -15,7 +15,7 @@ import aiohttp
 from aiohttp import web
 
 from bots.adapters.browser import _listening_driver
-from bots.adapters.browser_settings import BrowserSettings
+from bots.adapters.browser_settings import BrowserOptions, BrowserSettings
 from tests.adapters.small_server import served
 
 
@@ -26,7 +26,7 @@ async def plain_hub(*, refuses: bool = False) -> AsyncIterator[str]:
     Args:
         refuses: whether it starts no browser for who asks for WebDriver BiDi; else it just does not offer it.
     """
-    settings = BrowserSettings.find()
+    settings = BrowserSettings.find(BrowserOptions(classic=True))
     folder, driver, address = await _listening_driver(settings)
     async with aiohttp.ClientSession() as http:
 

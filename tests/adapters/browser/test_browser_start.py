@@ -32,6 +32,13 @@ asyncio.run(hold())
 """
 
 
+def program() -> str:
+    """What the browser is called among processes."""
+    found = BrowserSettings.find().browser
+    assert found is not None
+    return found.name
+
+
 def profiles() -> set[Path]:
     return set(Path(tempfile.gettempdir()).glob("bots-browser-*"))
 
@@ -53,7 +60,7 @@ async def test_nothing_runs_and_no_profile_is_left_after_the_end() -> None:
     folders = profiles()
     async with open_browser(BrowserSettings.find()):
         ours = [one for one in psutil.Process().children(recursive=True) if one.pid not in before]
-        assert {"chromium", "chromedriver"} <= {one.name() for one in ours}
+        assert {program(), "chromedriver"} <= {one.name() for one in ours}
         assert profiles() - folders
     assert not [one for one in ours if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
     assert profiles() <= folders
@@ -68,13 +75,53 @@ def test_nothing_is_left_of_a_process_that_is_ended(how: signal.Signals) -> None
     assert process.stdout is not None
     assert process.stdout.readline() == b"open\n"
     below = psutil.Process(process.pid).children(recursive=True)
-    assert "chromium" in {one.name() for one in below}
+    assert program() in {one.name() for one in below}
     os.kill(process.pid, how)
     process.wait()
     process.stdout.close()
     _, alive = psutil.wait_procs(below, timeout=15)
     assert not alive
     assert profiles() <= folders
+
+
+def put(folder: Path, name: str, version: str) -> Path:
+    """A program that tells its version."""
+    made = folder / name
+    made.write_text(f"#!/bin/sh\necho Program {version}\n")
+    made.chmod(0o755)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("version", "options", "chosen"),
+    [
+        ("9.1.7", BrowserOptions(), "chrome-headless-shell"),
+        ("10.0.1", BrowserOptions(), "chromium"),
+        ("9.1.7", BrowserOptions(headed=True), "chromium"),
+        ("9.1.7", BrowserOptions(classic=True), "chromium"),
+    ],
+    ids=["hidden", "of another version than the driver", "shown", "classic"],
+)
+def test_hidden_bots_sit_in_a_browser_without_windows_if_its_driver_can_drive_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str, options: BrowserOptions, chosen: str
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("DISPLAY", ":0")
+    driver = put(tmp_path, "chromedriver", "9.1.8")
+    put(tmp_path, "chromium", "9.1.8")
+    put(tmp_path, "chrome-headless-shell", version)
+    found = BrowserSettings.find(options)
+    assert (found.browser, found.driver) == (tmp_path / chosen, driver)
+
+
+def test_a_browser_without_windows_that_does_not_run_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    put(tmp_path, "chromedriver", "9.1.8")
+    put(tmp_path, "chromium", "9.1.8")
+    put(tmp_path, "chrome-headless-shell", "9.1.8").write_text("no program")
+    assert BrowserSettings.find().browser == tmp_path / "chromium"
 
 
 def test_missing_browser_is_told_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -15,6 +16,7 @@ from tests.adapters.participants import Transport
 
 TRANSPORTS = [
     pytest.param("browser", marks=pytest.mark.browser),
+    pytest.param("with_windows", marks=pytest.mark.browser),
     pytest.param("classic", marks=pytest.mark.browser),
     "http",
     # Opt-in: make test-firefox.
@@ -25,6 +27,17 @@ TRANSPORTS = [
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def firefox() -> AsyncIterator[Browser]:
     async with open_browser(BrowserSettings.find(BrowserOptions(Family.FIREFOX))) as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def with_windows() -> AsyncIterator[Browser]:
+    """Chromium as most people have it, where bots would sit in its headless shell."""
+    found = BrowserSettings.find()
+    chromium = BrowserSettings.find(BrowserOptions(classic=True)).browser
+    if chromium == found.browser:
+        pytest.skip("needs Chromium's headless shell, beside Chromium")
+    async with open_browser(dataclasses.replace(found, browser=chromium)) as browser:
         yield browser
 
 
