@@ -13,7 +13,13 @@ from markets.orders import Side
 
 @dataclass(frozen=True, slots=True)
 class LivedRound:
-    """What happened to a person in one finished round; cash and shares are those after it."""
+    """What happened to a person in one finished round; cash and shares are those after it.
+
+    Attributes:
+        earnings: with induced values and costs.
+        forecast_reward: cash that forecasts of the round's price earned.
+        payoff: cash that the round pays: in the last one of a market all that it earned; None where untold.
+    """
 
     key: RoundKey
     cash_before: float
@@ -24,7 +30,9 @@ class LivedRound:
     dividends: float
     cash: float
     shares: int
-    earnings: float | None = None  # with induced values and costs
+    earnings: float | None = None
+    forecast_reward: float = 0.0
+    payoff: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,5 +93,11 @@ def _lived(row: OTreeRow, key: RoundKey) -> LivedRound:
         dividends=float(row["dividends"]),
         cash=float(row["cash_after"]),
         shares=int(row["shares_after"]),
-        earnings=float(earned) if (earned := row.get("earnings")) else None,
+        earnings=_amount(row.get("earnings")),
+        forecast_reward=_amount(row.get("forecast_reward")) or 0.0,
+        payoff=_amount(row.get("payoff")),
     )
+
+
+def _amount(text: str | None) -> float | None:
+    return float(text) if text else None

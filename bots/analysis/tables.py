@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import polars as pl
@@ -20,6 +21,7 @@ from bots.analysis.played import Call, Decided, PlayedRun, PlayedSeat
 from bots.analysis.rows import Row, by_round, number, of_person, of_round, of_run, of_seat
 from bots.analysis.surplus import PeriodGains, equilibrium_price, period_gains
 from bots.domain.market import MarketRules
+from markets.payoffs import Pay
 
 
 def table(run: PlayedRun, name: str) -> pl.DataFrame:
@@ -210,24 +212,37 @@ def _wealth(seat: PlayedSeat) -> Row:
 def _wealth_of_person(run: PlayedRun, person: Person) -> Row:
     rules, paid = run.rules, [lived for lived in person.rounds if lived.key[0] == "paid"]
     if rules is not None and rules.forecasts_alone:
-        return {"forecast_earnings": _earned_by(run, person)}
+        earned = _earned_by(run, person)
+        return {"forecast_earnings": earned, "payoff": None if earned is None else _paid(rules, earned)}
     if rules is None or not paid:
         return {}
-    first, last = paid[0], paid[-1]
-    through = last.key[1] == rules.paid_markets * rules.paid_rounds
+    first, last, market = paid[0], paid[-1], paid[-rules.paid_rounds :]
+    begun = {
+        "endowment_cash": first.cash_before,
+        "endowment_shares": first.shares_before,
+        "expected_wealth": None if rules.induced else _expected(rules, first),
+    }
+    if last.key[1] < rules.paid_markets * rules.paid_rounds:
+        return begun
     wealth = (
-        max(0.0, sum(lived.earnings or 0.0 for lived in paid[-rules.paid_rounds :]))  # as the payoff counts
+        max(0.0, sum(lived.earnings or 0.0 for lived in market))  # as the payoff counts
         if rules.induced
         else last.cash + last.shares * float(rules.buy_back)
     )
     return {
-        "endowment_cash": first.cash_before,
-        "endowment_shares": first.shares_before,
-        "expected_wealth": None if rules.induced else _expected(rules, first),
-        "final_cash": last.cash if through else None,
-        "final_shares": last.shares if through else None,
-        "final_wealth": wealth if through else None,
+        **begun,
+        "final_cash": last.cash,
+        "final_shares": last.shares,
+        "final_wealth": wealth,
+        "forecast_earnings": sum(lived.forecast_reward for lived in market),
+        "payoff": None if last.payoff is None else _paid(rules, sum(lived.payoff or 0.0 for lived in paid)),
     }
+
+
+def _paid(rules: MarketRules, points: float) -> float:
+    """Return what points, to the cent, are paid as: in the session's currency, with the participation fee."""
+    pay = Pay(rules.currency, Fraction(rules.cash_per_currency_unit), Fraction(rules.participation_fee))
+    return float(pay.in_currency(Fraction(str(round(points, 2)))))
 
 
 def _earned_by(run: PlayedRun, person: Person) -> float | None:

@@ -10,6 +10,7 @@ import pytest
 
 import bots
 from bots.analysis.otree_tables import OTreeRow, OTreeTables
+from bots.analysis.played import PlayedRun
 from bots.analysis.runs import Run
 from markets.presets import PRESETS
 from tests.analysis.played_runs import play_run
@@ -37,3 +38,43 @@ def test_a_person_with_units_ends_with_what_the_last_market_earned_and_never_bel
     (person,) = Run(replace(bot, otree=told)).traders.filter(trader_kind="person").to_dicts()
 
     assert person["final_wealth"] == wealth
+
+
+ACCOUNTS = ("final_cash", "final_shares", "final_wealth", "forecast_earnings", "payoff")
+
+
+@pytest.mark.parametrize("markets_in_a_row", [1, 2])
+def test_accounts_of_a_person_are_those_of_a_bot_who_did_the_same(
+    tmp_path: Path, markets_in_a_row: int
+) -> None:
+    traders = ["zero-intelligence"] * 3 + ["fundamentalist"]
+    config = {"practice_rounds": 1, "paid_rounds": 3, "paid_markets": markets_in_a_row}
+    whole = bots.open_run(play_run(tmp_path / "run-1", traders, seed=4, **config))
+    bot = whole.traders.filter(seat=4).to_dicts()[0]
+    without = {number: seat for number, seat in whole.played.seats.items() if number != 4}
+    told = OTreeTables(traders=tuple(in_otree(whole.played, whole.trader_rounds.filter(seat=4).to_dicts())))
+
+    (person,) = Run(replace(whole.played, seats=without, otree=told)).traders.filter(is_bot=False).to_dicts()
+
+    assert bot["forecast_earnings"] > 0
+    assert {name: person[name] for name in ACCOUNTS} == pytest.approx({name: bot[name] for name in ACCOUNTS})
+
+
+def in_otree(run: PlayedRun, rounds: list[dict[str, Any]]) -> list[OTreeRow]:
+    """A trader's rounds as oTree's table `traders` has them; the last of a paid market tells its payoff."""
+    assert run.rules is not None
+    rows: list[OTreeRow] = []
+    earned = 0.0
+    before = {"cash_before": "100", "shares_before": "4"}
+    for one in rounds:
+        reward = one["forecast_earnings"] or 0.0
+        payoff, earned = 0.0, earned + reward if one["phase"] == "paid" else 0.0
+        if one["phase"] == "paid" and one["round"] % run.rules.paid_rounds == 0:
+            payoff, earned = round(one["cash"] + one["shares"] * float(run.rules.buy_back) + earned, 2), 0.0
+        after = {"cash_after": one["cash"], "shares_after": one["shares"], "forecast_reward": reward}
+        flows = {
+            name: one[name] for name in ("overall", "participant", "bought", "sold", "interest", "dividends")
+        }
+        row = {"market": 1, **before, **flows, **after, "payoff": payoff}
+        rows.append({name: str(value) for name, value in row.items()})
+    return rows

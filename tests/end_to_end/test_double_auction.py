@@ -169,9 +169,11 @@ async def test_what_a_person_with_units_trades_counts_in_prices_and_efficiency(
     assert period["equilibrium"] == (90 + 120) / 2
     (efficiency,) = run.measures.filter(measure="efficiency")["value"]
     assert efficiency == pytest.approx(earned / 440)
-    (wealth,) = run.traders.filter(~pl.col("is_bot"))["final_wealth"]
-    assert person.page.view.final is not None
-    assert wealth == float(person.page.view.final.final_wealth) == 190 - float(bought["price"])
+    ((wealth, payoff),) = run.traders.filter(~pl.col("is_bot")).select("final_wealth", "payoff").iter_rows()
+    final = person.page.view.final
+    assert final is not None
+    assert wealth == float(final.final_wealth) == 190 - float(bought["price"])
+    assert payoff == float(final.payoff or 0)
     page = LexborHTMLParser(run_page(run)[0])
     rows = [row for row in page.css("#traders ~ .scroll tr") if row.css(".pill.person")]
     assert [row.css("td")[0].text() for row in rows] == [first["code"]]

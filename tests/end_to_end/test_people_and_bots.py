@@ -53,6 +53,11 @@ async def test_four_bots_play_with_two_people_in_a_session_made_by_hand(
     brought = await end(await start_verb(tmp_path, "people", str(ended.run)), tmp_path)
     assert "2 people beside 4 bots" in brought.output
     assert_tables_and_report_tell_people_and_bots_apart(ended.run, [link.code for link in links[:2]])
+    payments = await market_server.rest.export_app_custom(
+        "market_end", url.rsplit("/", 1)[1], function="custom_export_payments"
+    )
+    payoffs = dict(bots.open_run(ended.run).traders.select("participant", "payoff").iter_rows())
+    assert payoffs == pytest.approx({row["participant"]: float(row["total"]) for row in payments})
 
 
 async def test_what_a_person_forecast_beside_bots_and_earned_is_in_tables_and_report(
@@ -88,6 +93,7 @@ async def test_what_a_person_forecast_beside_bots_and_earned_is_in_tables_and_re
     assert theirs["reward"].sum() == pytest.approx(float(final.forecast_earnings or 0))
     (row,) = run.traders.filter(~pl.col("is_bot")).to_dicts()
     assert (row["participant"], row["forecast_earnings"]) == (first, pytest.approx(theirs["reward"].sum()))
+    assert row["payoff"] == float(final.payoff or 0)
     by_trader = run.trader_rounds.group_by("participant").agg(pl.col("forecast_earnings").sum())
     assert dict(by_trader.iter_rows()) == pytest.approx(
         dict(run.traders.select("participant", "forecast_earnings").iter_rows())
