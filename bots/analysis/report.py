@@ -5,10 +5,8 @@ Text of pages, models and people is escaped by the template engine, and the page
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +35,7 @@ from bots.analysis.panel import Measure
 from bots.analysis.pictures import Picture, picture
 from bots.analysis.runs import Run
 from bots.analysis.schedules import Schedule, schedules
+from bots.analysis.shown_numbers import cash, measure, p_value, percent, written
 from bots.analysis.surplus import worth_of_units
 from bots.analysis.timeline import Chapter, Reading, readings
 from bots.analysis.trader_charts import holdings_chart, schedules_chart
@@ -312,36 +311,3 @@ def render(template: str, **context: Any) -> str:
         "percent": percent,
     }
     return environment.get_template(template).render(human_source=SOURCE, **context)
-
-
-def written(value: float | None) -> str:
-    """Return a measure as tables show it; an en dash where it is not defined."""
-    if value is None or math.isnan(value):
-        return "–"
-    return _with_minus(f"{value:,.4f}" if abs(value) < 1000 else f"{value:,.1f}")
-
-
-def measure(value: float | None, unit: str) -> str:
-    """Return a measure as tables show it; whole numbers of what is counted have no decimals."""
-    whole = value is not None and unit in ("shares", "units", "periods") and float(value).is_integer()
-    return f"{value:,.0f}" if whole else written(value)
-
-
-def p_value(value: float) -> str:
-    """Return a p-value; none is ever 0."""
-    return "< 0.0001" if value < 0.0001 else written(value)
-
-
-def cash(value: float | None) -> str:
-    """Return an amount with two decimals, rounded as terminals do; an en dash where it is not known."""
-    return "–" if value is None or math.isnan(value) else _with_minus(f"{Decimal(str(value)):,.2f}")
-
-
-def percent(value: float | None, decimals: int = 0) -> str:
-    """Return a share as a percentage; an en dash where it is not known."""
-    return "–" if value is None or math.isnan(value) else _with_minus(f"{100 * value:.{decimals}f} %")
-
-
-def _with_minus(number: str) -> str:
-    """Return a number with the sign that print has for less than nothing, as charts have it."""
-    return number.replace("-", "−")

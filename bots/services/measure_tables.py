@@ -15,6 +15,7 @@ from rich.table import Table
 from bots.analysis.inference import CONFIDENCE, RESAMPLES, Pooled
 from bots.analysis.measures import MEASURES
 from bots.analysis.panel import Measured, Panel
+from bots.analysis.shown_numbers import plain
 from bots.services.terminal import say
 
 _SIDE_BY_SIDE = 4  # markets that get a column each
@@ -103,9 +104,9 @@ def _side_by_side(
         described = MEASURES[name]
         about = {"Formula": described.formula, "Unit": described.unit}
         cells = [described.label, *(about[detail] for detail in details)]
-        cells += [written(value) for value in one.values.tolist()]
+        cells += [plain(value) for value in one.values.tolist()]
         if len(panel) > 1:
-            cells += [written(pooled[name].mean), interval(pooled[name])]
+            cells += [plain(pooled[name].mean), interval(pooled[name])]
         table.add_row(*map(escape, cells))
     return table
 
@@ -115,7 +116,7 @@ def _print_rows(console: Console, panel: Panel, results: Results) -> None:
     for key in _IN_ROWS:
         table.add_column(MEASURES[key].label, justify="right")
     for number, name in enumerate(panel.names[:_MOST_ROWS]):
-        table.add_row(escape(name), *(written(float(results[key].values[number])) for key in _IN_ROWS))
+        table.add_row(escape(name), *(plain(float(results[key].values[number])) for key in _IN_ROWS))
     console.print(table)
     if len(panel) > _MOST_ROWS:
         say(console, f"… and {len(panel) - _MOST_ROWS} more markets; --json has them all")
@@ -127,7 +128,7 @@ def _print_pooled(console: Console, pooled: Mapping[str, Pooled]) -> None:
         table.add_column(name, justify="right")
     for name, one in pooled.items():
         described = MEASURES[name]
-        numbers = (written(one.mean), interval(one), str(one.markets))
+        numbers = (plain(one.mean), interval(one), str(one.markets))
         table.add_row(*map(escape, (described.label, described.unit, *numbers)))
     console.print(table)
 
@@ -150,13 +151,6 @@ def _table(*names: str, left: int) -> Table:
     return table
 
 
-def written(value: float) -> str:
-    """Return a number as tables show it: four decimals where it is small; an en dash for NaN."""
-    if math.isnan(value):
-        return "–"
-    return f"{value:,.4f}" if abs(value) < 1000 else f"{value:,.1f}"
-
-
 def interval(one: Pooled) -> str:
     """Return a pooled measure's interval as text."""
-    return "–" if math.isnan(one.low) else f"[{written(one.low)}, {written(one.high)}]"
+    return "–" if math.isnan(one.low) else f"[{plain(one.low)}, {plain(one.high)}]"

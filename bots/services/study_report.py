@@ -33,9 +33,10 @@ from bots.analysis.market_measures import measure_markets
 from bots.analysis.measures import MEASURES
 from bots.analysis.panel import Floats, Measured
 from bots.analysis.played import PlayedRun, played
+from bots.analysis.shown_numbers import plain
 from bots.domain.errors import UserMustMend
 from bots.domain.records import EVENTS, RunManifest
-from bots.services.measure_tables import interval, written
+from bots.services.measure_tables import interval
 from bots.services.study_folder import CellRun, cell_runs, study_folder
 from bots.services.study_pages import write_pages
 from bots.services.study_plan import Study
@@ -317,7 +318,7 @@ def _measured(study: Study, treated: Sequence[Treated], measures: Sequence[str],
             left_out = f", {out} left out" if out else ""
             counted = f"{len(one)} of {one.planned}{left_out}"
             found = pooled[one.name][name] if len(one) else None
-            numbers = (written(found.mean), interval(found)) if found else ("–", "–")
+            numbers = (plain(found.mean), interval(found)) if found else ("–", "–")
             rows.append((MEASURES[name].label, one.name, counted, *numbers))
     meanings = [
         f"{MEASURES[name].label}: {MEASURES[name].formula}, {study.unit_of(name)}" for name in measures
@@ -338,7 +339,7 @@ def _compared(treated: Sequence[Treated], measures: Sequence[str], seed: int) ->
             test = one.difference
             sampled |= not test.exact
             pair = f"{one.first}\n− {one.second}"
-            difference = f"{written(test.difference)}\n{_between(one.size.low, one.size.high)}"
+            difference = f"{plain(test.difference)}\n{_between(one.size.low, one.size.high)}"
             g = "–" if np.isnan(one.size.g) else f"{one.size.g:.2f}"
             ps = (_p(test.p, test.exact), _p(one.adjusted, test.exact))
             rows.append((MEASURES[measure].label, pair, difference, g, *ps))
@@ -354,7 +355,7 @@ def _compared(treated: Sequence[Treated], measures: Sequence[str], seed: int) ->
 
 
 def _between(low: float, high: float) -> str:
-    return "–" if np.isnan(low) else f"[{written(low)}, {written(high)}]"
+    return "–" if np.isnan(low) else f"[{plain(low)}, {plain(high)}]"
 
 
 def _p(value: float, exact: bool) -> str:

@@ -19,10 +19,10 @@ from bots.analysis.market_measures import measure_markets
 from bots.analysis.measures import MEASURES
 from bots.analysis.panel import Floats
 from bots.analysis.power import ALPHA, POWER, detectable
+from bots.analysis.shown_numbers import plain
 from bots.domain.errors import UserMustMend
 from bots.domain.records import RunOutcome
 from bots.domain.study import Cell, derived_seed
-from bots.services.measure_tables import written
 from bots.services.study_cell import CellJob, StudyFacts, play_strategies
 from bots.services.study_plan import Study
 from bots.services.study_pool import processes, processors
@@ -74,11 +74,11 @@ def _table(values: Mapping[str, Floats], measure: str, planned: int) -> Table:
         table.add_column(escape(name), justify="right")
     known = [one[~np.isnan(one)] for one in values.values()]
     label = MEASURES[measure].label
-    table.add_row(f"Mean {label}", *(written(float(one.mean()) if len(one) else np.nan) for one in known))
+    table.add_row(f"Mean {label}", *(plain(float(one.mean()) if len(one) else np.nan) for one in known))
     spreads = (float(one.std(ddof=1)) if len(one) > 1 else np.nan for one in known)
-    table.add_row(f"SD of {label}", *map(written, spreads))
+    table.add_row(f"SD of {label}", *map(plain, spreads))
     for size in sorted({*SIZES, planned}):
-        found = (written(detectable(one, size).difference) for one in known)
+        found = (plain(detectable(one, size).difference) for one in known)
         table.add_row(f"{size} markets{', as planned' if size == planned else ''}", *found)
     return table
 
