@@ -50,17 +50,6 @@ class DoubleAuctionRules:
     clears_after_trade: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The whole state of a market; orders hold what is left of them, in the sequence in which they trade."""
-
-    accounts: Mapping[int, Account]
-    bids: tuple[Order, ...]
-    offers: tuple[Order, ...]
-    next_order_id: int
-    closed: bool
-
-
 class DoubleAuction:
     """One period of a double auction. It changes with every call, and tells what happened as events."""
 
@@ -93,27 +82,6 @@ class DoubleAuction:
         if schedule is not None:
             for trader, desk in self._desks.items():
                 desk.play(schedule.side(trader), len(schedule.units(trader)))
-
-    @classmethod
-    def replayed(
-        cls,
-        events: Iterable[Event],
-        accounts: Mapping[int, Account],
-        rules: DoubleAuctionRules,
-        *,
-        schedule: InducedSchedule | None = None,
-        next_order_id: int = 1,
-    ) -> DoubleAuction:
-        """Return the market as it was once it had told these events.
-
-        Args:
-            events: all of them from the opening on, those of each call together; a log keeps them so.
-            accounts, rules, schedule, next_order_id: as the market was opened with.
-        """
-        market = cls(accounts, rules, schedule=schedule, next_order_id=next_order_id)
-        for event in events:
-            market._apply(event)
-        return market
 
     def place(
         self, trader: int, side: object, quantity: object, limit: object, ref: str | None = None
@@ -211,11 +179,6 @@ class DoubleAuction:
                 touched[event.side, event.limit] = None
         return tuple(self._sides[side].level(limit) for side, limit in touched)
 
-    def snapshot(self) -> Snapshot:
-        """Return the whole state as a value."""
-        bids, offers = (tuple(one.rest for one in self._sides[side].orders()) for side in Side)
-        return Snapshot(self.accounts(), bids, offers, self._next_order_id, self._closed)
-
     def _known(self, trader: int) -> int:
         if trader not in self._desks:
             raise KeyError(trader)
@@ -294,16 +257,3 @@ class DoubleAuction:
         for one in waiting:
             self._remove(one)
         return events
-
-    def _apply(self, event: Event) -> None:
-        """Do what an event tells, without asking whether the rules allow it: they did."""
-        if isinstance(event, Placed):
-            self._sides[event.order.side].add(self._open(event.order))
-        elif isinstance(event, Traded):
-            bid = self._desks[event.buyer].open[event.bid_id]
-            offer = self._desks[event.seller].open[event.offer_id]
-            self._trade(bid, offer, event.quantity, event.resting)
-        elif isinstance(event, Cancelled | Expired):
-            self._remove(self._desks[event.trader].open[event.order_id])
-        elif isinstance(event, Closed):
-            self._closed = True

@@ -8,7 +8,6 @@ top of the heap, so a price is never in the heap twice.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 
@@ -113,15 +112,6 @@ class BookSide:
 
     def levels(self) -> tuple[Level, ...]:
         """Return all levels at which something waits, best first."""
-        return tuple(
-            Level(self.side, limit, self._queues[limit].quantity) for limit in self._limits_best_first()
-        )
-
-    def orders(self) -> Iterator[OpenOrder]:
-        """Yield the orders in the sequence in which they would trade."""
-        for limit in self._limits_best_first():
-            yield from self._queues[limit].orders.values()
-
-    def _limits_best_first(self) -> list[int]:
         waiting = (limit for limit, queue in self._queues.items() if queue.orders)
-        return sorted(waiting, key=lambda limit: self._sign * limit)
+        best_first = sorted(waiting, key=lambda limit: self._sign * limit)
+        return tuple(Level(self.side, limit, self._queues[limit].quantity) for limit in best_first)

@@ -1,4 +1,4 @@
-"""What happens in a double auction, as values: enough to tell whom it concerns, and to rebuild the market.
+"""What happens in a double auction, as values: enough to tell whom it concerns, and what is left of the book.
 
     Placed      an order was accepted; what it met at once follows as Traded
     Traded      two orders met, at the limit of the one that had been waiting

@@ -5,18 +5,66 @@ One list of orders, amounts of cash as they are, every decision a search through
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from markets.accounts import Account
-from markets.double_auction import DoubleAuctionRules, Snapshot
+from markets.double_auction import DoubleAuction, DoubleAuctionRules
 from markets.induced import InducedSchedule
 from markets.orders import Order, OrderDraft, Side, check_order
 from markets.trade_events import Cancelled, Closed, Event, Expired, Placed, Traded
 
 Outcome = tuple[Event, ...] | list[str]
 """What happened, or the codes of why not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The whole state of a market; orders hold what is left of them, in the sequence in which they trade."""
+
+    accounts: Mapping[int, Account]
+    bids: tuple[Order, ...]
+    offers: tuple[Order, ...]
+    next_order_id: int
+    closed: bool
+
+    @classmethod
+    def of(
+        cls, accounts: Mapping[int, Account], waiting: Iterable[Order], next_order_id: int, *, closed: bool
+    ) -> Snapshot:
+        orders = sorted(waiting, key=lambda order: order.order_id)
+        bids = sorted((one for one in orders if one.side is Side.BUY), key=lambda order: -order.limit)
+        offers = sorted((one for one in orders if one.side is Side.SELL), key=lambda order: order.limit)
+        return cls(accounts, tuple(bids), tuple(offers), next_order_id, closed)
+
+
+def snapshot_of(market: DoubleAuction) -> Snapshot:
+    """What a market tells of itself."""
+    accounts = market.accounts()
+    waiting = [order for trader in accounts for order in market.open_orders(trader)]
+    return Snapshot.of(accounts, waiting, market.next_order_id, closed=market.closed)
+
+
+def told_by(events: Iterable[Event], accounts: Mapping[int, Account], tick: Fraction) -> Snapshot:
+    """What the events of a market tell of it, from its opening on."""
+    held, waiting, next_order_id, closed = dict(accounts), dict[int, Order](), 1, False
+    for event in events:
+        match event:
+            case Placed(order):
+                waiting[order.order_id], next_order_id = order, order.order_id + 1
+            case Traded(bid_id, offer_id, buyer, seller, quantity, price):
+                for trader, bought, sold in ((buyer, quantity, 0), (seller, 0, quantity)):
+                    held[trader] = held[trader].after_trade(bought=bought, sold=sold, price=price * tick)
+                for order_id in (bid_id, offer_id):
+                    order = waiting.pop(order_id)
+                    if rest := order.quantity - quantity:
+                        waiting[order_id] = replace(order, quantity=rest)
+            case Cancelled(order_id) | Expired(order_id):
+                del waiting[order_id]
+            case Closed():
+                closed = True
+    return Snapshot.of(held, waiting.values(), next_order_id, closed=closed)
 
 
 class SlowMarket:
@@ -113,12 +161,4 @@ class SlowMarket:
         return events
 
     def snapshot(self) -> Snapshot:
-        bids = sorted(
-            (order for order in self.orders if order.side is Side.BUY),
-            key=lambda order: (-order.limit, order.order_id),
-        )
-        offers = sorted(
-            (order for order in self.orders if order.side is Side.SELL),
-            key=lambda order: (order.limit, order.order_id),
-        )
-        return Snapshot(self.accounts, tuple(bids), tuple(offers), self.next_order_id, self.closed)
+        return Snapshot.of(self.accounts, self.orders, self.next_order_id, closed=self.closed)

@@ -355,17 +355,3 @@ def test_a_periods_price_is_the_mean_of_its_trades_by_shares() -> None:
     )
     assert volume_weighted_price(events, TICK) == Fraction(44, 3)
     assert volume_weighted_price((), TICK) is None
-
-
-def test_a_market_that_is_rebuilt_has_the_same_units_and_goes_on_with_the_same_numbers() -> None:
-    schedule = InducedSchedule({1: (Fraction(10), Fraction(6))}, {2: (Fraction(3),)})
-    held = {1: Account(Fraction(100), 0), 2: Account(Fraction(100), 1)}
-    rules = DoubleAuctionRules(ORDERS)
-    live = DoubleAuction(held, rules, schedule=schedule, next_order_id=31)
-    assert DoubleAuction.replayed([], held, rules, schedule=schedule, next_order_id=31).next_order_id == 31
-    log = (*live.place(1, "buy", 1, "4"), *live.place(2, "sell", 1, "4"))
-    rebuilt = DoubleAuction.replayed(log, held, rules, schedule=schedule, next_order_id=31)
-    assert rebuilt.snapshot() == live.snapshot()
-    assert codes(rebuilt.place(1, "sell", 1, "5")) == ["role"]
-    assert codes(rebuilt.place(1, "buy", 2, "4")) == ["units"]
-    assert rebuilt.place(1, "buy", 1, "4") == live.place(1, "buy", 1, "4")

@@ -14,6 +14,7 @@ from markets.trading_period import TradingPeriod
 from markets.view import PageState, market_view
 from tests.markets.books import json_values
 from tests.markets.periods import cancel, codes, parameters, period, place, ready
+from tests.markets.slow_double_auction import snapshot_of
 
 TRADERS = (1, 2, 3)
 
@@ -184,7 +185,7 @@ def test_a_period_is_the_same_once_its_kept_messages_are_played_again(flow: Any,
     ]
     for trader, message, second in kept:
         again.receive(trader, message, second)
-    assert again.market.snapshot() == market.market.snapshot()
+    assert snapshot_of(again.market) == snapshot_of(market.market)
     assert (again.seq, again.trades, again.closed) == (market.seq, market.trades, market.closed)
     assert [again.state(trader) for trader in TRADERS] == [market.state(trader) for trader in TRADERS]
 
