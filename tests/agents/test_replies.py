@@ -134,7 +134,7 @@ orders = st.fixed_dictionaries(
     | json_values
     | st.dictionaries(st.sampled_from(["orders", "cancel", "plan", "forecasts"]), json_values)
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_whatever_json_comes_is_a_legal_decision_or_unusable(answer: object) -> None:
     for page in (sight(), sight("forecast")):
         try:

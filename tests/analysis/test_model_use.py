@@ -13,8 +13,6 @@ from bots.domain.records import Event, ModelAsked, ModelReplied, RunResumed, Usa
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PRICED = {"reply": "{}", "usage": Usage(input_tokens=900, output_tokens=60, cost_usd=Decimal("0.0042"))}
-
-
 MOST = Usage(input_tokens=4000, output_tokens=400, cost_usd=Decimal("0.05"))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bots.adapters.links import read_links_file
@@ -31,7 +31,7 @@ from bots.services.study_plan import read_plan
 from tests.analysis.played_runs import play_run
 from tests.market_pages import view
 
-QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=60)
 numbers = st.one_of(st.integers(-3, 10**6), st.floats(), st.sampled_from(["14", "1e9", "NaN", "-0", "٣"]))
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | numbers | st.text(max_size=12),

@@ -1,4 +1,4 @@
-"""The call auction adds its book up once, sorted; what it decides is what its definitions decide."""
+"""What the call auction decides, adding its book up once, is what its definitions decide order by order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.markets.books import auction_rules, books
 from tests.markets.slow_auction import slow_clear
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(books(most_orders=24), auction_rules, st.integers(0, 50), st.integers(1, 14))
 def test_the_sorted_auction_decides_what_its_definitions_decide(
     orders: list[Order], rules: AuctionRules, seed: int, last: int

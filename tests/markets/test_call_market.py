@@ -75,7 +75,7 @@ def total_shares(state: MarketState) -> int:
     return sum(account.shares for account in state.accounts.values())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(wishes, min_size=3, max_size=3), markets_options, st.text(max_size=5))
 def test_cash_and_shares_are_conserved_whatever_is_traded(
     rounds: list[list[Wish]], options: dict[str, Any], seed: str
@@ -100,7 +100,7 @@ def test_cash_and_shares_are_conserved_whatever_is_traded(
     assert state is None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(wishes, markets_options)
 def test_mean_wealth_at_fundamental_value_does_not_depend_on_prices(
     sent: list[Wish], options: dict[str, Any]

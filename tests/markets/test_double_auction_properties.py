@@ -81,7 +81,7 @@ class Run:
 runs = st.builds(Run, accounts, rules, schedules, flows)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(runs)
 def test_the_fast_market_does_what_the_plain_rules_say(run: Run) -> None:
     """Price, time and role, refusals and all: event by event and state by state."""
@@ -123,7 +123,7 @@ def test_a_long_day_is_the_same_by_the_fast_market_the_plain_rules_and_the_event
     assert sum(isinstance(event, Traded) for event in run.log) >= (4 if schedule else 60)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(runs)
 def test_cash_and_shares_are_conserved_and_never_owed(run: Run) -> None:
     cash = sum(account.cash for account in run.accounts.values())
@@ -139,7 +139,7 @@ def test_cash_and_shares_are_conserved_and_never_owed(run: Run) -> None:
             assert len(own) <= ORDERS.max_open_orders
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(runs)
 def test_the_book_never_crosses_and_is_empty_once_closed(run: Run) -> None:
     for _ in run.steps():
@@ -149,7 +149,7 @@ def test_the_book_never_crosses_and_is_empty_once_closed(run: Run) -> None:
             assert (bid, offer) == (None, None)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(runs)
 def test_nobody_trades_worse_than_their_limit_or_with_themselves(run: Run) -> None:
     limits: dict[int, int] = {}
@@ -165,14 +165,14 @@ def test_nobody_trades_worse_than_their_limit_or_with_themselves(run: Run) -> No
                 assert waiting == min(event.bid_id, event.offer_id)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(runs)
 def test_events_tell_what_accounts_and_book_are_after_every_call(run: Run) -> None:
     for _ in run.steps():
         assert told_by(run.log, run.accounts, TICK) == snapshot_of(run.market)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(runs)
 def test_a_ladder_kept_by_deltas_is_the_book(run: Run) -> None:
     ladder: dict[tuple[Side, int], int] = {}
@@ -185,7 +185,7 @@ def test_a_ladder_kept_by_deltas_is_the_book(run: Run) -> None:
             assert list(depth) == sorted(depth, reverse=side is Side.BUY)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.builds(Run, accounts, rules, st.just(ROLES), flows))
 def test_no_trading_earns_more_than_the_maximum_surplus(run: Run) -> None:
     for _ in run.steps():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from statistics import NormalDist
 
@@ -18,6 +19,11 @@ RULES = {
     name: ForecastingParameters.from_config(config).rules for name, config in FORECASTING_PRESETS.items()
 }
 CENT = Fraction(1, 100)
+
+
+def without_noise(feedback: int) -> PriceMap:
+    slope = Fraction(feedback)
+    return replace(RULES["ltf-positive"], feedback=slope, noise_sd=Fraction(0), highest=Fraction(1000))
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -80,9 +86,7 @@ def test_noise_is_the_same_everywhere_and_as_good_as_normal() -> None:
 
 
 def test_who_gives_no_forecast_is_taken_at_the_last_one_and_earns_nothing_for_it() -> None:
-    still = PriceMap(
-        *(Fraction(60), Fraction(1), Fraction(0), 0, Fraction(1000), Fraction(1300), Fraction(7))
-    )
+    still = without_noise(feedback=1)
     given_so_far: dict[int, list[Fraction | None]] = {
         1: [Fraction(50), None],
         2: [Fraction(70), Fraction(80)],
@@ -196,8 +200,6 @@ def test_the_noise_of_a_round_is_drawn_from_seed_and_number_and_added_to_its_pri
 
 
 def test_a_price_falls_to_0_and_no_further() -> None:
-    rules = PriceMap(
-        *(Fraction(60), Fraction(-2), Fraction(0), 0, Fraction(1000), Fraction(1300), Fraction(7))
-    )
+    rules = without_noise(feedback=-2)
     assert [rules.price([Fraction(mean)]) for mean in (89, 90, 91)] == [2, 0, 0]
     assert rules.price([Fraction("89.75")]) == Fraction(1, 2)

@@ -10,7 +10,7 @@ from markets.accounts import Account
 from markets.call_market import MarketState, final_of, next_round, open_market
 from markets.induced import realised_surplus
 from markets.orders import Side
-from markets.parameters import MarketParameters, ParameterError
+from markets.parameters import MarketParameters
 from markets.payoffs import Pay
 from markets.period_market import close_period, open_period
 from markets.trading_period import TradingPeriod
@@ -94,37 +94,6 @@ def test_earnings_of_all_paid_periods_are_the_payoff_and_losses_reach_no_further
     assert buyer.payoff == 5
     assert seller.final_wealth == 12 - 3
     assert seller.payoff == Fraction("9.50")
-
-
-@pytest.mark.parametrize(
-    ("config", "told"),
-    [
-        ({"forecast_horizons": "0"}, "forecast_horizons must be empty in a double auction"),
-        ({"institution": "call_market", "must_improve": True}, "must_improve must be False in a call"),
-        ({"institution": "call_market", "induced_values": "1"}, "induced_costs must be given where"),
-        (
-            {"induced_values": "5, 6", "induced_costs": "1"},
-            "values must not rise from unit to unit",
-        ),
-        (
-            {"induced_values": "5", "induced_costs": "1; 3, 2"},
-            "costs must not fall from unit to unit; see trader 3",
-        ),
-        (
-            {"induced_values": "a"},
-            'induced_values must be numbers of at least 0, such as "190',
-        ),
-        ({"induced_values": "5", "induced_costs": "1"}, "interest_rate must be 0 where units have induced"),
-        ({"must_improve": "perhaps"}, "must_improve must be True or False"),
-        ({**INDUCED, "disclose_fundamental": True}, "disclose_fundamental must be False where units have"),
-    ],
-)
-def test_what_does_not_go_together_is_told_before_a_session_is_made(
-    config: dict[str, object], told: str
-) -> None:
-    with pytest.raises(ParameterError) as refused:
-        parameters(**config)
-    assert told in str(refused.value)
 
 
 def test_a_round_is_closed_once() -> None:

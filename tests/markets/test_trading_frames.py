@@ -25,7 +25,7 @@ def with_a_bid() -> TradingPeriod:
     return market
 
 
-def test_a_bid_that_waits_is_answered_told_and_logged() -> None:
+def test_a_bid_that_waits_is_told_to_all_what_it_reserves_to_its_owner_alone_and_logged() -> None:
     news = {"seq": 1, "book": [{"side": "buy", "limit": "14.50", "quantity": 2}], "trades": []}
     answer = {
         "type": "placed",
@@ -42,7 +42,7 @@ def test_a_bid_that_waits_is_answered_told_and_logged() -> None:
     )
 
 
-def test_an_offer_that_trades_is_answered_told_and_logged_with_its_second() -> None:
+def test_a_trade_is_told_to_all_who_traded_to_the_two_alone_and_logged_with_its_second() -> None:
     trade = {"number": 1, "price": "14.50", "quantity": 1, "second": 8}
     news = {
         "seq": 2,
@@ -78,7 +78,7 @@ def test_an_offer_that_trades_is_answered_told_and_logged_with_its_second() -> N
     )
 
 
-def test_a_cancel_is_answered_told_and_logged() -> None:
+def test_a_cancel_is_told_to_all_what_it_frees_to_its_owner_alone_and_logged() -> None:
     news = {"seq": 2, "book": [{"side": "buy", "limit": "14.50", "quantity": 0}], "trades": []}
     answer = {
         "type": "cancelled",

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bots.domain.market import MarketView
@@ -170,7 +170,6 @@ def test_final_pages_tell_the_payoff(page: PageName) -> None:
     assert view.final.payoff > 5
 
 
-@settings(deadline=None)
 @given(st.fractions(0, 10**6), st.sampled_from(["0.01", "0.25", "1", "0.0005"]))
 def test_bids_are_accepted_up_to_the_cash_that_is_shown_and_no_further(cash: Fraction, tick: str) -> None:
     market = parameters(tick=tick, max_price="1000000")

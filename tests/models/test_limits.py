@@ -83,7 +83,7 @@ async def test_tokens_beyond_the_estimate_keep_the_next_request_back() -> None:
             pass
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     requests=st.integers(1, 300),
     tokens=st.integers(2000, 50_000),

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bots.adapters.clock import SystemClock
@@ -99,7 +99,7 @@ def trader(steps: Sequence[Step], seed: int) -> LlmTrader:
     return LlmTrader(Steps(steps), SystemClock(), seed, Manner(first_pause=0.01))
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20)
 @given(
     scripts=st.lists(st.lists(st.sampled_from(STEPS), min_size=1, max_size=6), min_size=1, max_size=3),
     fallback=st.sampled_from(["hold", "last-plan", "zero-intelligence"]),
@@ -228,7 +228,7 @@ async def test_changed_reply_changes_the_decision_and_what_follows() -> None:
     assert any(line.startswith("-") and "buy" in line for line in changed.lines())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(share=st.floats(0, 1))
 def test_journal_of_a_killed_run_replays_up_to_its_end(share: float) -> None:
     events = _SHORT_RUN.events[: 3 + int(share * len(_SHORT_RUN.events))]

@@ -109,7 +109,7 @@ async def test_forecast_of_the_next_round_is_rewarded_when_that_round_has_its_pr
     assert Fraction(again.price or 0) == play.rounds[1].price
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.decimals(0, 100, places=2), min_size=3, max_size=3))
 @pytest.mark.parametrize("preset", FORECASTING_PRESETS)
 async def test_history_on_the_page_is_the_prices_that_the_rules_made(preset: str, forecasts) -> None:  # type: ignore[no-untyped-def]
