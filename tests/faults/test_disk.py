@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,12 +12,11 @@ from bots.adapters.otree_server import OTreeServer
 from bots.adapters.run_folder import JournalWriter
 from bots.domain.errors import RecordLost
 from bots.domain.records import PageMissed, RunEnded, RunOutcome, parse_journal
-from tests.end_to_end.command import ROOT, end, run, start_verb
+from tests.end_to_end.command import end, run, start_verb
 from tests.faults.invariants import on_record, on_server
 from tests.faults.small_disk import enlarge, make_read_only, small_disk
-from tests.study.plans import plan_file
+from tests.study import plans as study_plans
 
-PROGRAM = ROOT / "tests/study/study_program.py"
 SMALL_STUDY = """
 name = "full"
 repetitions = 6
@@ -87,26 +83,16 @@ async def test_a_run_on_a_full_disk_ends_says_so_and_goes_on_when_there_is_space
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_a_study_on_a_full_disk_says_so_and_goes_on_when_there_is_space(tmp_path: Path, jobs: str) -> None:
-    plan = plan_file(tmp_path, SMALL_STUDY)
+async def test_a_study_on_a_full_disk_says_so_and_goes_on_when_there_is_space(
+    tmp_path: Path, jobs: str
+) -> None:
+    plan = study_plans.plan_file(tmp_path, SMALL_STUDY)
     with small_disk(tmp_path / "data", 900) as disk:
-        command = [
-            sys.executable,
-            str(PROGRAM),
-            "study",
-            "run",
-            str(plan),
-            "--data-dir",
-            str(disk),
-            "-j",
-            jobs,
-        ]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        full = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        code, said = await study_plans.end(await study_plans.start(plan, disk, "-j", jobs))
         enlarge(disk, 100_000)
-        again = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        again, told = await study_plans.end(await study_plans.start(plan, disk, "-j", jobs))
 
-    assert full.returncode == 2, full.stderr
-    assert "No space left on device" in full.stderr
-    assert "Traceback" not in full.stderr
-    assert again.returncode == 0, again.stderr
+    assert code == 2, said
+    assert "No space left on device" in said
+    assert "Traceback" not in said
+    assert again == 0, told

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
+import sys
+from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from rich.console import Console
 
@@ -18,6 +22,9 @@ from bots.services.study_folder import cell_runs
 from bots.services.study_plan import Study, read_plan, resolve_study
 from bots.services.study_report import read_market
 from bots.services.study_run import Spread, run_study
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = Path(__file__).with_name("study_program.py")
 
 SMALL = """
 name = "small"
@@ -82,6 +89,26 @@ async def play(
     return await run_study(plan, data, spread or Spread(jobs), room), out.getvalue()
 
 
+async def start(
+    plan: Path, data: Path, *options: str, environment: Mapping[str, str] = MappingProxyType({})
+) -> Process:
+    """Start `bots study run PLAN` in a process of its own."""
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, str(PROGRAM), "study", "run", str(plan), "--data-dir", str(data), *options),
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        stdout=PIPE,
+        stderr=STDOUT,
+        start_new_session=True,
+    )
+
+
+async def end(process: Process) -> tuple[int, str]:
+    """Wait for a study's end; return its exit code and what it printed."""
+    output, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode is not None
+    return process.returncode, output.decode()
+
+
 async def play_in_both_places(text: str, folder: Path, server: str) -> tuple[Path, Path]:
     """Play a plan in process and on a server; return the folder that each has its data in."""
     here, there = folder / "here", folder / "there"
@@ -90,6 +117,12 @@ async def play_in_both_places(text: str, folder: Path, server: str) -> tuple[Pat
         code, told = await play(plan_file(place, plan), place, spread=Spread(server=server))
         assert code == 0, told
     return here, there
+
+
+def asked_by_cell(folder: Path) -> Mapping[tuple[str, int], int]:
+    """Count the requests to models that are on record, by market."""
+    journals = {key: run.folder / "journal.jsonl" for key, run in cell_runs(folder).items()}
+    return {key: path.read_bytes().count(b'"event":"model_asked"') for key, path in journals.items()}
 
 
 def prices(folder: Path) -> Prices:

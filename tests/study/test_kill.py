@@ -6,11 +6,7 @@ import asyncio
 import os
 import random
 import signal
-import sys
-from asyncio.subprocess import PIPE, STDOUT, Process
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 import psutil
 import pytest
@@ -19,10 +15,8 @@ from bots.adapters.run_folder import read_manifest
 from bots.domain.records import RunManifest, RunOutcome
 from bots.services.study_folder import cell_runs, spent_so_far
 from tests.standins.model_server import Asked, ModelServer, trading_answer
-from tests.study.plans import ASKING, plan_file, play, prices, the_folder
+from tests.study.plans import ASKING, asked_by_cell, end, plan_file, play, prices, start, the_folder
 
-ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = Path(__file__).with_name("study_program.py")
 PLAN = """
 name = "killed"
 repetitions = 6
@@ -34,24 +28,6 @@ market = { practice_rounds = 1, paid_rounds = 12 }
 seats = "2 x zero-intelligence, 2 x speculator"
 """
 CELLS = 12
-
-
-async def start(
-    plan: Path, data: Path, jobs: int, environment: Mapping[str, str] = MappingProxyType({})
-) -> Process:
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, str(PROGRAM), "study", "run", str(plan), "--data-dir", str(data), "-j", str(jobs)),
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-        stdout=PIPE,
-        stderr=STDOUT,
-        start_new_session=True,
-    )
-
-
-async def end(process: Process) -> tuple[int, str]:
-    output, _ = await asyncio.wait_for(process.communicate(), 60)
-    assert process.returncode is not None
-    return process.returncode, output.decode()
 
 
 async def begun(data: Path, run: int) -> None:
@@ -80,7 +56,7 @@ async def test_a_study_killed_at_random_and_resumed_has_the_same_result(
 ) -> None:
     plan, expected = await whole(tmp_path)
     draw, data = random.Random(number), tmp_path / "killed"
-    process = await start(plan, data, jobs)
+    process = await start(plan, data, "-j", str(jobs))
     await begun(data, draw.randint(1, CELLS - 2))
     await asyncio.sleep(draw.uniform(0, 0.1))
     children = psutil.Process(process.pid).children(recursive=True)
@@ -90,16 +66,11 @@ async def test_a_study_killed_at_random_and_resumed_has_the_same_result(
     assert await gone(children)
     finished = {key: run.folder for key, run in cell_runs(the_folder(data)).items() if run.finished}
     assert len(finished) < CELLS
-    code, said = await end(await start(plan, data, jobs))
+    code, said = await end(await start(plan, data, "-j", str(jobs)))
     assert code == 0, said
     after = cell_runs(the_folder(data))
     assert prices(the_folder(data)) == expected
     assert {key: after[key].folder for key in finished} == finished
-
-
-def requests(folder: Path) -> int:
-    """Count the requests to models that are on record in a run's folder."""
-    return (folder / "journal.jsonl").read_text(encoding="utf-8").count('"event":"model_asked"')
 
 
 def tokens(folder: Path) -> int:
@@ -108,10 +79,6 @@ def tokens(folder: Path) -> int:
 
 def goes_on(manifest: RunManifest) -> list[str]:
     return list(manifest.configuration["study"].get("goes_on", ()))
-
-
-def asked_by_cell(folder: Path) -> dict[tuple[str, int], int]:
-    return {key: requests(run.folder) for key, run in cell_runs(folder).items()}
 
 
 @pytest.mark.parametrize(("number", "jobs"), [(1, 1), (2, 3)])
@@ -128,7 +95,7 @@ async def test_a_study_of_models_killed_at_random_is_asked_again_only_what_was_u
 
         last = once + random.Random(number).randint(once // 3, once - 1)
         data = tmp_path / "killed"
-        process = await start(plan, data, jobs, environment)
+        process = await start(plan, data, "-j", str(jobs), environment=environment)
 
         def kill_at_last(asked: Asked) -> str:
             if len(server.asked) >= last and process.returncode is None:  # several may have come at once
@@ -140,7 +107,7 @@ async def test_a_study_of_models_killed_at_random_is_asked_again_only_what_was_u
         assert code == -signal.SIGKILL, said
         finished = {key: run.folder for key, run in cell_runs(the_folder(data)).items() if run.finished}
         spent = tokens(the_folder(data))
-        code, said = await end(await start(plan, data, jobs, environment))
+        code, said = await end(await start(plan, data, "-j", str(jobs), environment=environment))
         assert code == 0, said
 
     folder = the_folder(data)
@@ -163,7 +130,7 @@ async def test_a_study_of_models_killed_at_random_is_asked_again_only_what_was_u
 async def test_ctrl_c_ends_a_study_in_order(tmp_path: Path, jobs: int) -> None:
     plan, expected = await whole(tmp_path)
     data = tmp_path / "stopped"
-    process = await start(plan, data, jobs)
+    process = await start(plan, data, "-j", str(jobs))
     await begun(data, 3)
     children = psutil.Process(process.pid).children(recursive=True)
     os.killpg(process.pid, signal.SIGINT)
@@ -180,10 +147,10 @@ async def test_ctrl_c_ends_a_study_in_order(tmp_path: Path, jobs: int) -> None:
 
 async def test_of_two_runs_of_one_study_the_second_is_told(tmp_path: Path) -> None:
     plan, data = plan_file(tmp_path, PLAN), tmp_path / "data"
-    first = await start(plan, data, 1)
+    first = await start(plan, data, "-j", "1")
     await begun(data, 1)
     first.send_signal(signal.SIGSTOP)  # it must not be through before the second begins
-    code, said = await end(await start(plan, data, 1))
+    code, said = await end(await start(plan, data, "-j", "1"))
     first.send_signal(signal.SIGCONT)
 
     assert (code, "another process" in said) == (2, True), said
