@@ -27,7 +27,9 @@ from pathlib import Path
 from bench_in_process import STRATEGIES, cell_of, play
 
 from bots.adapters.run_folder import JournalWriter, write_manifest
-from bots.domain.records import RunManifest, RunOutcome, SeatRecord
+from bots.domain.experiment import Seat
+from bots.domain.records import RunOutcome
+from tests.manifests import manifest_of
 
 TRADERS, RUNS, MARKETS, PERIODS = 24, 200, 10_000, 30
 
@@ -48,32 +50,13 @@ def make_run(folder: Path, **market: str | int) -> Path:
     cell = cell_of(TRADERS, **market)
     with JournalWriter(folder / "journal.jsonl", durable=False) as journal:
         play(cell, journal)
-    seats = tuple(
-        SeatRecord(
-            seat=seat, participant=f"trader{seat}", trader=STRATEGIES[seat % len(STRATEGIES)], seed=seat
-        )
-        for seat in range(1, TRADERS + 1)
-    )
+    seats = [
+        Seat(number, f"trader{number}", "", STRATEGIES[number % len(STRATEGIES)], number)
+        for number in range(1, TRADERS + 1)
+    ]
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    manifest = RunManifest(
-        run=1,
-        run_id="bench",
-        production=False,
-        notes="",
-        url="in process",
-        model="mixed",
-        command=(),
-        started=now,
-        ended=now,
-        outcome=RunOutcome.FINISHED,
-        subjects=TRADERS,
-        bots=TRADERS,
-        timeout_minutes=105,
-        fallback="hold",
-        seed=1,
-        seats=seats,
-    )
-    write_manifest(folder, manifest)
+    ended = manifest_of(seats, run=1, run_id="bench", started=now, ended=now, outcome=RunOutcome.FINISHED)
+    write_manifest(folder, ended)
     return folder
 
 

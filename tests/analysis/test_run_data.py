@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -22,16 +21,14 @@ from bots.domain.records import (
     Event,
     PageMissed,
     PageSeen,
-    RunManifest,
     SeatEnded,
     SeatOpened,
     SeatOutcome,
 )
 from markets.rounds import Phase, PublicRound
 from tests.analysis.played_runs import play_run
+from tests.manifests import NOW, manifest
 from tests.market_pages import view
-
-NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def seen(shown: MarketView, seat: int = 1) -> PageSeen:
@@ -44,25 +41,6 @@ def past(number: int, price: str | None, volume: int, *, practice: bool = False)
     return PublicRound(phase, number, amount, volume, Fraction(2, 5))
 
 
-def manifest() -> RunManifest:
-    return RunManifest(
-        run=1,
-        run_id="run-1",
-        production=False,
-        notes="",
-        url="http://127.0.0.1:8000/SessionStartLinks/abcd1234",
-        model="hold",
-        command=(),
-        started=NOW,
-        subjects=2,
-        bots=2,
-        timeout_minutes=1,
-        fallback="hold",
-        seed=1,
-        seats=(),
-    )
-
-
 def test_market_rounds_join_what_the_pages_of_all_bots_say() -> None:
     events: list[Event] = [
         *(SeatOpened(at=NOW, seat=n, participant=f"code{n}", trader="hold", seed=n) for n in (1, 2)),
@@ -71,7 +49,7 @@ def test_market_rounds_join_what_the_pages_of_all_bots_say() -> None:
         seen(view("results", 3, (past(1, "14.5", 3), past(2, None, 0)))),
     ]
 
-    run = played(Path("run-1"), manifest(), events)
+    run = played(Path("run-1"), manifest(seats=()), events)
 
     assert market_rounds(run, 1) == (
         MarketRound("practice", 1, Decimal(15), 2, None, Decimal("0.4")),

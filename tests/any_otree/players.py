@@ -20,8 +20,9 @@ from bots.agents.trading_agents import Pace, Table, TradingAgent
 from bots.domain.chat import Message
 from bots.domain.experiment import RunEnd, Seat, run_experiment
 from bots.domain.ports import DecisionMaker
-from bots.domain.records import ActAnswered, ActSent, Event, RunManifest, SeatRecord
+from bots.domain.records import ActAnswered, ActSent, Event, RunManifest
 from tests.adapters.participants import Transport
+from tests.manifests import manifest_of
 
 RUN_ID = "0123456789ab"
 Answer = Callable[[Sequence[Message], Mapping[str, Any]], str]
@@ -168,27 +169,5 @@ class Lab:
         end = await run_experiment(
             seats, sit, store=store, clock=clock, until=table.until, stop=asyncio.Event()
         )
-        return Played(end, tuple(store.events), _manifest(seats, started, end))
-
-
-def _manifest(seats: Sequence[Seat], started: Any, end: RunEnd) -> RunManifest:
-    return RunManifest(
-        run=1,
-        run_id=RUN_ID,
-        production=False,
-        notes="",
-        url="",
-        model="",
-        command=(),
-        started=started,
-        outcome=end.outcome,
-        subjects=len(seats),
-        bots=len(seats),
-        timeout_minutes=1,
-        fallback="hold",
-        seed=1,
-        seats=tuple(
-            SeatRecord(seat=one.number, participant=one.participant, trader=one.trader, seed=one.seed)
-            for one in seats
-        ),
-    )
+        manifest = manifest_of(seats, run_id=RUN_ID, started=started, outcome=end.outcome)
+        return Played(end, tuple(store.events), manifest)

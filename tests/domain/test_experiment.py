@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 
 import pytest
 
@@ -12,15 +11,13 @@ from bots.domain.experiment import RunEnd, Seat, SeatEnd, manifest_at_end, run_e
 from bots.domain.records import (
     Event,
     RunEnded,
-    RunManifest,
     RunOutcome,
     SeatEnded,
     SeatOutcome,
     SeatRecord,
 )
+from tests.manifests import NOW, manifest
 from tests.virtual_time import clock, in_virtual_time
-
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def seats(count: int) -> list[Seat]:
@@ -231,22 +228,7 @@ async def test_a_seat_for_which_no_memory_is_left_says_so() -> None:
 def test_a_manifest_at_the_end_says_how_each_seat_ended(outcome: RunOutcome, unplayed: SeatOutcome) -> None:
     earlier = SeatRecord(seat=1, participant="a", trader="hold", seed=1, outcome=SeatOutcome.FINISHED)
     open_seats = [SeatRecord(seat=n, participant="b", trader="hold", seed=n) for n in (2, 3)]
-    begun = RunManifest(
-        run=1,
-        run_id="r1",
-        production=False,
-        notes="",
-        url="http://localhost",
-        model="hold",
-        command=(),
-        started=NOW,
-        subjects=3,
-        bots=3,
-        timeout_minutes=5,
-        fallback="hold",
-        seed=1,
-        seats=(earlier, *open_seats),
-    )
+    begun = manifest(subjects=3, bots=3, seats=(earlier, *open_seats))
 
     ended = manifest_at_end(begun, RunEnd(outcome, {2: SeatEnd(SeatOutcome.FAILED, "away")}, NOW, "why"))
 

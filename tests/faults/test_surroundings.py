@@ -28,7 +28,7 @@ from bots.domain.pages import PageKind, Trouble
 from bots.domain.records import DecisionMade, DecisionNotMade, RunOutcome, SeatOutcome
 from markets.parameters import MarketParameters
 from tests.end_to_end.command import ROOT, end, run
-from tests.services.test_rebuild import manifest
+from tests.manifests import manifest
 
 NOWHERE = "no-such-host.invalid"  # by RFC 2606 no name server knows it
 

@@ -34,8 +34,8 @@ from bots.services.show_run import line
 from tests.adapters.participants import soon
 from tests.analysis import played_runs
 from tests.injection.texts import TEXTS
+from tests.manifests import NOW, manifest
 from tests.market_pages import view
-from tests.services.test_rebuild import NOW, manifest
 
 NAMES = [f"{number}: {text[:30]!r}" for number, text in enumerate(TEXTS, start=1)]
 each_text = pytest.mark.parametrize("text", TEXTS, ids=NAMES)
@@ -112,7 +112,7 @@ def test_journal_and_metadata_keep_it_on_one_line(text: str, tmp_path: Path) -> 
         for _ in range(2):
             journal.append(PageMissed(at=NOW, seat=1, page=text, round=1, reason=text))
     raw = (tmp_path / "journal.jsonl").read_bytes()
-    noted = manifest().model_copy(update={"notes": text})
+    noted = manifest(notes=text)
 
     assert raw.count(b"\n") == 2
     assert len(parse_journal(raw.decode()).events) == 2

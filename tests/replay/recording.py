@@ -15,8 +15,9 @@ from bots.agents.pauses import Pauses
 from bots.agents.trading_agents import Pace, Table, TradingAgent
 from bots.domain.experiment import RunEnd, Seat, run_experiment
 from bots.domain.ports import DecisionMaker
-from bots.domain.records import Event, RunManifest, SeatRecord
+from bots.domain.records import Event, RunManifest
 from bots.services.traders import make_fallback
+from tests.manifests import manifest_of
 
 RUN_ID = "0123456789ab"
 
@@ -59,24 +60,5 @@ async def record(
         ).play()
 
     end = await run_experiment(seats, sit, store=store, clock=clock, until=table.until, stop=asyncio.Event())
-    manifest = RunManifest(
-        run=1,
-        run_id=RUN_ID,
-        production=False,
-        notes="",
-        url="",
-        model="",
-        command=(),
-        started=started,
-        outcome=end.outcome,
-        subjects=len(seats),
-        bots=len(seats),
-        timeout_minutes=seconds / 60,
-        fallback=fallback,
-        seed=1,
-        seats=tuple(
-            SeatRecord(seat=seat.number, participant=seat.participant, trader=seat.trader, seed=seat.seed)
-            for seat in seats
-        ),
-    )
+    manifest = manifest_of(seats, run_id=RUN_ID, started=started, outcome=end.outcome, fallback=fallback)
     return Recorded(end, (*earlier, *store.events), manifest)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,42 +16,21 @@ from bots.domain.records import (
     Event,
     RunDescribed,
     RunEnded,
-    RunManifest,
     RunOutcome,
     RunResumed,
     RunStarted,
     SeatEnded,
     SeatOutcome,
-    SeatRecord,
 )
 from bots.services.cli import main
 from bots.services.rebuild import rebuild
 from tests.analysis.played_runs import play_run
+from tests.manifests import NOW, manifest
 
-NOW = datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC)
 LINKS = {
     1: "http://localhost:8000/InitializeParticipant/abc",
     2: "http://localhost:8000/InitializeParticipant/d",
 }
-
-
-def manifest() -> RunManifest:
-    return RunManifest(
-        run=7,
-        run_id="abc",
-        production=False,
-        notes="first | try",
-        url="http://localhost:8000/SessionStartLinks/abc123",
-        model="hold",
-        command=("bots",),
-        started=NOW,
-        subjects=2,
-        bots=2,
-        timeout_minutes=105,
-        fallback="hold",
-        seed=1,
-        seats=tuple(SeatRecord(seat=n, participant=f"p{n}", trader="hold", seed=n) for n in (1, 2)),
-    )
 
 
 def ended(seat: int, outcome: SeatOutcome) -> SeatEnded:

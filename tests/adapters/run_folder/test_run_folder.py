@@ -5,7 +5,6 @@ import resource
 import tempfile
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -27,32 +26,11 @@ from bots.domain.records import (
     ModelReplied,
     PageMissed,
     PageSeen,
-    RunManifest,
     RunStarted,
     parse_journal,
 )
+from tests.manifests import NOW, manifest
 from tests.market_pages import view
-
-NOW = datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC)
-
-
-def manifest(notes: str = "a first try", run: int = 7) -> RunManifest:
-    return RunManifest(
-        run=run,
-        run_id="abc",
-        production=False,
-        notes=notes,
-        url="http://localhost:8000/SessionStartLinks/abc123",
-        model="gpt-4o",
-        command=("python", "-m", "bots.main"),
-        started=NOW,
-        subjects=6,
-        bots=4,
-        timeout_minutes=105,
-        fallback="hold",
-        seed=1,
-        seats=(),
-    )
 
 
 def test_the_first_run_is_number_one(tmp_path: Path) -> None:
@@ -87,7 +65,7 @@ def test_a_place_where_no_folder_can_be_made_is_told(tmp_path: Path) -> None:
 
 
 def test_the_metadata_line_has_its_seven_fields() -> None:
-    assert metadata_line(manifest()) == (
+    assert metadata_line(manifest(model="gpt-4o", subjects=6, bots=4, notes="a first try")) == (
         "2026-03-01T12:00:05Z | 7 | gpt-4o | 6 | 4 | a first try | "
         "http://localhost:8000/SessionStartLinks/abc123\n"
     )
@@ -95,7 +73,7 @@ def test_the_metadata_line_has_its_seven_fields() -> None:
 
 @given(st.text())
 def test_no_notes_break_the_metadata_line(notes: str) -> None:
-    line = metadata_line(manifest(notes))
+    line = metadata_line(manifest(notes=notes))
 
     assert len(line[:-1].splitlines()) == 1
     assert len(line.split(" | ")) == 7
@@ -110,9 +88,9 @@ def test_runs_append_their_lines(tmp_path: Path) -> None:
 
 
 def test_a_manifest_reads_back_as_it_was_written(tmp_path: Path) -> None:
-    write_manifest(tmp_path, manifest("with | a bar\nand a line"))
+    write_manifest(tmp_path, manifest(notes="with | a bar\nand a line"))
 
-    assert read_manifest(tmp_path) == manifest("with | a bar\nand a line")
+    assert read_manifest(tmp_path) == manifest(notes="with | a bar\nand a line")
     assert [path.name for path in tmp_path.iterdir()] == ["manifest.json"]
 
 
