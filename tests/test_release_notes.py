@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +9,8 @@ from types import ModuleType
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.scripts import ROOT, loaded
+
 SCRIPT = ROOT / "scripts" / "release_notes.py"
 CHANGELOG = (
     "# Changelog\n\n## Unreleased\n\n- More.\n\n## 0.2.0 - 2026-12-01\n\n- New.\n\n### Fixed\n\n- Old.\n"
@@ -19,12 +19,7 @@ CHANGELOG = (
 
 @pytest.fixture(scope="module")
 def release() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("release_notes", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return loaded("release_notes")
 
 
 def checkout(folder: Path, *, version: str = "0.2.0", changelog: str = CHANGELOG) -> Path:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,8 +35,8 @@ from bots.domain.pages import (
 )
 from bots.domain.ports import PageSituation
 from bots.domain.records import ActAnswered, ActSent, DecisionMade, PageSeen
+from tests.agents.reviewed import assert_reviewed
 
-GOLDEN = Path(__file__).parent / "golden"
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 YES_NO = (Choice("True", "Yes"), Choice("False", "No"))
 FORM = Form(
@@ -256,10 +254,7 @@ PROMPTS: dict[str, Callable[[], str]] = {
 
 @pytest.mark.parametrize("name", PROMPTS)
 def test_a_changed_prompt_changes_its_golden_file(name: str) -> None:
-    text, path = PROMPTS[name]() + "\n", GOLDEN / f"{name}.txt"
-    if os.environ.get("UPDATE_GOLDEN"):
-        path.write_text(text, encoding="utf-8")
-    assert text == path.read_text(encoding="utf-8")
+    assert_reviewed(name, PROMPTS[name]())
 
 
 def test_nothing_on_a_page_can_end_the_block_it_stands_in() -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
-from pathlib import Path
 from string import Template
 
 import pytest
@@ -15,12 +13,13 @@ from bots.agents.prompts import Wording, again, page_prompt, system_prompt, vari
 from bots.agents.prompts.pages import any_page_prompt, participant_prompt
 from bots.agents.prompts.texts import names, raw_text, renamed, text
 from bots.agents.replies import read_reply, reply_schema
+from bots.domain.market import MarketView
 from bots.domain.ports import PageSituation, Remembered
 from tests.agents.periods import asset_page, units_page
+from tests.agents.reviewed import assert_reviewed
 from tests.agents.sights import sight, situation
 from tests.market_pages import market_page
 
-GOLDEN = Path(__file__).parent / "golden"
 OWN = [(variant, name) for variant, own in variants().items() for name in own if name.endswith(".txt")]
 SILENT = Wording(reasoning=False)
 SAVER = Wording(persona="You are 41 years old and patient.")
@@ -58,10 +57,7 @@ TOLD = {
 
 @pytest.mark.parametrize("name", TOLD)
 def test_variant_is_word_for_word_the_reviewed_one(name: str) -> None:
-    path, told = GOLDEN / f"{name}.txt", TOLD[name]() + "\n"
-    if os.environ.get("UPDATE_GOLDEN"):
-        path.write_text(told, encoding="utf-8")
-    assert told == path.read_text(encoding="utf-8")
+    assert_reviewed(name, TOLD[name]())
 
 
 def test_persona_is_told_on_every_page_and_nothing_else_changes() -> None:
@@ -76,7 +72,9 @@ def test_persona_is_told_on_every_page_and_nothing_else_changes() -> None:
 
 
 @pytest.mark.parametrize("seen", [sight(), sight("forecast"), asset_page(), units_page()])
-def test_reasons_are_neither_asked_for_nor_in_the_schema_where_a_treatment_leaves_them_out(seen) -> None:  # type: ignore[no-untyped-def]
+def test_reasons_are_neither_asked_for_nor_in_the_schema_where_a_treatment_leaves_them_out(
+    seen: MarketView,
+) -> None:
     told = page_prompt(situation(seen), wording=SILENT)
     assert "reasoning" not in told
     line = '- "reasoning": why, in a few sentences.\n'
