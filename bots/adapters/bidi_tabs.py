@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import json
@@ -19,6 +20,7 @@ from bots.domain.errors import SessionLost
 
 _log = logging.getLogger(__name__)
 _CHANNEL: Final = "page"
+_CLOSE_SECONDS: Final = 10.0  # a browser may never answer for a page that goes on at that very moment
 _MESSAGE: Final = "script.message"
 _TAB_CLOSED: Final = "browsingContext.contextDestroyed"
 _PROMPT: Final = "browsingContext.userPromptOpened"
@@ -86,8 +88,9 @@ class BidiTab(Tab):
             self.lose()
             if self._border is not None:
                 self._border.forget(self._context)
-            with contextlib.suppress(BidiError, ConnectionLost):
-                await self._connection.command(*self._leave())
+            with contextlib.suppress(BidiError, ConnectionLost, TimeoutError):
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    await self._connection.command(*self._leave())
 
     def _leave(self) -> tuple[str, dict[str, object]]:
         """Return the command by which the browser lets go of the page."""

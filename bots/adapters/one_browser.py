@@ -51,18 +51,14 @@ class OneBrowser:
         """
         async with self._opening:
             tabs = await self.running()
-            tab = await tabs.open(isolated=isolated or self._settings.isolated)
             try:
                 async with asyncio.timeout(self._settings.page_seconds):
-                    await tab.open(link)
+                    tab = await tabs.open(isolated=isolated or self._settings.isolated)
+                    await _opened(tab, link)
             except TimeoutError as error:
-                await tab.close()
                 raise PageOverdue(
                     f"{link} showed nothing for {self._settings.page_seconds:g} s; is the server overloaded?"
                 ) from error
-            except BaseException:
-                await tab.close()
-                raise
             return tab
 
     async def running(self, *, at_once: bool = False) -> Tabs:
@@ -111,6 +107,15 @@ class OneBrowser:
         self._closed = True
         if self._tabs is not None:
             await self._tabs.close()
+
+
+async def _opened(tab: Tab, link: str) -> None:
+    """Open a link in a tab; the tab is closed where that does not succeed."""
+    try:
+        await tab.open(link)
+    except BaseException:
+        await tab.close()
+        raise
 
 
 async def _started(settings: BrowserSettings) -> Tabs:

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -15,7 +16,7 @@ from aiohttp import web
 
 from bots.adapters.bidi_tabs import BidiTab
 from bots.adapters.web_driver import Browser, BrowserSession, BrowserSettings, open_browser
-from bots.domain.errors import LedAway, SessionLost
+from bots.domain.errors import LedAway, PageOverdue, SessionLost
 from bots.domain.pages import Page, SendLive, SubmitForm
 from tests.adapters.browser.devtools import crash, is_mapper
 from tests.adapters.neutral_server import NeutralServer
@@ -251,6 +252,30 @@ async def test_browser_that_dies_is_replaced_and_its_participants_go_on(
             assert (after.location, after.visit != page.visit) == (page.location, True)
         for session, _ in seated_here:
             assert (await session.act(say("back"), soon())).accepted
+
+
+async def test_browser_that_answers_nothing_any_more_holds_nobody_back_who_leaves_or_comes(
+    neutral_server: NeutralServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.adapters.bidi_tabs._CLOSE_SECONDS", 0.2)
+    _, links = neutral_server.session("channel", 2)
+    before = {one.pid for one in descendants(os.getpid())}
+    async with (
+        open_browser(settings := BrowserSettings.find()) as browser,
+        seated(browser, links[0]) as (session, _),
+    ):
+        late = await browser.open_session(links[1])
+        late._browser._settings = replace(settings, page_seconds=0.2)
+        chromium = [one for one in descendants(os.getpid()) if one.pid not in before]
+        for one in chromium:
+            one.suspend()
+        try:
+            await session.close()
+            with pytest.raises(PageOverdue):
+                await late.look()
+        finally:
+            for one in chromium:
+                one.resume()
 
 
 async def test_browser_that_keeps_dying_is_a_lost_session(neutral_server: NeutralServer) -> None:
