@@ -7,8 +7,6 @@ import contextlib
 import json
 import math
 import re
-import shutil
-import socket
 import statistics
 import sys
 import tempfile
@@ -22,7 +20,6 @@ from typing import Any, Final
 from aiohttp import web
 
 from benchmarks.process_tree import Taken, run
-from bots.adapters.guard import Guarded
 from bots.adapters.otree_server import OTreeServer, ServerPlan
 from bots.domain.errors import FailureKind
 from bots.domain.market import MarketView, RoundRef
@@ -39,6 +36,7 @@ from bots.domain.records import (
 )
 from bots.services.configuration import CONFIG
 from tests.adapters.neutral_server import NeutralServer
+from tests.otree_project.otree_process import running_project
 from tests.standins.model_server import Asked, ModelServer, trading_answer
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -150,21 +148,11 @@ def _fitting(schema: dict[str, Any], definitions: dict[str, Any]) -> Any:
 @contextlib.contextmanager
 def bench_server() -> Iterator[NeutralServer]:
     """Serve the bench app."""
-    with tempfile.TemporaryDirectory() as scratch:
-        project = Path(scratch) / "project"
-        shutil.copytree(ROOT / "tests" / "bench", project)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        command: list[str | Path] = [ROOT / ".venv-otree/bin/otree", "devserver_inner", str(port)]
-        environment = {"OTREE_PRODUCTION": "1", "PATH": "/usr/bin"}
-        with Guarded.start(command, cwd=project, log=project / "log", env=environment):
-            server = NeutralServer(f"http://127.0.0.1:{port}")
-            until = time.monotonic() + 60
-            while not server.answers():
-                if time.monotonic() > until:
-                    raise TimeoutError((project / "log").read_text())
-                time.sleep(0.1)
-            yield server
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        running_project(Path(scratch), ROOT / "tests" / "bench") as address,
+    ):
+        yield NeutralServer(address)
 
 
 @contextlib.asynccontextmanager

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import re
-import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass
@@ -60,13 +59,6 @@ class NeutralServer:
         with urllib.request.urlopen(f"{self.url}/api/export_page_times") as answer:
             rows = csv.DictReader(io.StringIO(answer.read().decode("utf-8-sig"), newline=""))
             return [int(row["epoch_time_completed"]) for row in rows if row["session_code"] == session]
-
-    def answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/api/otree_version"):
-                return True
-        except urllib.error.URLError:
-            return False
 
     def advance(self, session: str, link: str) -> None:
         """Move a participant on, as an experimenter does on the monitor page."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import socket
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from bots.adapters.otree_server import OTreeServer, ServerPlan
+from tests.adapters.small_server import free_port
 from tests.fixtures_server import NEUTRAL
 
 
@@ -21,12 +21,10 @@ def kept_plan() -> Iterator[ServerPlan]:
     """How to start it, each time on the same port and data."""
     folder = Path(tempfile.mkdtemp(dir="/tmp"))
     folder.chmod(0o711)  # PostgreSQL's account has to get there when the tests run as root
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     yield replace(
         ServerPlan(env=NEUTRAL | {"OTREE_PRODUCTION": "1"}),
         data_dir=folder / "kept",
-        port=port,
+        port=free_port(),
         log=folder / "server.log",
     )
     shutil.rmtree(folder)

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 import time
 import urllib.error
 import urllib.request
@@ -18,6 +17,7 @@ from typing import Any
 import psutil
 
 from bots.adapters.guard import Guarded
+from tests.adapters.small_server import free_port
 
 START_SECONDS = 90
 
@@ -92,11 +92,6 @@ def selenium_grid(
             assert time.monotonic() < until, (logs / "hub.log").read_text()
             time.sleep(0.2)
         yield grid
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 def _driver(browser: str) -> list[str]:

@@ -19,9 +19,10 @@ from bots.domain.pages import SubmitForm
 from bots.domain.records import ActSent, DecisionMade, RunOutcome
 from tests.adapters.neutral_server import NeutralServer
 from tests.adapters.participants import advance, say, seated
+from tests.adapters.small_server import free_port
 from tests.end_to_end.command import acts, end, start
 from tests.faults.mid_round import Lost, lose
-from tests.grid.selenium_grid import Grid, free_port
+from tests.grid.selenium_grid import Grid
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 

@@ -32,6 +32,7 @@ from bots.domain.ports import PageSituation, Remembered, Situation
 from bots.domain.records import PageMissed, Usage, parse_journal
 from bots.services.show_run import line
 from tests.adapters.participants import soon
+from tests.adapters.small_server import served
 from tests.analysis import played_runs
 from tests.injection.texts import TEXTS
 from tests.manifests import NOW, manifest
@@ -193,13 +194,8 @@ async def test_hostile_page_in_chromium_spoils_no_other_tab_and_sends_nothing_aw
             html = "<h1>Thanks</h1>"
         return web.Response(text=html, content_type="text/html")
 
-    app = web.Application()
-    app.add_routes([web.route("*", "/hostile", hostile), web.route("*", "/good/{visit}", good)])
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    async with open_browser(BrowserSettings.find()) as browser:
+    routes = [web.route("*", "/hostile", hostile), web.route("*", "/good/{visit}", good)]
+    async with served(routes) as url, open_browser(BrowserSettings.find()) as browser:
         victim = await browser.open_session(f"{url}/good/1")
         await victim.look()
         bad = await browser.open_session(f"{url}/hostile")
@@ -207,7 +203,6 @@ async def test_hostile_page_in_chromium_spoils_no_other_tab_and_sends_nothing_aw
         with contextlib.suppress(TimeoutError):
             await bad.act(SubmitForm({"answer": TEXTS[22]}), soon())
         answer = await victim.act(SubmitForm({"answer": TEXTS[23]}), soon())
-    await runner.cleanup()
 
     assert page.location == "/hostile"
     assert answer.page is not None

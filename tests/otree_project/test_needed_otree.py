@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import subprocess
 
-from tests.otree_project.otree_process import DEVSERVER, PROJECT
+from tests.otree_project.otree_process import PROJECT, PYTHON
 
 START = "import otree; otree.__version__ = {version!r}; import settings"
 
 
 def started_on(version: str) -> subprocess.CompletedProcess[str]:
-    command = [DEVSERVER[0], "-c", START.format(version=version)]
+    command = [str(PYTHON), "-c", START.format(version=version)]
     return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False)
 
 

@@ -6,7 +6,6 @@ import asyncio
 import os
 import re
 import signal
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from bots.domain.errors import UserMustMend
 from bots.domain.records import RunManifest, RunOutcome
 from bots.services.study_folder import cell_runs, spent_so_far
 from bots.services.study_run import Spread
+from tests.adapters.small_server import free_port
 from tests.standins.model_server import Asked, ModelServer, trading_answer
 from tests.study.plans import ASKING, asked_by_cell, end, plan_file, play, prices, start, the_folder
 
@@ -63,9 +63,7 @@ def settings(port: int) -> Mapping[str, str]:
 
 @pytest.fixture(scope="module")
 def workers() -> Iterator[Workers]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with LocalCluster(  # type: ignore[no-untyped-call]
         n_workers=3, threads_per_worker=1, processes=True, dashboard_address=None, env=settings(port)
     ) as cluster:

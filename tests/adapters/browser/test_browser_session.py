@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any, cast
@@ -21,6 +20,7 @@ from bots.domain.pages import Page, SendLive, SubmitForm
 from tests.adapters.browser.devtools import crash, is_mapper
 from tests.adapters.neutral_server import NeutralServer
 from tests.adapters.participants import ANSWERS, STORED, advance, say, soon
+from tests.adapters.small_server import free_port, served
 from tests.end_to_end.command import descendants
 
 pytestmark = [pytest.mark.browser, pytest.mark.server, pytest.mark.asyncio(loop_scope="session")]
@@ -56,8 +56,7 @@ async def test_what_the_page_s_script_writes_is_read(browser: Browser, neutral_s
 
 
 async def test_browser_says_who_does_not_answer(browser: Browser) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     async with seated(browser, f"http://127.0.0.1:{port}/InitializeParticipant/abc") as (_, page):
         assert f"127.0.0.1:{port}" in page.text or "refused to connect" in page.text
 
@@ -95,18 +94,14 @@ async def two_hosts(
         came.append(request.path)
         return web.Response(text="taken")
 
-    app = web.Application()
-    app.add_routes([web.get("/page", page), web.route("*", "/answer", answer)])
-    app.add_routes([web.route("*", "/take", take), web.get("/frame", take)])
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "localhost", 0).start()
-    session = await browser.open_session(f"http://127.0.0.1:{runner.addresses[0][1]}/page")
-    try:
-        yield session, came
-    finally:
-        await session.close()
-        await runner.cleanup()
+    routes = [web.get("/page", page), web.route("*", "/answer", answer)]
+    routes += [web.route("*", "/take", take), web.get("/frame", take)]
+    async with served(routes, host="localhost") as url:
+        session = await browser.open_session(f"{url}/page")
+        try:
+            yield session, came
+        finally:
+            await session.close()
 
 
 @pytest.mark.parametrize("way", AWAY)

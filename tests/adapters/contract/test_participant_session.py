@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import time
 from collections.abc import Sequence
 
@@ -15,6 +14,7 @@ from bots.domain.pages import Answer, Page, PageKind, SendLive, SubmitForm
 from bots.domain.ports import ParticipantSession
 from tests.adapters.neutral_server import NeutralServer
 from tests.adapters.participants import ANSWERS, STORED, Transport, advance, at_timed_page, say, seated, soon
+from tests.adapters.small_server import free_port
 
 pytestmark = [pytest.mark.server, pytest.mark.asyncio(loop_scope="session")]
 
@@ -308,9 +308,7 @@ async def test_unknown_participant_is_a_broken_page(
 
 
 async def test_server_that_is_not_there_is_a_broken_page(transport: Transport) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    async with seated(transport, f"http://127.0.0.1:{port}/InitializeParticipant/abc") as (_, page):
+    async with seated(transport, f"http://127.0.0.1:{free_port()}/InitializeParticipant/abc") as (_, page):
         assert page.kind is PageKind.BROKEN
         assert "127.0.0.1" in page.text
 

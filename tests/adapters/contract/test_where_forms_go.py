@@ -13,10 +13,13 @@ from bots.adapters.http_session import Http
 from bots.domain.errors import LedAway, NeedsBrowser
 from bots.domain.pages import Button, SubmitForm
 from tests.adapters.participants import Transport, seated, soon
+from tests.adapters.small_server import served
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 Came = tuple[str, str, str, list[tuple[str, ...]]]
+"""Method, path, media type, and names and values as they were sent."""
+
 PAIRS = "application/x-www-form-urlencoded"
 PARTS = "multipart/form-data"
 ANSWERED: list[tuple[str, ...]] = [("who", "A&B +\r\n"), ("go", "1")]
@@ -27,36 +30,26 @@ class Survey:
     """One page with a form, on a server that takes whatever is sent from it."""
 
     url: str = ""
-    came: list[Came] = field(
-        default_factory=list
-    )  # method, path, media type, (name, value) as they were sent
+    came: list[Came] = field(default_factory=list)
 
 
 @contextlib.asynccontextmanager
 async def survey(html: str) -> AsyncIterator[Survey]:
     """Serve a page; `OTHER` in it is the same server under another name of its host."""
-    served = Survey()
+    taken = Survey()
 
     async def page(request: web.Request) -> web.Response:
         text = f"<h1>Survey</h1>{html.replace('OTHER', f'localhost:{request.url.port}')}"
         return web.Response(text=text, content_type="text/html")
 
     async def take(request: web.Request) -> web.Response:
-        served.came.append((request.method, request.path, request.content_type, await sent(request)))
+        taken.came.append((request.method, request.path, request.content_type, await sent(request)))
         return web.Response(text="<h1>Taken</h1>", content_type="text/html")
 
-    app = web.Application()
-    app.add_routes(
-        [web.get("/p/survey", page), web.get("/favicon.ico", page), web.route("*", "/{any:.*}", take)]
-    )
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "localhost", 0).start()
-        served.url = f"http://127.0.0.1:{runner.addresses[0][1]}/p/survey?from=link"
-        yield served
-    finally:
-        await runner.cleanup()
+    routes = [web.get("/p/survey", page), web.get("/favicon.ico", page), web.route("*", "/{any:.*}", take)]
+    async with served(routes, host="localhost") as url:
+        taken.url = f"{url}/p/survey?from=link"
+        yield taken
 
 
 async def sent(request: web.Request) -> list[tuple[str, ...]]:
@@ -146,22 +139,22 @@ async def test_a_form_goes_where_page_and_button_say_and_as_they_say(
     transport: Transport, place: str
 ) -> None:
     html, expected = PLACES[place]
-    async with survey(html) as served, seated(transport, served.url) as (session, _):
+    async with survey(html) as taken, seated(transport, taken.url) as (session, _):
         answer = await session.act(SubmitForm({"who": "A&B +\n"}, Button("Go", "go", "1")), soon())
 
-    assert served.came == [expected]
+    assert taken.came == [expected]
     assert answer.page is not None
     assert (answer.page.title, answer.page.location) == ("Taken", expected[1])
 
 
 async def test_a_button_that_sends_the_form_to_another_host_is_not_followed(transport: Transport) -> None:
     page = form("", 'formaction="http://OTHER/take?who=1"')
-    async with survey(page) as served, seated(transport, served.url) as (session, _):
+    async with survey(page) as taken, seated(transport, taken.url) as (session, _):
         with pytest.raises(LedAway, match=r"/p/survey leads to another host \(localhost\)") as away:
             await session.act(SubmitForm({}), soon())
 
     assert away.value.path == "/take"
-    assert served.came == []
+    assert taken.came == []
 
 
 @pytest.mark.parametrize(
@@ -169,10 +162,10 @@ async def test_a_button_that_sends_the_form_to_another_host_is_not_followed(tran
     ['formmethod="dialog"', 'formaction="javascript:void(0)"', 'formaction="http://["'],
 )
 async def test_a_button_that_sends_nothing_to_a_server_needs_a_browser(http: Http, of_button: str) -> None:
-    async with survey(form("", of_button)) as served, seated(http, served.url) as (session, page):
+    async with survey(form("", of_button)) as taken, seated(http, taken.url) as (session, page):
         with pytest.raises(NeedsBrowser, match="its form goes to no server") as need:
             await session.act(SubmitForm({}), soon())
         assert await session.look() == page
 
     assert need.value.left is None
-    assert served.came == []
+    assert taken.came == []

@@ -16,7 +16,6 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from bots.adapters.http_script_files import ScriptFiles, script_files
 from bots.adapters.http_scripts import Does, Need, Sockets, does, need_of_browser, sockets
@@ -183,11 +182,9 @@ async def test_script_file_is_asked_for_once_by_all_and_again_only_if_it_did_not
             return cut
         return web.Response(text="form.onsubmit = check", status=404 if request.path == "/none.js" else 200)
 
-    app = web.Application()
-    app.router.add_get("/{path:.*}", file)
     page = "<script src=none.js></script><script src=cut.js></script>"
-    async with TestServer(app) as server, aiohttp.ClientSession() as client:
-        files, address = ScriptFiles(client), str(server.make_url("/"))
+    async with served([web.get("/{path:.*}", file)]) as url, aiohttp.ClientSession() as client:
+        files, address = ScriptFiles(client), f"{url}/"
         await asyncio.gather(*(files.load([f"{address}own.js"]) for _ in range(5)))
         of_page = script_files(page, address)
         await files.load(of_page)
@@ -222,7 +219,7 @@ async def small_server() -> AsyncIterator[str]:
         raise web.HTTPFound("/around")
 
     async def never(request: web.Request) -> web.Response:
-        await asyncio.sleep(5)
+        await asyncio.Event().wait()
         return web.Response()
 
     async def paid(request: web.Request) -> web.Response:

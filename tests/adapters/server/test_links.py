@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -32,6 +31,7 @@ from bots.domain.errors import UserMustMend
 from bots.services.plan import RunPlan
 from bots.services.seats import read_session, ways_in
 from tests.adapters.server.quiz_project import PASSWORD, REST_KEY
+from tests.adapters.small_server import free_port, served
 
 server = pytest.mark.server
 
@@ -186,9 +186,7 @@ async def test_links_that_make_the_reader_a_participant_are_refused_unopened(
 
 
 async def test_server_that_is_not_there_is_told() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     await expect_error(f"http://127.0.0.1:{port}/SessionStartLinks/abc123", "cannot be reached", str(port))
 
 
@@ -219,16 +217,8 @@ async def serving(html: str, status: int = 200) -> AsyncIterator[str]:
     async def answer(_request: web.Request) -> web.Response:
         return web.Response(text=html, content_type="text/html", status=status)
 
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/SessionStartLinks/abc123"
-    finally:
-        await runner.cleanup()
+    async with served([web.route("*", "/{path:.*}", answer)]) as url:
+        yield f"{url}/SessionStartLinks/abc123"
 
 
 async def test_page_that_is_not_otrees_is_told() -> None:
