@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from pathlib import Path
 from typing import Any
 
@@ -143,13 +142,3 @@ def test_a_measure_that_no_market_has_is_no_row_but_a_reason(tmp_path: Path) -> 
     assert "RAD " in rows
     assert "Turnover" not in rows
     assert "Turnover" in reasons
-
-
-def test_ten_thousand_markets_take_less_than_two_seconds(tmp_path: Path) -> None:
-    draw = np.random.default_rng(1).uniform(8, 40, 300_000)
-    rows = "".join(f"m{at // 30},{at % 30 + 1},{price:.2f}\n" for at, price in enumerate(draw.tolist()))
-    file = written(tmp_path, f"market,period,price\n{rows}")
-    started = time.process_time()
-    told = printed(file, "--fundamental", "14", "--reference", "human")
-    assert len(told["markets"]) == 10_000
-    assert time.process_time() - started < 2

@@ -104,7 +104,7 @@ def test_the_archive_says_what_it_left_out_and_of_which_journal_it_is(shared: Pa
 
     assert f"run-4: {digest}" in told
     for what in ("prompts of pages", "replies on pages", "answers on pages", "forms sent", "words of the"):
-        assert f"{what}" in told
+        assert what in told
 
 
 def test_a_shared_run_is_read_as_before(shared: Path, tmp_path: Path) -> None:

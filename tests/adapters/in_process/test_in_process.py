@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -35,7 +34,7 @@ def market(traders: int = 2, *, timed: bool = False, **config: Any) -> InProcess
 
 
 def soon(seconds: float = 5) -> float:
-    return time.monotonic() + seconds
+    return asyncio.get_running_loop().time() + seconds
 
 
 async def submit(session: InProcessSession, **values: str) -> Page:
@@ -196,6 +195,7 @@ async def test_acts_meant_for_a_page_that_has_gone_are_not_sent() -> None:
     assert answer.page.name == "trade"
 
 
+@in_virtual_time
 async def test_pages_go_on_by_themselves_when_their_time_is_over() -> None:
     play = market(timed=True, phase_start_seconds=1, trade_seconds=0)
     session = play.session(1)
@@ -205,10 +205,12 @@ async def test_pages_go_on_by_themselves_when_their_time_is_over() -> None:
     assert (after.name, after.expires_at) == ("trade", None)
 
 
+@in_virtual_time
 async def test_waiting_ends_at_its_deadline() -> None:
     session = market().session(1)
-    page = await session.look()
-    assert await session.wait(page, soon(0.05)) is None
+    page, until = await session.look(), soon(9)
+    assert await session.wait(page, until) is None
+    assert clock().time() == pytest.approx(until)
 
 
 async def test_waiting_ends_with_the_next_live_frame() -> None:

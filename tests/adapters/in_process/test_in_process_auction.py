@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -19,12 +18,13 @@ from bots.agents.trading_agents import Pace, Table, TradingAgent
 from bots.domain.chat import Finish, Message, Reply
 from bots.domain.experiment import Seat
 from bots.domain.market import Decision, MarketView, OrderIntent
-from bots.domain.ports import DecisionMaker, Record, Situation
+from bots.domain.ports import Clock, DecisionMaker, Record, Situation
 from bots.domain.records import ActSent, DecisionMade, Event, PageSeen, Usage
 from markets.induced import maximum_surplus
 from markets.orders import Side
 from markets.parameters import MarketParameters
 from markets.presets import PRESETS
+from tests.virtual_time import VirtualTime, clock, in_virtual_time
 
 
 def market_of(preset: str, traders: int, **config: Any) -> InProcessDoubleAuction:
@@ -34,11 +34,17 @@ def market_of(preset: str, traders: int, **config: Any) -> InProcessDoubleAuctio
     return market
 
 
+def here() -> Clock:
+    """The clock of the loop that runs, virtual or not."""
+    loop = asyncio.get_running_loop()
+    return loop if isinstance(loop, VirtualTime) else SystemClock()
+
+
 async def play(
     market: InProcessDoubleAuction, makers: Sequence[DecisionMaker], rhythm: Rhythm | None = None
 ) -> list[Event]:
     """Let everybody play to the end and return what was recorded."""
-    clock, store = SystemClock(), MemoryStore()
+    clock, store = here(), MemoryStore()
     pace = Pace(period=rhythm or Rhythm())
     table = Table(store, clock, clock.monotonic() + 60, "run", pace)
 
@@ -131,17 +137,18 @@ async def test_a_trader_leaves_when_its_decisions_are_used_up() -> None:
     assert market.rounds[0].closed
 
 
+@in_virtual_time
 async def test_a_pause_keeps_decisions_apart() -> None:
     one = Scripted(lambda turn, view: order(Side.BUY, f"{10 + turn}") if turn < 4 else Decision(leave=True))
     other = Scripted(
         lambda turn, view: order(Side.SELL, f"{30 - turn}") if turn < 4 else Decision(leave=True)
     )
     market = market_of("auction-demo", 2, practice_rounds=0, paid_rounds=1)
-    started = time.monotonic()
-    await play(market, [one, other], Rhythm(pause=0.1))
+    started = clock().monotonic()
+    await play(market, [one, other], Rhythm(pause=5))
     decisions = max(len(one.seen), len(other.seen))
     assert decisions >= 2
-    assert time.monotonic() - started >= 0.1 * (decisions - 1)
+    assert clock().monotonic() - started >= 5 * (decisions - 1)
 
 
 async def test_every_act_names_its_round_and_has_a_name_of_its_own() -> None:

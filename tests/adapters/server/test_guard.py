@@ -52,6 +52,9 @@ time.sleep(60)
 """
 
 
+LONGER_THAN_ANY_TEST = 3600.0
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Callable[..., Guarded]:
     def start_family(**options: float) -> Guarded:
@@ -94,12 +97,10 @@ def test_stop_ends_daemons_and_children_that_ignore_the_first_signal(
     family = pids(tmp_path)
     assert running(family) == {"command", "daemon", "stubborn"}
 
-    began = time.monotonic()
     code = guarded.stop()
 
     assert running(family) == set()
     assert code == 128 + signal.SIGTERM
-    assert time.monotonic() - began < 10
     assert not guarded.alive
 
 
@@ -144,12 +145,10 @@ def test_command_that_is_killed_leaves_none_of_its_children(
 
 
 def test_short_timeout_cuts_a_long_grace_short(start: Callable[..., Guarded], tmp_path: Path) -> None:
-    guarded = start(grace=30.0)
+    guarded = start(grace=LONGER_THAN_ANY_TEST)
 
-    began = time.monotonic()
     guarded.stop(timeout=0.2)
 
-    assert time.monotonic() - began < 20
     assert running(pids(tmp_path)) == set()
 
 
@@ -185,12 +184,9 @@ def test_folders_are_removed_after_the_command_has_ended(tmp_path: Path) -> None
 
 
 def test_a_command_that_obeys_is_not_given_its_whole_grace() -> None:
-    grace = 60.0
-    guarded = Guarded.start(
-        [sys.executable, "-I", "-c", "print('up', flush=True); input()"], read_output=True, grace=grace
-    )
+    obedient = [sys.executable, "-I", "-c", "print('up', flush=True); input()"]
+    guarded = Guarded.start(obedient, read_output=True, grace=LONGER_THAN_ANY_TEST)
     guarded.output.readline()
-    began = time.monotonic()
     guarded.stop()
     guarded.stop()
-    assert time.monotonic() - began < grace
+    assert not guarded.alive
