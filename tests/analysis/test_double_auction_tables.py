@@ -36,6 +36,8 @@ CASES = {
     "asset": (ASSET, ("zero-intelligence",) * 3 + ("market-maker", "fundamentalist", "momentum")),
     "units": (UNITS, ("zero-intelligence",) * 12),
 }
+OF_AN_ASSET = pytest.mark.parametrize("run", ["asset"], indirect=True)
+OF_UNITS = pytest.mark.parametrize("run", ["units"], indirect=True)
 
 
 @pytest.fixture(scope="module", params=CASES)
@@ -157,11 +159,10 @@ def test_a_report_speaks_of_units_and_their_equilibrium_or_of_shares_and_their_v
     assert ({"units-and-trades", "efficiency"} <= {chart.name for chart in charts}) == units
 
 
+@OF_UNITS
 def test_a_comparison_of_units_tests_efficiency_and_no_deviation_from_a_value(
     run: Run, tmp_path: Path
 ) -> None:
-    if run.rules is None or not run.rules.induced:
-        return
     other = ("zero-intelligence-unconstrained",) * 12
     page, _ = comparison_page([run, bots.open_run(play_run(tmp_path / "run-2", other, seed=2, **UNITS))])
     cells = [
@@ -192,13 +193,17 @@ def test_a_trade_at_an_orders_coming_fills_it_below_its_limit() -> None:
     assert period_fills(orders, [_bought(1, "9", 2)], {1: 2}) == {"waits": 0, "meets": 2}
 
 
+@OF_AN_ASSET
+def test_periods_of_an_asset_have_no_gains_to_measure(run: Run) -> None:
+    measured = {row["measure"]: row for row in run.measures.to_dicts()}
+    assert period_gains(run.played, 1) == ()
+    assert measured["efficiency"]["reason"] == measured["smith_alpha_trades"]["reason"] == NO_UNITS
+
+
+@OF_UNITS
 def test_what_periods_earned_is_the_traders_earnings_as_the_pages_told(run: Run) -> None:
     gains = period_gains(run.played, 1)
     measured = {row["measure"]: row for row in run.measures.to_dicts()}
-    if run.rules is None or not run.rules.induced:
-        assert gains == ()
-        assert measured["efficiency"]["reason"] == measured["smith_alpha_trades"]["reason"] == NO_UNITS
-        return
     for one in gains:
         told = [seat.own[one.key].earnings for seat in run.played.seats.values()]
         assert one.realised == sum(map(Fraction, filter(None, told)))

@@ -19,8 +19,9 @@ from bots.agents.strategies import Hold
 from bots.agents.trading_agents import Pace, Table, TradingAgent
 from bots.domain.chat import Message
 from bots.domain.experiment import RunEnd, Seat, run_experiment
-from bots.domain.ports import DecisionMaker
+from bots.domain.ports import DecisionMaker, ParticipantSession
 from bots.domain.records import ActAnswered, ActSent, Event, RunManifest
+from bots.services.replay import Replay, replay
 from tests.adapters.participants import Transport
 from tests.manifests import manifest_of
 
@@ -171,3 +172,22 @@ class Lab:
         )
         manifest = manifest_of(seats, run_id=RUN_ID, started=started, outcome=end.outcome)
         return Played(end, tuple(store.events), manifest)
+
+
+@dataclass(frozen=True, slots=True)
+class InBrowserAt:
+    """Opens one link in a browser and every other over HTTP."""
+
+    link: str
+    browser: Transport
+    http: Transport
+
+    async def open_session(self, link: str) -> ParticipantSession:
+        return await (self.browser if link == self.link else self.http).open_session(link)
+
+
+async def assert_replays(played: Played) -> Replay:
+    """Hold a run against its replay; where they differ, the difference is told."""
+    found = await replay(played.events, played.manifest)
+    assert found.identical, [line for one in found.differences for line in one.lines()]
+    return found

@@ -18,10 +18,9 @@ from bots.domain.chat import Message
 from bots.domain.pages import Button, Form, Page, PageKind, SubmitForm
 from bots.domain.ports import PageSituation
 from bots.domain.records import ActSent, RunOutcome
-from bots.services.replay import replay
 from tests.adapters.neutral_server import NeutralServer
 from tests.adapters.participants import Transport, advance, seated, soon
-from tests.any_otree.players import Lab, asking
+from tests.any_otree.players import Lab, asking, assert_replays
 
 pytestmark = [pytest.mark.server, pytest.mark.asyncio(loop_scope="session")]
 
@@ -65,8 +64,7 @@ async def test_a_way_back_is_told_as_one_and_leads_to_the_page_before(
     assert pressed == [None, "Back", None, "Next", "Give"]
     [row] = neutral_server.stored(code)
     assert [row[f"ways.1.player.{name}"] for name in ("first", "second", "choice")] == ["2", "7", "give"]
-    found = await replay(played.events, played.manifest)
-    assert found.identical, [line for one in found.differences for line in one.lines()]
+    await assert_replays(played)
 
 
 async def test_who_always_goes_back_is_offered_the_way_no_more(

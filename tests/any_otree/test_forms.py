@@ -7,10 +7,9 @@ import pytest
 from bots.agents.page_notes import PageNotes
 from bots.domain.market import PageMove
 from bots.domain.records import ActAnswered, DecisionMade, DecisionNotMade, ModelAsked, RunOutcome
-from bots.services.replay import replay
 from tests.adapters.neutral_server import NeutralServer
 from tests.adapters.participants import Transport
-from tests.any_otree.players import Lab, Played, Reader, asking, model
+from tests.any_otree.players import Lab, Played, Reader, asking, assert_replays, model
 
 pytestmark = [pytest.mark.server, pytest.mark.asyncio(loop_scope="session")]
 
@@ -76,8 +75,7 @@ async def test_a_finished_visit_replays_from_its_records(
     _, links = neutral_server.session("anything", 2)
     played = await Lab(http).play(links, [model(3), model(4, ["nonsense", '{"answers": {"born": 7}}'])])
 
-    found = await replay(played.events, played.manifest)
-    assert found.identical, [line for one in found.differences for line in one.lines()]
+    found = await assert_replays(played)
     assert found.decisions == len([event for event in played.events if isinstance(event, DecisionMade)]) > 4
 
 

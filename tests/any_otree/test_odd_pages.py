@@ -11,10 +11,9 @@ import pytest
 from bots.agents.strategies import Hold
 from bots.domain.chat import Message
 from bots.domain.records import ActSent, DecisionMade, RunOutcome
-from bots.services.replay import replay
 from tests.adapters.neutral_server import NeutralServer
 from tests.adapters.participants import Transport
-from tests.any_otree.players import Lab, asking
+from tests.any_otree.players import Lab, asking, assert_replays
 
 pytestmark = [pytest.mark.server, pytest.mark.asyncio(loop_scope="session")]
 
@@ -51,8 +50,7 @@ async def test_inputs_of_one_name_are_asked_one_by_one_and_each_gets_its_own_ans
     assert '"weight_2": Bob · Weight' in reader.prompts[0]
     [row] = neutral_server.stored(code)
     assert (row["odd.1.player.weight"], row["odd.1.player.together"]) == ("1", "1,2,3")
-    found = await replay(played.events, played.manifest)
-    assert found.identical, [line for one in found.differences for line in one.lines()]
+    await assert_replays(played)
 
 
 async def test_a_file_nobody_needs_and_the_time_a_page_gives_are_told(
@@ -66,8 +64,7 @@ async def test_a_file_nobody_needs_and_the_time_a_page_gives_are_told(
     assert "a file: Your drawing (you have none to give" in reader.prompts[1]
     assert "goes on by itself 90 seconds after it was opened" in reader.prompts[1]
     assert "goes on by itself" not in reader.prompts[0]
-    found = await replay(played.events, played.manifest)
-    assert found.identical, [line for one in found.differences for line in one.lines()]
+    await assert_replays(played)
 
 
 async def test_a_page_that_wants_a_file_ends_the_seat_and_says_why(

@@ -18,10 +18,9 @@ from bots.domain.experiment import RunEnd
 from bots.domain.market import Decision
 from bots.domain.ports import DecisionMaker, Record, Situation
 from bots.domain.records import ActAnswered, ActSent, ModelAsked, PageMissed, PageSeen, RunOutcome
-from bots.services.replay import replay
 from tests.adapters.neutral_server import NeutralServer
 from tests.adapters.participants import Transport
-from tests.any_otree.players import Lab, Played, asking
+from tests.any_otree.players import Lab, Played, asking, assert_replays
 from tests.end_to_end.command import acts, end, resume, start
 
 pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -77,8 +76,7 @@ async def test_six_traders_play_practice_and_paid_rounds_and_the_server_lists_ev
     rows = {row["participant.code"]: row for row in neutral_server.stored(code)}
     assert rows[links[4].rsplit("/", 1)[1]][f"calls.{practice + 1}.player.f0"] == "14"
 
-    found = await replay(played.events, played.manifest)
-    assert found.identical, [line for one in found.differences for line in one.lines()]
+    await assert_replays(played)
 
 
 async def test_refusals_come_in_words_and_rules_are_those_that_the_page_states(
@@ -114,8 +112,7 @@ async def test_an_order_whose_answer_is_lost_counts_as_the_server_lists_it(
     answers = [event for event in played.events if isinstance(event, ActAnswered) and event.words]
     assert [(event.accepted, event.words) for event in answers] == [(accepted, (words,))]
     assert len(neutral_server.exported("calls", code)) == accepted
-    found = await replay(played.events, played.manifest)
-    assert found.identical, [line for one in found.differences for line in one.lines()]
+    await assert_replays(played)
 
 
 async def test_a_trader_that_is_killed_and_comes_back_counts_its_rounds_on(

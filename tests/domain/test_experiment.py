@@ -212,13 +212,15 @@ async def test_an_act_that_cannot_be_recorded_ends_the_run_and_is_no_failure_of_
 
 
 @in_virtual_time
-async def test_a_seat_for_which_no_memory_is_left_says_so() -> None:
+async def test_a_seat_for_which_no_memory_is_left_says_so_and_fails_alone() -> None:
     async def play(seat: Seat) -> None:
-        raise MemoryError
+        if seat.number == 1:
+            raise MemoryError
 
-    end = await run(play, count=1)
+    end = await run(play, count=2)
 
     assert end.seats[1].reason == "the machine had no memory left for this seat"
+    assert end.seats[2].outcome is SeatOutcome.FINISHED
 
 
 @pytest.mark.parametrize(

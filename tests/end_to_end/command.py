@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -138,6 +138,17 @@ async def _lines_of(folder: Path, words: bytes, count: int, seconds: float) -> N
             await asyncio.sleep(0.01)
 
 
+async def failed_requests(folder: Path, count: int, seconds: float = 60) -> None:
+    """Wait until the journal of the one run under `folder` has so many requests that a model failed."""
+    await _lines_of(folder, b'"failure":"', count, seconds)
+
+
 def descendants(pid: int) -> list[psutil.Process]:
     """Return everything a process has started."""
     return psutil.Process(pid).children(recursive=True)
+
+
+async def gone(processes: Iterable[psutil.Process], seconds: float = 15) -> bool:
+    """Whether all of them end within so many seconds."""
+    _, alive = await asyncio.to_thread(psutil.wait_procs, list(processes), timeout=seconds)
+    return not alive

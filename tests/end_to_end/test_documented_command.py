@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 
 from bots.adapters.otree_server import OTreeServer
 from bots.domain.records import ActAnswered, PageSeen, RunOutcome, SeatOutcome
-from tests.end_to_end.command import descendants, end, line_with, run, start
+from tests.end_to_end.command import descendants, end, gone, line_with, run, start
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 
@@ -188,9 +187,8 @@ async def test_a_killed_run_leaves_no_process_and_a_journal_of_all_it_did(
     started = descendants(process.pid)
     process.kill()
     ended = await end(process, tmp_path)
-    _, alive = await asyncio.to_thread(psutil.wait_procs, started, 15)
 
-    assert alive == []
+    assert await gone(started)
     assert json.loads((ended.run / "manifest.json").read_text())["outcome"] == "running"
     assert any(isinstance(event, PageSeen) for event in ended.events)
 

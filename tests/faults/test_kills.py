@@ -28,7 +28,7 @@ from bots.domain.records import (
     RunOutcome,
     RunResumed,
 )
-from tests.end_to_end.command import Ended, acts, descendants, end, resume, start
+from tests.end_to_end.command import Ended, acts, descendants, end, failed_requests, gone, resume, start
 from tests.faults.invariants import check, on_server
 from tests.faults.servers import kept_plan, kill
 from tests.standins.model_server import ModelServer
@@ -76,11 +76,6 @@ async def open_market(server: OTreeServer, folder: Path, **more: object) -> Mark
 def kill_all(processes: list[psutil.Process]) -> None:
     for process in processes:
         process.kill()
-
-
-async def gone(processes: list[psutil.Process]) -> bool:
-    _, alive = await asyncio.to_thread(psutil.wait_procs, processes, timeout=15)
-    return not alive
 
 
 @pytest.mark.parametrize("moment", [0, *(pytest.param(number, marks=LONG) for number in range(1, 20))])
@@ -157,14 +152,16 @@ async def test_a_model_server_that_dies_and_comes_back_leaves_failures_on_record
 ) -> None:
     market = await open_market(market_server, tmp_path)
     async with ModelServer() as first:
-        process = await market.start("gpt-4o", **first.environment(), RUN="1")
+        process = await market.start("gpt-4o", **first.environment())
         await acts(tmp_path, 20)
-    await asyncio.sleep(0.5)
+    await failed_requests(tmp_path, 1)
     async with ModelServer(port=first.port) as second:
         events = await market.checked(await end(process, tmp_path))
 
+    failed = [event for event in events if isinstance(event, ModelReplied) and event.failure]
+    assert failed
+    assert all(event.error for event in failed)
     assert second.asked
-    assert all(event.reason for event in events if isinstance(event, DecisionNotMade))
 
 
 @LONG

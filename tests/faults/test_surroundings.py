@@ -14,7 +14,6 @@ import pytest
 
 from bots.adapters.clock import SystemClock
 from bots.adapters.http_session import open_http
-from bots.adapters.in_memory import MemoryStore
 from bots.adapters.in_process import InProcessMarket
 from bots.adapters.otree_server import OTreeServer
 from bots.adapters.run_folder import JournalWriter, write_manifest
@@ -25,7 +24,7 @@ from bots.analysis.runs import open_run
 from bots.domain.errors import FailureKind
 from bots.domain.experiment import Seat, run_experiment
 from bots.domain.pages import PageKind, Trouble
-from bots.domain.records import DecisionMade, DecisionNotMade, RunOutcome, SeatOutcome
+from bots.domain.records import DecisionMade, DecisionNotMade, RunOutcome
 from markets.parameters import MarketParameters
 from tests.end_to_end.command import ROOT, end, run
 from tests.manifests import manifest
@@ -130,18 +129,3 @@ async def test_a_clock_that_jumps_changes_times_on_record_and_nothing_else(tmp_p
     assert end.outcome is RunOutcome.FINISHED
     assert open_run(tmp_path).prices.height == 3
     assert write_report([open_run(tmp_path)], tmp_path / "report.html")[0].stat().st_size > 10_000
-
-
-async def test_a_seat_without_memory_fails_alone_and_says_so() -> None:
-    async def sit(seat: Seat) -> None:
-        if seat.number == 1:
-            raise MemoryError
-
-    seats = [Seat(n, f"p{n}", "", "hold", n) for n in (1, 2)]
-    until = time.monotonic() + 5
-    end = await run_experiment(
-        seats, sit, store=MemoryStore(), clock=SystemClock(), until=until, stop=asyncio.Event()
-    )
-
-    assert end.seats[1].reason == "the machine had no memory left for this seat"
-    assert end.seats[2].outcome is SeatOutcome.FINISHED

@@ -8,12 +8,12 @@ import random
 import signal
 from pathlib import Path
 
-import psutil
 import pytest
 
 from bots.adapters.run_folder import read_manifest
 from bots.domain.records import RunManifest, RunOutcome
 from bots.services.study_folder import cell_runs, spent_so_far
+from tests.end_to_end.command import descendants, gone
 from tests.standins.model_server import Asked, ModelServer, trading_answer
 from tests.study.plans import ASKING, asked_by_cell, end, plan_file, play, prices, start, the_folder
 
@@ -37,11 +37,6 @@ async def begun(data: Path, run: int) -> None:
             await asyncio.sleep(0.005)
 
 
-async def gone(processes: list[psutil.Process]) -> bool:
-    _, alive = await asyncio.to_thread(psutil.wait_procs, processes, timeout=10)
-    return not alive
-
-
 async def whole(folder: Path) -> tuple[Path, object]:
     """Play the plan without a break; return the plan and its prices."""
     plan = plan_file(folder, PLAN)
@@ -59,7 +54,7 @@ async def test_a_study_killed_at_random_and_resumed_has_the_same_result(
     process = await start(plan, data, "-j", str(jobs))
     await begun(data, draw.randint(1, CELLS - 2))
     await asyncio.sleep(draw.uniform(0, 0.1))
-    children = psutil.Process(process.pid).children(recursive=True)
+    children = descendants(process.pid)
     process.kill()
     await process.wait()
 
@@ -132,7 +127,7 @@ async def test_ctrl_c_ends_a_study_in_order(tmp_path: Path, jobs: int) -> None:
     data = tmp_path / "stopped"
     process = await start(plan, data, "-j", str(jobs))
     await begun(data, 3)
-    children = psutil.Process(process.pid).children(recursive=True)
+    children = descendants(process.pid)
     os.killpg(process.pid, signal.SIGINT)
     code, said = await end(process)
 

@@ -7,7 +7,6 @@ class C(BaseConstants):
     NAME_IN_URL = "games"
     PLAYERS_PER_GROUP = 2
     NUM_ROUNDS = 1
-    ENDOWMENT = 20
 
 
 class Subsession(BaseSubsession):
