@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from bots.agents.past import Past
 from bots.agents.pauses import Pauses
 from bots.agents.trading_agents import Pace, Table, TradingAgent
 from bots.domain.experiment import RunEnd, Seat, run_experiment
-from bots.domain.ports import DecisionMaker
+from bots.domain.ports import Clock, DecisionMaker
 from bots.domain.records import Event, RunManifest
 from bots.services.traders import make_fallback
 from tests.manifests import manifest_of
@@ -40,13 +39,16 @@ async def record(
     seconds: float = 30,
     earlier: Sequence[Event] = (),
     pauses: Pauses | None = None,
+    clock: Clock | None = None,
 ) -> Recorded:
     """Let one maker a seat play a session, or the rest of one; a seat's seed is its number."""
-    clock, store = SystemClock(), MemoryStore()
+    clock, store = clock or SystemClock(), MemoryStore()
     seats = [
         Seat(number, f"p{number}", "", maker.name, number) for number, maker in enumerate(makers, start=1)
     ]
-    table = Table(store, clock, time.monotonic() + seconds, RUN_ID, pace or Pace(), pauses=pauses or Pauses())
+    table = Table(
+        store, clock, clock.monotonic() + seconds, RUN_ID, pace or Pace(), pauses=pauses or Pauses()
+    )
     started = clock.now()
 
     async def sit(seat: Seat) -> None:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +25,7 @@ from bots.agents.trading_agents import Pace
 from bots.domain.chat import Finish, Message, ModelFailed, Reply
 from bots.domain.errors import FailureKind
 from bots.domain.pages import SubmitForm
+from bots.domain.ports import Clock
 from bots.domain.records import (
     DecisionMade,
     DecisionNotMade,
@@ -42,6 +44,7 @@ from tests.market_pages import parameters
 from tests.markets.periods import parameters as auction
 from tests.replay.recording import Recorded, record
 from tests.standins.model_server import Fault, ModelServer
+from tests.virtual_time import clock, in_virtual_time
 
 USAGE = Usage(input_tokens=10, output_tokens=1, cost_usd=Decimal("0.001"))
 Step = str | Finish | ModelFailed | None
@@ -95,8 +98,8 @@ class Steps:
         return Reply(text, "served", USAGE, 0.1)
 
 
-def trader(steps: Sequence[Step], seed: int) -> LlmTrader:
-    return LlmTrader(Steps(steps), SystemClock(), seed, Manner(first_pause=0.01))
+def trader(steps: Sequence[Step], seed: int, by: Clock | None = None) -> LlmTrader:
+    return LlmTrader(Steps(steps), by or SystemClock(), seed, Manner(first_pause=0.01))
 
 
 @settings(max_examples=20)
@@ -171,26 +174,30 @@ def _count(recorded: Recorded, kind: type) -> int:
     return sum(isinstance(event, kind) for event in recorded.events)
 
 
+@in_virtual_time
 async def test_page_that_went_before_the_decision_goes_again() -> None:
     """An administrator moves a trader on while its model is silent."""
     market = InProcessMarket(parameters(practice_rounds=0, paid_rounds=2), 2, seed="7")
-    makers = [trader([None, BUY], 1), STRATEGIES["fundamentalist"].make(2)]
-    asyncio.get_running_loop().call_later(0.2, market.submit, 1, SubmitForm({}, timed_out=True))
-    recorded = await record(market, makers, pace=Pace(untimed_seconds=3))
+    makers = [trader([None, BUY], 1, clock()), STRATEGIES["fundamentalist"].make(2)]
+    clock().call_later(0.2, market.submit, 1, SubmitForm({}, timed_out=True))
+    recorded = await record(market, makers, pace=Pace(untimed_seconds=3), clock=clock())
     assert _count(recorded, PageMissed) == 1
     found = await replay(recorded.events, recorded.manifest)
     assert found.differences == ()
     assert found.decisions == _count(recorded, DecisionMade) == 7
 
 
+@in_virtual_time
 async def test_resumed_run_replays_in_its_parts() -> None:
     """The run's time ends while a model is silent; what is left is played afterwards, with its memory."""
     market = InProcessMarket(parameters(paid_rounds=2), 2, seed="7")
     strategy = STRATEGIES["zero-intelligence"]
-    first = await record(market, [trader([BUY, "smallest", None], 1), strategy.make(2)], seconds=0.5)
+    makers = [trader([BUY, "smallest", None], 1, clock()), strategy.make(2)]
+    first = await record(market, makers, seconds=0.5, clock=clock())
     assert first.end.outcome is RunOutcome.TIMED_OUT
     assert (await replay(first.events, first.manifest)).differences == ()
-    whole = await record(market, [trader([SELL], 1), strategy.make(2)], earlier=first.events)
+    makers = [trader([SELL], 1, clock()), strategy.make(2)]
+    whole = await record(market, makers, earlier=first.events, clock=clock())
     assert whole.end.outcome is RunOutcome.FINISHED
     found = await replay(whole.events, whole.manifest)
     assert found.differences == ()
@@ -228,15 +235,17 @@ async def test_changed_reply_changes_the_decision_and_what_follows() -> None:
     assert any(line.startswith("-") and "buy" in line for line in changed.lines())
 
 
+@pytest.fixture(scope="module")
+def short_run() -> Recorded:
+    return asyncio.run(a_short_run(SHORT, BUY, ModelFailed(FailureKind.REJECTED, "no such key")))
+
+
 @settings(max_examples=30)
 @given(share=st.floats(0, 1))
-def test_journal_of_a_killed_run_replays_up_to_its_end(share: float) -> None:
-    events = _SHORT_RUN.events[: 3 + int(share * len(_SHORT_RUN.events))]
-    found = asyncio.run(replay(events, _SHORT_RUN.manifest))
+def test_journal_of_a_killed_run_replays_up_to_its_end(short_run: Recorded, share: float) -> None:
+    events = short_run.events[: 3 + int(share * len(short_run.events))]
+    found = asyncio.run(replay(events, short_run.manifest))
     assert found.differences == ()
-
-
-_SHORT_RUN = asyncio.run(a_short_run(SHORT, BUY, ModelFailed(FailureKind.REJECTED, "no such key")))
 
 
 def test_folder_that_holds_no_run_is_told(tmp_path: Path, capsys: Any) -> None:
