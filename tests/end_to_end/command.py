@@ -17,7 +17,7 @@ from bots.domain.records import Event, RunManifest, parse_journal
 
 ROOT = Path(__file__).resolve().parents[2]
 
-AT_DEBUG_LEVEL = """
+_AT_DEBUG_LEVEL = """
 import logging, sys
 from bots.services import terminal
 from bots.services.cli import run_main
@@ -25,7 +25,6 @@ log_from = terminal._log_from
 terminal._log_from = lambda level: log_from(logging.DEBUG)
 sys.exit(run_main())
 """
-"""`python -c` of this is the documented command with all that any library logs on its standard error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +67,13 @@ async def start_verb(folder: Path, *arguments: str, environment: Mapping[str, st
     """Start the console script, `bots ARGUMENTS`, in `folder`."""
     script = "import sys; from bots.services.cli import main; sys.exit(main())"
     return await _start(folder, ["-c", script, *arguments], environment)
+
+
+async def start_at_debug_level(
+    folder: Path, *arguments: str, environment: Mapping[str, str] | None = None
+) -> Process:
+    """Start the documented command with all that any library logs on its standard error."""
+    return await _start(folder, ["-c", _AT_DEBUG_LEVEL, *arguments], environment)
 
 
 async def _start(folder: Path, arguments: list[str], environment: Mapping[str, str] | None) -> Process:

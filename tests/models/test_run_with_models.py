@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,15 +9,14 @@ import pytest
 
 from bots.adapters.otree_server import OTreeServer
 from bots.domain.records import DecisionMade, DecisionNotMade, ModelReplied
-from tests.end_to_end.command import AT_DEBUG_LEVEL, ROOT, Ended, run
+from tests.end_to_end.command import Ended, end, run, start_at_debug_level, start_verb
+from tests.models.asking import KEY
 from tests.standins.model_server import SERVED_MODEL, Fault, ModelServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 
 HTTP = ("--transport", "http")
-KEY = "sk-stand-in-0123456789abcdef"
 NAMES = "1 x gpt-4o, 1 x claude-sonnet-4-6, 1 x mistral-large, 1 x gemini-2.5-flash, 1 x grok-4, 1 x hold"
-_BOTS = "import sys; from bots.services.cli import main; sys.exit(main())"
 
 
 @pytest.fixture
@@ -35,17 +31,9 @@ async def session_url(server: OTreeServer, participants: int, **more: str) -> st
     return f"{server.url}/SessionStartLinks/{session['code']}"
 
 
-async def run_at_debug_level(folder: Path, *arguments: str, environment: dict[str, str]) -> Ended:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", AT_DEBUG_LEVEL, *arguments),
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "140", **environment},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await asyncio.wait_for(process.communicate(), 120)
-    assert process.returncode is not None
-    return Ended(process.returncode, output.decode(), folder)
+async def replay(folder: Path, *options: str) -> Ended:
+    """Replay in an environment without keys, in which no address of a provider answers."""
+    return await end(await start_verb(folder, "replay", str(folder), *options), folder)
 
 
 @pytest.mark.slow
@@ -54,7 +42,8 @@ async def test_five_providers_with_faults_trade_in_chromium_and_no_key_is_writte
 ) -> None:
     models.script = [Fault.BROKEN, Fault.KEY_REFUSED, Fault.PROSE, Fault.LATER, Fault.CUT, Fault.HUGE]
     url = await session_url(market_server, 6)
-    ended = await run_at_debug_level(tmp_path, url, NAMES, environment=models.environment(KEY))
+    process = await start_at_debug_level(tmp_path, url, NAMES, environment=models.environment(KEY))
+    ended = await end(process, tmp_path)
 
     assert ended.code == 0, ended.output
     assert any(KEY in str(asked.headers) for asked in models.asked)
@@ -76,19 +65,6 @@ async def test_five_providers_with_faults_trade_in_chromium_and_no_key_is_writte
     replayed = await replay(ended.run)
     assert replayed.code == 0, replayed.output
     assert "Identical to the recording." in replayed.output
-
-
-async def replay(folder: Path, *options: str) -> Ended:
-    """Replay in an environment without keys, in which no address of a provider answers."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", _BOTS, "replay", str(folder), *options),
-        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "140"},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await asyncio.wait_for(process.communicate(), 60)
-    assert process.returncode is not None
-    return Ended(process.returncode, output.decode(), folder)
 
 
 async def test_run_at_its_limit_falls_back_and_says_so(

@@ -12,9 +12,9 @@ from rich.console import Console
 from bots.domain.errors import UserMustMend
 from bots.services.configuration import CONFIG
 from bots.services.doctor import Finding, Grade, Visit, examine, say_plainly, show
+from tests.models.asking import KEY
 from tests.standins.model_server import Fault, ModelServer
 
-KEY = "sk-stand-in-0123456789abcdef"
 MODELS = {
     "gpt-4o": "gpt-4o-2024-08-06",
     "claude-sonnet-4-6": "claude-sonnet-4-6",

@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -179,10 +178,8 @@ async def test_stopped_server_leaves_no_process_and_no_folder(plan: ServerPlan) 
         folder = server.log.parent
         assert any("postgres" in each.name() for each in processes)
         assert folder.exists()
-        began = time.monotonic()
     assert still_running(processes) == []
     assert not folder.exists()
-    assert time.monotonic() - began < 11
 
 
 def test_owner_killed_outright_leaves_no_process(project: Path) -> None:
@@ -210,13 +207,13 @@ async def test_cancelled_start_leaves_no_process(plan: ServerPlan) -> None:
     assert still_running(set(psutil.Process().children()) - before) == []
 
 
-async def test_open_browser_does_not_hold_up_the_end(plan: ServerPlan) -> None:
-    async with aiohttp.ClientSession() as http:
-        async with OTreeServer.start(plan) as server:
-            session = await server.rest.create_session("quiz", 1)
-            await http.ws_connect(f"{server.url}/session_monitor/{session['code']}")
-            began = time.monotonic()
-        assert time.monotonic() - began < 11
+async def test_open_browser_does_not_hold_up_the_end(
+    plan: ServerPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bots.adapters.otree_server._STOP_SECONDS", 3600.0)  # longer than any test
+    async with aiohttp.ClientSession() as http, OTreeServer.start(plan) as server:
+        session = await server.rest.create_session("quiz", 1)
+        await http.ws_connect(f"{server.url}/session_monitor/{session['code']}")
 
 
 async def test_kept_folder_has_its_sessions_after_a_restart(kept: ServerPlan) -> None:

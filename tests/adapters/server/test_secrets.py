@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import sys
-from asyncio.subprocess import PIPE, STDOUT
 from pathlib import Path
 
 import psutil
@@ -14,7 +12,7 @@ import pytest
 
 from bots.adapters.otree_server import OTreeServer
 from tests.adapters.server.quiz_project import PASSWORD, REST_KEY
-from tests.end_to_end.command import AT_DEBUG_LEVEL, ROOT, descendants, end, start
+from tests.end_to_end.command import descendants, end, start, start_at_debug_level
 from tests.standins.model_server import ModelServer
 
 pytestmark = pytest.mark.server
@@ -33,21 +31,16 @@ async def test_no_secret_is_written_or_printed_at_debug_level(
     url = f"{closed_server.url}/SessionStartLinks/{session['code']}"
     neutral = {"OTREE_REST_KEY": "", "OTREE_ADMIN_PASSWORD": ""}
     async with ModelServer() as model:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", AT_DEBUG_LEVEL, url, "gpt-4o", "--transport", "http"),
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **neutral, **given, **model.environment(MODEL_KEY)},
-            stdout=PIPE,
-            stderr=STDOUT,
-        )
-        output, _ = await asyncio.wait_for(process.communicate(), 120)
+        told = {**neutral, **given, **model.environment(MODEL_KEY)}
+        arguments = (url, "gpt-4o", "--transport", "http")
+        ended = await end(await start_at_debug_level(tmp_path, *arguments, environment=told), tmp_path)
 
     written = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    assert process.returncode == 6, output.decode()  # what the stand-in answers fits no quiz
-    assert b"DEBUG" in output
+    assert ended.code == 6, ended.output  # what the stand-in answers fits no quiz
+    assert "DEBUG" in ended.output
     assert any(path.name == "journal.jsonl" for path in written)
     for secret in (MODEL_KEY, REST_KEY, PASSWORD):
-        assert secret.encode() not in output, secret
+        assert secret not in ended.output, secret
         assert [path.name for path, content in written.items() if secret.encode() in content] == []
 
 
