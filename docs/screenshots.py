@@ -13,21 +13,20 @@ import io
 import random
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 from PIL import Image
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from tests.chromium import chromium  # noqa: E402
 from tests.otree_project.otree_process import running_project  # noqa: E402
 from tests.otree_project.otree_walker import Room, Walker  # noqa: E402
 
@@ -59,20 +58,6 @@ DOCUMENTED = {
     *(("trade", "wide"), ("trade", "wide-dark"), ("trade", "phone-dark"), ("results", "wide")),
     *(("auction", "wide"), ("auction", "wide-dark")),
 }
-
-
-@contextmanager
-def browser() -> Iterator[webdriver.Chrome]:
-    """Yield a Chromium without a window."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = "/usr/bin/chromium"
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"):
-        options.add_argument(argument)
-    driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
-    try:
-        yield driver
-    finally:
-        driver.quit()
 
 
 @dataclass(frozen=True)
@@ -321,7 +306,11 @@ def main() -> None:
     parser.add_argument("--auction", action="store_true", help="those of the double auction alone")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, running_project(Path(folder)) as base, browser() as driver:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_project(Path(folder)) as base,
+        chromium("--hide-scrollbars") as driver,
+    ):
         camera = Camera(driver, options.folder, options.all)
         if options.all:
             asyncio.run(surroundings(base, driver, camera))

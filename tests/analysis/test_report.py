@@ -20,7 +20,7 @@ from bots.analysis.report import run_page, write_report
 from bots.services.summary import print_market
 from markets.presets import PRESETS
 from tests.analysis.played_runs import MODEL, NASTY, play_run
-from tests.end_to_end.person import chromium
+from tests.chromium import chromium
 
 
 @pytest.fixture(scope="module")

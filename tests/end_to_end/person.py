@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
-from shutil import which
 from typing import Any
 
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support import expected_conditions
 from selenium.webdriver.support.ui import WebDriverWait
-
-
-@contextmanager
-def chromium() -> Iterator[webdriver.Chrome]:
-    """A headless browser that ends with the block."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = which("chromium") or which("google-chrome") or "chromium"
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1200,900"):
-        options.add_argument(argument)
-    driver = webdriver.Chrome(options=options, service=Service(which("chromedriver")))
-    try:
-        yield driver
-    finally:
-        driver.quit()
 
 
 def create_session_by_hand(driver: webdriver.Chrome, server: str, participants: int, **config: str) -> str:

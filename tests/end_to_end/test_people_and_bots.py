@@ -15,8 +15,9 @@ from bots.adapters.links import read_links
 from bots.adapters.otree_server import OTreeServer
 from bots.analysis.report import write_report
 from bots.domain.records import RunOutcome
+from tests.chromium import chromium
 from tests.end_to_end.command import end, line_with, start, start_verb
-from tests.end_to_end.person import Person, chromium, create_session_by_hand, play_all
+from tests.end_to_end.person import Person, create_session_by_hand, play_all
 from tests.otree_project.otree_walker import Walker
 
 pytestmark = [pytest.mark.browser, pytest.mark.server, pytest.mark.timeout(300)]

@@ -12,7 +12,6 @@ from selenium.common.exceptions import (
     NoSuchElementException,
     StaleElementReferenceException,
 )
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -20,6 +19,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from bots.adapters.otree_server import OTreeServer
 from bots.domain.records import SeatOutcome
+from tests.chromium import chromium
 from tests.end_to_end.command import end, start
 from tests.end_to_end.test_double_auction import exported, made
 from tests.otree_project.test_auction_in_browser import assert_period_is_drawn, titled
@@ -40,14 +40,8 @@ CONFIG = {
 @pytest.fixture
 def person() -> Iterator[webdriver.Chrome]:
     """The browser of the person, apart from those of bots."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = "/usr/bin/chromium"
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,900"):
-        options.add_argument(argument)
-    driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
-    yield driver
-    driver.quit()
+    with chromium() as driver:
+        yield driver
 
 
 def press(driver: webdriver.Chrome, *keys: str) -> None:

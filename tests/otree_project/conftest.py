@@ -8,8 +8,8 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 
+from tests.chromium import chromium
 from tests.otree_project.otree_process import running_project
 
 
@@ -27,16 +27,10 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
         yield client
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[webdriver.Chrome]:
+@pytest.fixture(scope="module", name="chromium")
+def chromium_without_frames() -> Iterator[webdriver.Chrome]:
     """A browser in which animation frames never come, as in a hidden tab."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = "/usr/bin/chromium"
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,900"):
-        options.add_argument(argument)
-    driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
-    script = "window.requestAnimationFrame = () => 0;"
-    driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
-    yield driver
-    driver.quit()
+    with chromium() as driver:
+        script = "window.requestAnimationFrame = () => 0;"
+        driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+        yield driver
