@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,8 +71,6 @@ async def test_an_installed_reader_makes_a_page_playable_that_no_form_reader_und
 
 def test_a_reader_that_cannot_be_loaded_is_told_by_its_name(site: Path) -> None:
     install(site, "import a_module_that_is_not_there\n")
-    import sys
-
     sys.modules.pop("bakery_reader", None)
     with pytest.raises(UserMustMend, match="the page reader 'bakery' cannot be loaded"):
         installed_readers()

@@ -9,6 +9,7 @@ import pytest
 from bots.adapters.shared_links import is_way_in, take_places
 from bots.domain.errors import UserMustMend
 from bots.domain.records import RunOutcome
+from bots.services.cli import run_main
 from tests.adapters.neutral_server import NeutralServer
 from tests.end_to_end.command import acts, end, resume, run, start, start_verb
 
@@ -104,8 +105,6 @@ async def test_a_room_that_lets_nobody_in_says_why(
 def test_what_a_link_for_many_cannot_give_is_told_before_it_is_opened(
     capsys: pytest.CaptureFixture[str], query: str, options: tuple[str, ...], words: str
 ) -> None:
-    from bots.services.cli import run_main
-
     nobody = f"http://127.0.0.1:9{query}"  # nothing listens there
     assert run_main([nobody, "hold", *HTTP, *options]) == 2
     assert words in " ".join(capsys.readouterr().err.split())

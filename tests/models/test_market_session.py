@@ -116,7 +116,7 @@ async def test_round_goes_on_while_every_provider_fails_in_the_same_way(fault: F
 async def test_models_that_never_answer_miss_no_page_whose_time_runs_out(preset: str) -> None:
     """Page timers run as they do for people: each fallback acts before its page goes, and is accepted."""
     catalogue = load_catalogue(Path("bots/config/models.toml"))
-    timers = {name: 2 for name in PRESETS[preset] if name in ("trade_seconds", "forecast_seconds")}
+    timers = {name: 4 for name in PRESETS[preset] if name in ("trade_seconds", "forecast_seconds")}
     shorter = {"practice_rounds": 0, "paid_rounds": 1, "results_seconds": 1, "final_seconds": 1, **timers}
     known = MarketParameters.from_config({**PRESETS[preset], **shorter, "phase_start_seconds": 1})
     names = [*ONE_A_PROVIDER, "zero-intelligence", "zero-intelligence"]

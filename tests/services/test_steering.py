@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import pty
+import termios
 import time
 from collections.abc import Sequence
 
@@ -96,8 +97,6 @@ def test_arrows_are_keys_and_half_an_escape_is_none() -> None:
 async def test_keys_come_from_the_terminal_and_it_is_as_before_afterwards(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import termios
-
     ours, theirs = pty.openpty()
     monkeypatch.setattr(keys, "_own_terminal", lambda: theirs)
     before = termios.tcgetattr(theirs)
