@@ -254,6 +254,7 @@ def serve(options: argparse.Namespace, report: Callable[[dict[str, Any]], None])
         raise Unusable(
             "no oTree project there", where=str(project), mend="Name a folder that has a settings.py."
         )
+    data = options.data and options.data.resolve()  # before the folder changes
     os.chdir(project)
     # The project's modules come first, whatever folder this program stands in.
     sys.path[:] = [str(project), *(entry for entry in sys.path if entry not in (str(project), str(HERE)))]
@@ -261,7 +262,7 @@ def serve(options: argparse.Namespace, report: Callable[[dict[str, Any]], None])
     os.environ.setdefault("OTREE_PRODUCTION", "1")
     with contextlib.ExitStack() as opened:
         sockets = [opened.enter_context(each) for each in listen(options.host, options.port)]
-        new = opened.enter_context(database(options.data, ephemeral=options.ephemeral))
+        new = opened.enter_context(database(data, ephemeral=options.ephemeral))
         load_project(project, new=new, reset=options.reset)
         import otree
 

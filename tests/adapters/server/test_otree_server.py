@@ -249,6 +249,16 @@ async def test_folder_closed_to_postgresqls_account_is_told(plan: ServerPlan, tm
     )
 
 
+async def test_data_are_kept_in_the_folder_that_the_caller_means_not_in_the_projects(
+    kept: ServerPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert kept.data_dir
+    monkeypatch.chdir(kept.data_dir.parent)
+    async with OTreeServer.start(replace(kept, data_dir=Path("kept"))):
+        assert (kept.data_dir / "postgresql" / "PG_VERSION").exists()
+    assert not (kept.project / "kept").exists()
+
+
 async def test_folder_in_use_is_refused(kept: ServerPlan) -> None:
     async with OTreeServer.start(kept):
         await expect_error(kept, "another server uses this database", str(kept.data_dir))
