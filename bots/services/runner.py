@@ -36,7 +36,7 @@ from bots.adapters.run_folder import (
     written_in,
 )
 from bots.adapters.screenshots import Camera
-from bots.adapters.shared_links import is_room, take_places
+from bots.adapters.shared_links import is_room, is_way_in, take_places
 from bots.agents.past import Past
 from bots.agents.prompts import texts_hash
 from bots.agents.trading_agents import Pace, Table, TradingAgent
@@ -65,6 +65,11 @@ from bots.services.transports import browser_for, open_entrance, recording_hando
 
 _log = logging.getLogger(__name__)
 
+_AS_PARTICIPANTS = (
+    "The server shows the room's session only after a login, and none is set (OTREE_REST_KEY): "
+    "the bots came in as participants do, on the next free seats instead of the last ones."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -83,6 +88,7 @@ class Prepared:
     )  # by seat number; in place of the spec's
     configuration: Mapping[str, Any] = field(default_factory=dict)  # as resolved, for the record
     server: Mapping[str, Any] = field(default_factory=dict)  # what the oTree server says of itself
+    as_participants: bool = False  # in a room whose session only its admin may see
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,7 @@ async def prepare(plan: RunPlan, environment: Mapping[str, str]) -> Prepared:
     credentials = credentials_of(environment)
     browser = browser_for(plan.transport, plan.browser)
     links = await read_session(plan, credentials)
+    as_participants = links is None and plan.seats is None and not is_way_in(plan.url)
     if links is None:  # opened last: who opens a participant's link takes a place
         ways = ways_in(plan)
         specs = await _checked_specs(plan, len(ways), catalogue, environment)
@@ -127,6 +134,7 @@ async def prepare(plan: RunPlan, environment: Mapping[str, str]) -> Prepared:
         browser,
         configuration=configuration_of(plan, specs, catalogue, environment),
         server=await server_state(links, credentials),
+        as_participants=as_participants,
     )
 
 
@@ -172,6 +180,8 @@ async def run_prepared(prepared: Prepared, room: Room) -> RunReport:
         raise
     with run_locked(folder):
         room.say(f"Run {number} is kept in {folder}")
+        if prepared.as_participants:
+            room.say(_AS_PARTICIPANTS)
         return await play_to_the_end(prepared, manifest, folder, clock, room)
 
 

@@ -10,6 +10,7 @@ import pytest
 from bots.adapters.otree_server import OTreeServer, ServerPlan
 from bots.domain.errors import UserMustMend
 from bots.services.serving import otree_settings
+from tests.end_to_end.command import run
 from tests.fixtures_server import NEUTRAL
 
 SET = {"OTREE_ADMIN_PASSWORD": "open sesame", "OTREE_SECRET_KEY": "0123abcd"}
@@ -53,3 +54,22 @@ async def test_a_server_for_people_asks_for_a_login_and_lets_labels_in(tmp_path:
                 assert "/p/" not in str(response.url)
         told = await server.rest.get_session(session["code"])
         assert sorted(str(one["label"]) for one in told["participants"])[-1] == "S02"
+
+
+@pytest.mark.server
+async def test_bots_in_a_room_that_is_closed_to_them_take_the_next_free_seats_and_say_so(
+    tmp_path: Path,
+) -> None:
+    settings = otree_settings({**SET, "OTREE_REST_KEY": "key"}, production=True)
+    async with OTreeServer.start(ServerPlan(env={**NEUTRAL, **settings}, log=tmp_path / "log")) as server:
+        short = {"practice_rounds": 0, "paid_rounds": 1, "phase_start_seconds": 1}
+        session = await server.rest.create_session("demo", 2, room="lab", modified=short)
+        ended = await run(
+            tmp_path, f"{server.url}/room/lab", "hold", "--num-bots", "2", "--transport", "http"
+        )
+        told = await server.rest.get_session(session["code"])
+    assert ended.code == 0, ended.output
+    assert "on the next free seats instead of the last ones" in " ".join(ended.output.split())
+    assert {seat.participant for seat in ended.manifest.seats} == {
+        one["code"] for one in told["participants"]
+    }
