@@ -66,12 +66,10 @@ def _behind(rows: Rows, waiting: str) -> Iterator[str]:
     places = {row["participant.code"]: _place(row) for row in rows}
     for row in rows:
         if _place(row) < places.get(waiting, 0):
-            label = row.get("participant.label") or ""
-            named = f", label {label}" if label else ""
             page = row.get("participant._current_page_name") or ""
             on = f"on {page}" if page else "not begun"
             number = row.get("participant.id_in_session")
-            yield f"participant {number} ({row['participant.code']}{named}, {on})"
+            yield f"participant {number} ({row['participant.code']}, {on})"
 
 
 def _place(row: Mapping[str, str]) -> int:

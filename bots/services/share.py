@@ -6,6 +6,7 @@ made from that copy. What was left out stands in the archive, and is printed.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import re
 import tempfile
@@ -33,6 +34,7 @@ from bots.domain.records import (
     PageSeen,
     RunDescribed,
     RunManifest,
+    SeatEnded,
     parse_journal,
 )
 from bots.services.rebuild import rebuild
@@ -40,6 +42,8 @@ from bots.services.rebuild import rebuild
 LEFT_OUT = "[left out]"
 _SERVER = "otree.invalid"
 _CODE = re.compile(r"/(?:InitializeParticipant|p)/(\w+)")
+_CODED = ("session", "participant", "buyer", "seller")
+"""Columns of oTree's tables that hold oTree's codes."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # of files in the archive, so that the same runs give the same archive
 
 
@@ -156,7 +160,8 @@ class _Names:
         codes = [seat.participant for seat in described.manifest.seats]
         codes += [match[1] for link in described.links.values() if (match := _CODE.search(link))]
         for table in _tables_of(folder):
-            codes += re.findall(r"(?<![\w.-])[a-z0-9]{8}(?![\w.-])", table.read_text("utf-8-sig"))
+            with table.open(encoding="utf-8-sig", newline="") as rows:
+                codes += [row[column] for row in csv.DictReader(rows) for column in _CODED if column in row]
         ordered = {
             code: f"P{number}" for number, code in enumerate(sorted(set(filter(None, codes))), start=1)
         }
@@ -199,6 +204,8 @@ def _without(event: Event, market: set[str], shared: Shared) -> Event:  # noqa: 
             return changed("forms sent on pages outside the market", content={})
         case ActAnswered(content=None) if event.words:
             return changed("words of the server on forms", words=(LEFT_OUT,))
+        case SeatEnded() if event.reason:  # it may quote a page
+            return changed("reasons why seats did not finish", reason=LEFT_OUT)
         case _:
             return event
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from bots.domain.records import DecisionMade, RunOutcome, SeatEnded, WentToBrowser
@@ -85,6 +86,22 @@ async def test_a_wait_page_that_never_goes_on_is_told_with_who_was_waited_for(
     assert (resumed.code, resumed.manifest.wait_minutes) == (3, 0.02), resumed.output
     assert "Meet did not go on for 1 s" in resumed.manifest.seats[0].reason
     assert awaited in resumed.manifest.seats[0].reason
+
+
+async def test_who_was_waited_for_is_told_by_code_and_never_by_label(
+    tmp_path: Path, neutral_server: NeutralServer
+) -> None:
+    neutral_server.in_room("listed", "pairs", 2)
+    room = f"{neutral_server.url}/room/listed"
+    person = f"{room}?participant_label=A1&welcome_page_ok=1"
+    async with aiohttp.ClientSession() as http, http.get(person) as response:
+        code = response.url.parts[2]
+    options = ("--transport", "http", "--seats", "A2", "--wait-minutes", "0.02")
+    ended = await run(tmp_path, room, "hold", *options)
+
+    reason = ended.manifest.seats[0].reason
+    assert f"Waited for: participant 1 ({code}, on " in reason
+    assert "A1" not in ended.output + reason
 
 
 @pytest.mark.parametrize("how", [RunOutcome.TIMED_OUT, RunOutcome.INTERRUPTED])

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import zipfile
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -111,6 +112,17 @@ async def run(
 ) -> Ended:
     """Run the command to its end."""
     return await end(await start(folder, *arguments, environment=environment, report=report), folder)
+
+
+async def shared(ended: Ended) -> Path:
+    """Return the run's folder in the archive that `bots export --share` writes, unpacked."""
+    archive = ended.folder / "shared.zip"
+    words = ("export", "--share", str(ended.run), "--out", str(archive))
+    told = await end(await start_verb(ended.folder, *words), ended.folder)
+    assert told.code == 0, told.output
+    with zipfile.ZipFile(archive) as packed:
+        packed.extractall(ended.folder / "shared")
+    return ended.folder / "shared" / "runs" / ended.run.name
 
 
 async def line_with(process: Process, text: str, seconds: float = 60) -> str:

@@ -16,7 +16,7 @@ from bots.adapters.otree_server import OTreeServer
 from bots.analysis.report import run_page
 from bots.analysis.runs import Run
 from bots.domain.records import ActAnswered, ActSent, PageMissed, PageSeen, RunOutcome, SeatOutcome
-from tests.end_to_end.command import acts, end, line_with, resume, run, start, start_verb
+from tests.end_to_end.command import acts, end, line_with, resume, run, shared, start, start_verb
 from tests.otree_project.otree_walker import Walker
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
@@ -177,7 +177,12 @@ async def test_what_a_person_with_units_trades_counts_in_prices_and_efficiency(
     page = LexborHTMLParser(run_page(run)[0])
     rows = [row for row in page.css("#traders ~ .scroll tr") if row.css(".pill.person")]
     assert [row.css("td")[0].text() for row in rows] == [first["code"]]
-    assert "3 bots of 4 participants · 1 people" in page.css("header")[0].text()
+    assert "3 bots of 4 participants · 1 person" in page.css("header")[0].text()
+    copy = await shared(ended)
+    assert bots.open_run(copy).prices.equals(run.prices), "what a person did stands in the archive too"
+    codes = [one["code"].encode() for one in participants] + [code.encode()]
+    files = [file.read_bytes() for file in copy.parents[1].rglob("*") if file.is_file()]
+    assert not [code for code in codes if any(code in file for file in files)]
 
 
 def assert_both_sides_of_each_trade_are_told(run: Run) -> None:

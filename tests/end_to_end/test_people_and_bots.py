@@ -16,7 +16,7 @@ from bots.adapters.otree_server import OTreeServer
 from bots.analysis.report import write_report
 from bots.domain.records import RunOutcome
 from tests.chromium import chromium
-from tests.end_to_end.command import end, line_with, start, start_verb
+from tests.end_to_end.command import end, line_with, shared, start, start_verb
 from tests.end_to_end.person import Person, create_session_by_hand, play_all
 from tests.otree_project.otree_walker import Walker
 
@@ -59,6 +59,7 @@ async def test_four_bots_play_with_two_people_in_a_session_made_by_hand(
     )
     payoffs = dict(bots.open_run(ended.run).traders.select("participant", "payoff").iter_rows())
     assert payoffs == pytest.approx({row["participant"]: float(row["total"]) for row in payments})
+    assert bots.open_run(await shared(ended)).orders["limit"].equals(bots.open_run(ended.run).orders["limit"])
 
 
 async def test_what_a_person_forecast_beside_bots_and_earned_is_in_tables_and_report(
@@ -104,6 +105,7 @@ async def test_what_a_person_forecast_beside_bots_and_earned_is_in_tables_and_re
     assert [row.css("td")[0].text() for row in rows] == [first]
     assert not page.css("#orders"), "nothing is ordered where forecasts make the price"
     assert (ended.run / "figures" / "price-and-forecasts.pdf").exists()
+    assert bots.open_run(await shared(ended)).forecasts["forecast"].equals(run.forecasts["forecast"])
 
 
 def assert_tables_and_report_tell_people_and_bots_apart(folder: Path, codes: list[str]) -> None:
