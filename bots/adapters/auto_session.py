@@ -64,7 +64,7 @@ class _LaterBrowser:
                 assert self._settings is not None
                 try:
                     self._browser = await self._resources.enter_async_context(open_browser(self._settings))
-                except (SessionLost, UserMustMend) as failure:
+                except UserMustMend as failure:
                     self._failure = str(failure)
                     raise SessionLost(self._failure) from failure
             return self._browser

@@ -32,6 +32,7 @@ __all__ = ["BrowserSettings", "RunningBrowser", "started_browser"]
 
 _DRIVER_STARTS: Final = 3
 _READY: Final = re.compile(r"(?:started successfully on port |Listening on 127\.0\.0\.1:)(\d+)")
+_ABOUT_MACHINES: Final = re.compile(r"\n(?:Host info|Build info|Stacktrace):")  # after what went wrong
 _UNUSED: Final = (
     "BackForwardCache",
     "CalculateNativeWinOcclusion",
@@ -210,7 +211,8 @@ def _start_browser(settings: BrowserSettings, address: str, options: ArgOptions)
         client = ClientConfig(address, timeout=int(settings.start_seconds) or 1)
         return webdriver.Remote(address, options=options, client_config=client)
     except (WebDriverException, HTTPError) as error:
-        reason = str(getattr(error, "msg", None) or error).strip()
+        said = str(getattr(error, "msg", None) or error)
+        reason = _ABOUT_MACHINES.split(said)[0].strip()
         if "webSocketUrl" in reason:
             raise _no_bidi(settings) from error
         raise SessionLost(f"{settings.name} did not start: {reason}") from error

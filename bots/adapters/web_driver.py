@@ -50,6 +50,11 @@ __all__ = ["Browser", "BrowserSession", "BrowserSettings", "open_browser"]
 
 _HELD_SECONDS: Final = 3.0  # for a page whose own script stopped the form and may yet send it by itself
 _LOSSES: Final = 3  # tabs one participant may lose while one page is being opened
+_START_HERE: Final = "`bots doctor` tries it too. Or play without a browser: --transport http."
+_START_ON_A_GRID: Final = (
+    "See that a node of the hub offers this browser; the node's log says why it does not start. "
+    "One that runs as root needs --no-sandbox: docs/browsers.md."
+)
 
 
 @contextlib.asynccontextmanager
@@ -59,8 +64,7 @@ async def open_browser(settings: BrowserSettings) -> AsyncIterator[Browser]:
     Where settings let fewer share one, further browsers start when they are needed.
 
     Raises:
-        SessionLost: the browser did not start.
-        UserMustMend: it cannot be driven as the settings say.
+        UserMustMend: it did not start, or cannot be driven as the settings say.
     """
     browser = Browser(settings)
     try:
@@ -83,17 +87,20 @@ class Browser:
         """Start the first browser now, so that one that cannot start is known before anybody plays.
 
         Raises:
-            SessionLost: it did not start.
-            UserMustMend: it cannot be driven as the settings say.
+            UserMustMend: it did not start, or cannot be driven as the settings say.
         """
+        where = "--grid" if self._settings.grid else "--browser"
         try:
             await self._browsers[0].running(at_once=True)
         except NoBidi as error:
             raise UserMustMend(
                 f"{self._settings.name} does not speak WebDriver BiDi",
-                where="--grid" if self._settings.grid else "--browser",
+                where=where,
                 mend="Play with --classic: over classic WebDriver alone, with a browser for each bot.",
             ) from error
+        except SessionLost as error:
+            mend = _START_ON_A_GRID if self._settings.grid else _START_HERE
+            raise UserMustMend(str(error), where=where, mend=mend) from error
 
     async def open_session(self, link: str) -> BrowserSession:
         """Return a session for a participant's link. The link is opened at the first look."""

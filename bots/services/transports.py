@@ -35,7 +35,7 @@ async def open_entrance(
         handed_over: is told by the transport `auto` who goes on in a browser.
 
     Raises:
-        SessionLost: the browser did not start.
+        UserMustMend: the browser did not start.
     """
     if transport is Transport.AUTO:
         from bots.adapters.auto_session import open_auto

@@ -14,7 +14,7 @@ import pytest
 from bots.adapters.browser_settings import BrowserOptions, Family
 from bots.adapters.otree_server import OTreeServer
 from bots.adapters.web_driver import BrowserSettings, open_browser
-from bots.domain.errors import SessionLost, UserMustMend
+from bots.domain.errors import UserMustMend
 from bots.domain.pages import SubmitForm
 from bots.domain.records import ActSent, DecisionMade, RunOutcome
 from tests.adapters.neutral_server import NeutralServer
@@ -140,6 +140,6 @@ async def test_participants_sit_in_browsers_of_a_grid_without_bidi_if_that_is_as
 
 async def test_hub_that_is_not_there_is_told() -> None:
     settings = BrowserSettings.find(BrowserOptions(grid=f"http://127.0.0.1:{free_port()}"))
-    with pytest.raises(SessionLost, match=r"chromium on http://127.0.0.1:.* did not start"):
+    with pytest.raises(UserMustMend, match=r"chromium on http://127.0.0.1:.* did not start"):
         async with open_browser(settings):
             pass

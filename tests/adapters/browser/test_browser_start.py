@@ -15,7 +15,7 @@ import pytest
 
 from bots.adapters.browser_settings import BrowserOptions
 from bots.adapters.web_driver import BrowserSettings, open_browser
-from bots.domain.errors import SessionLost, UserMustMend
+from bots.domain.errors import UserMustMend
 
 pytestmark = pytest.mark.browser
 
@@ -141,13 +141,13 @@ async def test_browser_that_does_not_start_says_why(tmp_path: Path) -> None:
     broken = tmp_path / "chromium"
     broken.write_text("#!/bin/sh\nexit 3\n")
     broken.chmod(0o755)
-    with pytest.raises(SessionLost, match="did not start"):
+    with pytest.raises(UserMustMend, match=r"did not start: .*--transport http"):
         async with open_browser(BrowserSettings(broken, BrowserSettings.find().driver)):
             pass
 
 
 async def test_driver_that_does_not_start_says_so(tmp_path: Path) -> None:
-    with pytest.raises(SessionLost, match="driver ended at once with exit code 127"):
+    with pytest.raises(UserMustMend, match="driver ended at once with exit code 127"):
         async with open_browser(BrowserSettings(BrowserSettings.find().browser, tmp_path / "none")):
             pass
 
@@ -171,6 +171,6 @@ async def test_browser_that_hangs_at_its_start_is_given_up(tmp_path: Path) -> No
     hanging.write_text("#!/bin/sh\nexec sleep 600\n")
     hanging.chmod(0o755)
     settings = BrowserSettings(BrowserSettings.find().browser, hanging, start_seconds=0.2)
-    with pytest.raises(SessionLost, match=r"did not start in 0\.2 s"):
+    with pytest.raises(UserMustMend, match=r"did not start in 0\.2 s"):
         async with open_browser(settings):
             pass
