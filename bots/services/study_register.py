@@ -43,7 +43,7 @@ def _design(study: Study) -> Iterator[str]:
     yield "|---|---:|---|---|---|---|---|"
     for name, treatment in plan.treatments.items():
         settings = plan.settings(name)
-        changed = treatment.model_dump(exclude_none=True, exclude={"market"}) | dict(treatment.market)
+        changed = treatment.model_dump(exclude_defaults=True, exclude={"market"}) | dict(treatment.market)
         told = ", ".join(f"{key} = {value}" for key, value in changed.items()) or "nothing"
         timers = "as for people" if settings.timed else "none"
         cells = (name, str(settings.traders), settings.seats, str(settings.memory_window), timers)
@@ -113,8 +113,8 @@ def _rules(study: Study) -> Iterator[str]:
         if share is None
         else f"a market in which the declared fallback made more than {share} of decisions is left out."
     )
-    money = "no limit" if limits.max_cost_usd is None else f"{limits.max_cost_usd} USD"
-    tokens = "no limit" if limits.max_tokens is None else f"{limits.max_tokens:,} tokens"
+    money = "no limit of cost" if limits.max_cost_usd is None else f"{limits.max_cost_usd} USD"
+    tokens = "no limit of tokens" if limits.max_tokens is None else f"{limits.max_tokens:,} tokens"
     yield f"* Budget: {money}, {tokens}; one market ends after {plan.timeout_minutes:g} minutes.\n"
 
 

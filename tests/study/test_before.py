@@ -96,8 +96,9 @@ def test_the_registration_holds_design_outcomes_tests_rules_and_hashes(tmp_path:
     assert study_of(plan).hash in document
     assert hashlib.sha256(plan.read_bytes()).hexdigest() in document
     assert "gpt-4o" in document
-    for text in ("paid_rounds = 3", "dividends 1, seating 1, sampling 1"):
+    for text in ("paid_rounds = 3", "dividends 1, seating 1, sampling 1", "no limit of cost"):
         assert text in document
+    assert "parameters" not in document.partition("| treatment |")[2].partition("The market of each")[0]
 
 
 async def test_a_market_with_too_many_fallbacks_is_left_out_and_listed(tmp_path: Path) -> None:
