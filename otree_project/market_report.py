@@ -16,7 +16,7 @@ from session_market import market_of
 
 from markets.forecasting_parameters import ForecastingParameters
 from markets.learning_to_forecast import PRICE_DECIMALS
-from markets.money import parse_money, readable, shown
+from markets.money import decimal_places, parse_money, rounded, shown
 from markets.parameters import MarketParameters
 from markets.rounds import Phase, RoundRef
 
@@ -181,11 +181,20 @@ def _told(row: RoundRow, design: Design) -> Json:
     value = design.values.get(row.overall)
     return {
         "name": design.names[row.overall],
-        "price": readable(parse_money(row.price)) if row.price else "none",
+        "price": _amount(row.price, design) if row.price else "none",
         "volume": row.volume,
-        "dividend": readable(parse_money(row.dividend)) if design.dividends and row.dividend else "",
+        "dividend": _amount(row.dividend, design) if design.dividends and row.dividend else "",
         "value": "" if value is None else shown(value, design.decimals),
     }
+
+
+def _amount(text: str, design: Design) -> str:
+    """Return an amount with the decimals of a price, and one more for the middle of two prices."""
+    amount = parse_money(text)
+    places = decimal_places(amount)
+    if places is None or places > design.decimals + 1:  # a mean of trades
+        amount, places = rounded(amount, design.decimals), design.decimals
+    return shown(amount, max(places, design.decimals))
 
 
 def chart(rows: Sequence[RoundRow], design: Design) -> Json:

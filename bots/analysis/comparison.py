@@ -86,6 +86,7 @@ def comparison_page(
     pictured: Picture = picture(chart)
     page = render(
         "comparison.html",
+        heading=_heading(runs, groups),
         runs=[_run_row(run, beside) for run in runs],
         treatments=list(groups),
         markets={name: len(own["rad"]) for name, own in results.items()},
@@ -102,6 +103,13 @@ def comparison_page(
         checklist=checklist([run.played for run in runs]),
     )
     return page, [chart]
+
+
+def _heading(runs: Sequence[Run], treatments: Iterable[str]) -> str:
+    """Return what is compared, after the name of the study where all runs are of one."""
+    studies = {run.manifest.configuration.get("study", {}).get("name") for run in runs}
+    study = studies.pop() if len(studies) == 1 else None
+    return (f"{study}: " if study else "") + ", ".join(treatments)
 
 
 def _told(runs: Sequence[Run]) -> tuple[str, ...]:

@@ -75,7 +75,7 @@ async def test_report_tells_prices_of_each_market_and_where_everybody_is(
     page = await report(admin, room)
     assert "Market 1" in page
     assert "Market 2</h3>" not in page  # none of its rounds is over
-    assert "<td>15.5</td><td>1</td> <td>1</td><td>" in page
+    assert "<td>15.50</td><td>1</td> <td>1.00</td><td>" in page
     assert '<td class="t">1 of 2</td>' in page
     lines = re.findall(r'<polyline points="([\d., ]*)"', page)
     assert [len(line.split()) for line in lines] == [2, 1]  # the value of two rounds, the price of one
@@ -105,7 +105,7 @@ async def test_report_and_export_tell_no_dividend_and_no_value_of_units(
     await seller.order("sell", 1, "5", "offer")
     await room.all_reach("results")
     told = await report(admin, room)
-    assert '<td class="t">1 of 2</td><td>6</td><td>1</td> <td></td><td></td>' in told
+    assert '<td class="t">1 of 2</td><td>6.00</td><td>1</td> <td></td><td></td>' in told
     (row,) = await room.export("custom_export_markets", "double_auction")
     assert (row["price"], row["fundamental_value"]) == ("6", "")
 
