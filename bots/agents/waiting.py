@@ -91,6 +91,6 @@ class Waiting:
         return after
 
     def _waited(self, page: Page, since: float) -> str:
-        words = " ".join(page.text.split())[:200].rstrip(".")
+        words = " / ".join(filter(None, map(str.strip, page.text.splitlines())))[:200].rstrip(".")
         told = f"; it says: {words}" if words else ""
         return f"{page.name} did not go on for {self._sitting.now - since:.0f} s{told}"
