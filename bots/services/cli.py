@@ -61,7 +61,9 @@ def before_verbs(
 def run(
     url: Annotated[
         str,
-        typer.Argument(metavar="URL", help="An oTree SessionStartLinks page, or the path of a links file."),
+        typer.Argument(
+            metavar="URL", help="A SessionStartLinks page, a room, a /join/ link, or a links file."
+        ),
     ],
     model_name: Annotated[
         str,

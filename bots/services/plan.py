@@ -32,7 +32,7 @@ class RunPlan:
     """One run of the documented command.
 
     Attributes:
-        url: a SessionStartLinks page, or the path of a links file.
+        url: a SessionStartLinks page, a room, a link for many, or the path of a links file.
         model: a name of models.toml, `provider:model`, a strategy, or `mixed`.
         production: keep the run under production-runs; requires notes.
         notes: free text about the run.

@@ -99,6 +99,7 @@ def begin() -> None:
 def with_manner(program: typer.Typer) -> Any:
     """Return a program's command, which takes --plain, --quiet and --verbose after every verb."""
     command = typer.main.get_command(program)
+    command.context_settings = {**command.context_settings, "help_option_names": ["-h", "--help"]}
     _extend(command, typer.main.get_command(_manners).params)
     return command
 

@@ -151,6 +151,14 @@ def test_every_verb_takes_plain_quiet_and_verbose(
     assert main([*arguments, "--quiet", "--verbose", "--plain"]) == 0
 
 
+@pytest.mark.parametrize("verb", [[], ["run"], ["study", "run"]], ids=" ".join)
+def test_h_asks_for_help(verb: Sequence[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*verb, "--help"]) == 0
+    asked = capsys.readouterr().out
+    assert main([*verb, "-h"]) == 0
+    assert capsys.readouterr().out == asked
+
+
 def test_the_documented_command_takes_them_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_main(["--help"]) == 0
 
