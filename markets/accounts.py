@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 
 from markets.money import shown
+from markets.values import often_made
 
 
-@dataclass(frozen=True, slots=True)
+@often_made(frozen=True, slots=True)
 class Account:
     """Cash and shares of one trader; never short, never in debt.
 
@@ -45,9 +45,10 @@ class Account:
         """Return the cash paid on the shares held."""
         return self.shares * per_share
 
-    def received(self, cash: Fraction) -> Account:
-        """Return the account with `cash` paid in."""
-        return Account(self.cash + cash, self.shares)
+    def after_income(self, rate: Fraction, dividends: Fraction) -> Account:
+        """Return the account once interest at `rate` and the cash of its dividends are paid in."""
+        # Not cash + interest: to add two fractions of many digits takes four times as long as this product.
+        return Account(self.cash * (1 + rate) + dividends, self.shares)
 
     def worth(self, price: Fraction) -> Fraction:
         """Return cash and shares together, each share at `price`; at the buy-back this is final wealth."""

@@ -32,6 +32,7 @@ from itertools import accumulate, groupby
 from operator import attrgetter
 
 from markets.orders import Order, Side
+from markets.values import often_made
 
 
 class PriceSelection(str, Enum):
@@ -82,7 +83,7 @@ class AuctionRules:
     k: Fraction = Fraction(1, 2)
 
 
-@dataclass(frozen=True, slots=True)
+@often_made(frozen=True, slots=True)
 class Fill:
     """Shares of one order that traded, > 0."""
 

@@ -17,7 +17,7 @@ from fractions import Fraction
 
 from markets.accounts import Account
 from markets.call_auction import Fill, clear
-from markets.forecasts import GivenForecast, ScoredForecast, outstanding, score
+from markets.forecasts import GivenForecast, ScoredForecast, outstanding, scoring
 from markets.orders import Order, Side
 from markets.parameters import MarketParameters
 from markets.payoffs import FinalOutcome, Pay, final_outcome, induced_outcome
@@ -80,9 +80,9 @@ def own_round(
     public: PublicRound, traded: Account, bought: int, sold: int, parameters: MarketParameters
 ) -> OwnRound:
     """Pay a trader's interest and dividends on the account it has after trading, and tell the round."""
-    interest = traded.interest(parameters.interest_in(public.number))
-    dividends = traded.dividends(public.dividend)
-    after = traded.received(interest + dividends)
+    rate = parameters.interest_in(public.number)
+    interest, dividends = traded.interest(rate), traded.dividends(public.dividend)
+    after = traded.after_income(rate, dividends)
     return OwnRound(public.phase, public.number, bought, sold, interest, dividends, after.cash, after.shares)
 
 
@@ -187,16 +187,13 @@ def remember_round(
     """Return the market once its open round has ended so; `forecasts` are those given in it, by trader id."""
     ref = parameters.round_at(state.overall)
     given = {trader: (*held, *forecasts.get(trader, ())) for trader, held in state.forecasts.items()}
-    scored = {
-        trader: score(
-            held,
-            ref.number,
-            outcome.public.price,
-            tolerance=parameters.forecast_tolerance,
-            reward=parameters.forecast_reward,
-        )
-        for trader, held in given.items()
-    }
+    scored_of = scoring(
+        ref.number,
+        outcome.public.price,
+        tolerance=parameters.forecast_tolerance,
+        reward=parameters.forecast_reward,
+    )
+    scored = {trader: scored_of(held) for trader, held in given.items()}
     return replace(
         state,
         closed=True,

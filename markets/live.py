@@ -17,7 +17,7 @@ code "closed". So a tab that was left open in one round orders nothing in the ne
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from markets.accounts import Account
@@ -30,6 +30,7 @@ from markets.orders import (
     Refusal,
     check_order,
 )
+from markets.values import often_made
 from markets.view import holdings_view, order_view
 
 LONGEST_REF = 64
@@ -40,7 +41,7 @@ OTHER_ROUND = Refusal(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@often_made(frozen=True, slots=True)
 class Desk:
     """One trader at the trade page of one round.
 
@@ -60,7 +61,7 @@ class Desk:
     round: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@often_made(frozen=True, slots=True)
 class Reaction:
     """What a message does: the answer, and at most one change to the book.
 

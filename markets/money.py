@@ -53,12 +53,17 @@ def read_decimal(raw: object) -> Fraction | None:
 
     Floats are none: they are not exact. Nor are ratios, and texts of more than `LONGEST_INPUT` characters.
     """
-    if isinstance(raw, bool) or not isinstance(raw, str | int):
-        return None
-    if isinstance(raw, str) and (len(raw) > LONGEST_INPUT or "/" in raw):
+    if isinstance(raw, str):
+        return _read_decimal(raw) if len(raw) <= LONGEST_INPUT else None
+    return parse_money(raw) if isinstance(raw, int) and not isinstance(raw, bool) else None
+
+
+@lru_cache(maxsize=1024)  # traders of a market ask for the same few prices, and forecast them again and again
+def _read_decimal(text: str) -> Fraction | None:
+    if "/" in text:
         return None
     try:
-        return parse_money(raw)
+        return parse_money(text)
     except ValueError:
         return None
 
@@ -72,13 +77,19 @@ def exact_text(amount: Fraction) -> str:
     places = decimal_places(amount)
     if places is None:
         return f"{amount.numerator}/{amount.denominator}"
-    return _fixed(amount.numerator * 10**places // amount.denominator, places)
+    return fixed(amount.numerator * 10**places // amount.denominator, places)
 
 
 def shown(amount: Fraction, decimals: int = 2) -> str:
     """Return the amount rounded down to `decimals` places: what is shown can always be spent."""
+    return fixed(units_of(amount, decimals), decimals)
+
+
+def units_of(amount: Fraction, decimals: int) -> int:
+    """Return the amount in units of the last of `decimals` places, rounded down."""
     numerator, denominator = amount.as_integer_ratio()
-    return _fixed(numerator * 10**decimals // denominator, decimals)
+    units: int = numerator * 10**decimals // denominator
+    return units
 
 
 def rounded(amount: Fraction, decimals: int) -> Fraction:
@@ -94,7 +105,7 @@ def readable(amount: Fraction, decimals: int = 6) -> str:
     places = _places(denominator)
     if places is None:
         return exact_text(rounded(amount, decimals))
-    return _fixed(numerator * 10**places // denominator, places)
+    return fixed(numerator * 10**places // denominator, places)
 
 
 def decimal_places(amount: Fraction) -> int | None:
@@ -112,9 +123,14 @@ def _places(denominator: int) -> int | None:
     return max(twos, fives) if rest == 1 else None
 
 
-def _fixed(units: int, places: int) -> str:
-    sign, digits = "-" if units < 0 else "", str(abs(units)).rjust(places + 1, "0")
-    return f"{sign}{digits[:-places]}.{digits[-places:]}" if places else f"{sign}{digits}"
+def fixed(units: int, places: int) -> str:
+    """Return so many units of the last of `places` decimals: 1450 with two of them is "14.50"."""
+    if not places:
+        return str(units)
+    digits = str(units)
+    if units < 10**places:
+        digits = f"{units:0{places + 1 + (units < 0)}}"
+    return f"{digits[:-places]}.{digits[-places:]}"
 
 
 def _quoted(text: str) -> str:

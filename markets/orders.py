@@ -13,7 +13,8 @@ from fractions import Fraction
 from typing import Literal
 
 from markets.accounts import Account
-from markets.money import LONGEST_INPUT, decimal_places, exact_text, read_decimal, shown
+from markets.money import LONGEST_INPUT, decimal_places, exact_text, fixed, read_decimal, shown
+from markets.values import often_made
 
 RefusalCode = Literal[
     "malformed",
@@ -45,7 +46,7 @@ class Side(str, Enum):
 _SIDES = {side.value: side for side in Side}
 
 
-@dataclass(frozen=True, slots=True)
+@often_made(frozen=True, slots=True)
 class Order:
     """One limit order of one round.
 
@@ -81,6 +82,7 @@ class OrderRules:
         max_quantity: shares in one order.
         max_open_orders: of one trader in one round.
         decimals: places of displayed amounts: two, or as many as the tick needs.
+        tick_units: a tick in units of the last of these places.
     """
 
     tick: Fraction
@@ -88,9 +90,11 @@ class OrderRules:
     max_quantity: int
     max_open_orders: int
     decimals: int = field(init=False)
+    tick_units: int = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "decimals", max(2, decimal_places(self.tick) or 0))
+        object.__setattr__(self, "tick_units", int(self.tick * 10**self.decimals))
 
     def to_ticks(self, price: Fraction) -> int:
         """Return a price in ticks.
@@ -108,8 +112,12 @@ class OrderRules:
         """Return a limit as cash per share."""
         return Fraction(ticks * self.tick.numerator, self.tick.denominator)
 
+    def shown_price(self, ticks: int) -> str:
+        """Return a limit as it is displayed, which is exact."""
+        return fixed(ticks * self.tick_units, self.decimals)
 
-@dataclass(frozen=True, slots=True)
+
+@often_made(frozen=True, slots=True)
 class OrderDraft:
     """An order that may be placed: side, quantity in shares, limit in ticks."""
 
@@ -134,7 +142,7 @@ UNREADABLE_CANCEL = Refusal("malformed", "To cancel an order, send its order_id,
 UNKNOWN_ORDER = Refusal("unknown_order", "You have no open order with this order_id.")
 
 
-@dataclass(frozen=True, slots=True)
+@often_made(frozen=True, slots=True)
 class Standing:
     """Where a trader stands before an order: what it is measured against.
 
@@ -169,7 +177,12 @@ class Standing:
 
 def reserved_cash(orders: Iterable[Order], tick: Fraction) -> Fraction:
     """Return the cash a trader's open bids could cost, if all were filled at their limits."""
-    return tick * sum([order.quantity * order.limit for order in orders if order.side is Side.BUY])
+    return tick * reserved_ticks(orders)
+
+
+def reserved_ticks(orders: Iterable[Order]) -> int:
+    """Return the same cash in ticks."""
+    return sum([order.quantity * order.limit for order in orders if order.side is Side.BUY])
 
 
 def reserved_shares(orders: Iterable[Order]) -> int:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from markets.values import often_made
+
 Phase = Literal["practice", "paid"]
 
 
@@ -46,7 +48,7 @@ class PublicRound:
     dividend: Fraction
 
 
-@dataclass(frozen=True, slots=True)
+@often_made(frozen=True, slots=True)
 class OwnRound:
     """What happened to one trader in a finished round; cash and shares are those after it.
 

@@ -7,7 +7,7 @@ always be spent; prices, dividends and forecasts are exact. The page's script dr
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -15,11 +15,12 @@ from markets.accounts import Account
 from markets.dividends import DividendProcess
 from markets.forecasts import ForecastQuestion, GivenForecast, ScoredForecast
 from markets.induced import Units
-from markets.money import readable, shown
-from markets.orders import Order, OrderRules, Side, reserved_cash, reserved_shares
+from markets.money import fixed, readable, shown, units_of
+from markets.orders import Order, OrderRules, Side, reserved_shares, reserved_ticks
 from markets.parameters import MarketParameters
 from markets.payoffs import FinalOutcome, Pay
 from markets.rounds import OwnRound, PublicRound, RoundRef
+from markets.values import often_made
 
 VIEW_VERSION = 1
 
@@ -29,7 +30,7 @@ PageName = Literal[
 Json = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@often_made(frozen=True, slots=True)
 class PageState:
     """What a page is drawn from; leave out what the page has nothing of.
 
@@ -168,19 +169,13 @@ def _options_view(parameters: MarketParameters) -> Json:
 def holdings_view(account: Account, open_orders: Sequence[Order], rules: OrderRules) -> Json:
     """Return an account; what the trader's open orders do not reserve is available."""
     decimals = rules.decimals
-    cash = shown(account.cash, decimals)
-    if not open_orders:
-        return {
-            "cash": cash,
-            "shares": account.shares,
-            "cash_available": cash,
-            "shares_available": account.shares,
-        }
-    free = account.cash - reserved_cash(open_orders, rules.tick)
+    units = units_of(account.cash, decimals)
+    reserved = reserved_ticks(open_orders) * rules.tick_units  # whole units, so that rounding may come first
+    cash = fixed(units, decimals)
     return {
         "cash": cash,
         "shares": account.shares,
-        "cash_available": shown(free, decimals),
+        "cash_available": fixed(units - reserved, decimals) if reserved else cash,
         "shares_available": account.shares - reserved_shares(open_orders),
     }
 
@@ -191,7 +186,7 @@ def order_view(order: Order, rules: OrderRules) -> Json:
         "order_id": order.order_id,
         "side": order.side.value,
         "quantity": order.quantity,
-        "limit": shown(rules.to_price(order.limit), rules.decimals),
+        "limit": rules.shown_price(order.limit),
         "ref": order.ref,
     }
 

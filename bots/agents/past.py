@@ -22,9 +22,10 @@ from bots.domain.records import (
     SeatEnded,
     SeatOutcome,
 )
+from markets.values import often_made
 
 
-@dataclass(frozen=True, slots=True)
+@often_made(frozen=True, slots=True)
 class Unfinished:
     """A decision whose page the trader had not left, as far as it was carried out.
 
@@ -58,7 +59,7 @@ class Unfinished:
 
     def after_answer(self, ref: str) -> Unfinished:
         """Return it with the answer to a live message known; nobody asks for those to forms."""
-        if not any(act.ref == ref for act in self.sent):
+        if not self.sent or all(act.ref != ref for act in self.sent):
             return self
         answered = self.answered | {ref}
         return Unfinished(self.page, self.round, self.decision, self.sent, answered, self.left)

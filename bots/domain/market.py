@@ -19,7 +19,8 @@ from markets.view import PageName
 
 Shares = Annotated[int, Field(ge=0)]
 
-# How a frozen value is filled, without the look-up of every `object.__setattr__`.
+# How a frozen value is made and filled, without the look-up of every `object.__setattr__`.
+_new: Final = object.__new__
 _SLOTS: Final = BaseModel.__dict__
 _set_fields: Final = _SLOTS["__dict__"].__set__
 _set_named: Final = _SLOTS["__pydantic_fields_set__"].__set__
@@ -46,7 +47,7 @@ class Value(BaseModel):
         For what is made thousands of times a second from values that are: `model_construct` is no faster than
         validation. The dictionary is the value's from now on.
         """
-        value = cls.__new__(cls)
+        value = _new(cls)
         _set_fields(value, fields)
         _set_named(value, cls._named)
         _set_extra(value, None)

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from bots.domain.errors import UnexpectedPage
 from bots.domain.market import MarketView
+from markets.values import often_made
 from markets.view import PageName
 
 
@@ -176,7 +177,7 @@ class Trouble(StrEnum):
     FAILED = "failed"  # the server failed at this page
 
 
-@dataclass(frozen=True, slots=True)
+@often_made(frozen=True, slots=True)
 class Page:
     """An immutable picture of the present page.
 
@@ -228,7 +229,7 @@ class Page:
         return anew == other
 
 
-@dataclass(frozen=True, slots=True)
+@often_made(frozen=True, slots=True)
 class SubmitForm:
     """Send the page's form. `timed_out` marks a submission made because the page's time is over."""
 
@@ -237,7 +238,7 @@ class SubmitForm:
     timed_out: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@often_made(frozen=True, slots=True)
 class SendLive:
     """Send one live message; the frame that carries the same `ref` is its answer.
 
@@ -259,7 +260,7 @@ class UseControl:
 Act = SubmitForm | SendLive | UseControl
 
 
-@dataclass(frozen=True, slots=True)
+@often_made(frozen=True, slots=True)
 class Answer:
     """What the server said to an act.
 
@@ -305,14 +306,13 @@ def check_flow(before: MarketView | None, after: MarketView) -> None:
         return
     if after.market.stated_by == "readPage":  # its rounds are counted from what the participant has seen
         return
-    rounds = (before.round.overall if before.round else 0, after.round.overall if after.round else 0)
-    forward = rounds[1] == 0 or rounds[1] >= rounds[0]
-    later_round = rounds[1] > rounds[0] > 0
-    if forward and (later_round or after.page in PAGE_FLOW[before.page]):
+    was = before.round.overall if before.round else 0
+    now = after.round.overall if after.round else 0
+    if now > was > 0 or ((now == 0 or now >= was) and after.page in PAGE_FLOW[before.page]):
         return
     raise UnexpectedPage(
-        was_on=f"{before.page} (round {rounds[0]})",
-        saw=f"{after.page} (round {rounds[1]})",
+        was_on=f"{before.page} (round {was})",
+        saw=f"{after.page} (round {now})",
         allowed=", ".join(sorted(PAGE_FLOW[before.page])) or "nothing",
         change="bots/domain/pages.py, PAGE_FLOW",
     )

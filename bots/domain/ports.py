@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 from bots.domain.market import Decision, MarketView
 from bots.domain.pages import Act, Answer, Page
 from bots.domain.records import Event
+from markets.values import often_made
 
 
 class Clock(Protocol):
@@ -69,7 +70,7 @@ class Remembered:
     reflection: bool = False  # plan and insight look back on the phase that ended with the round
 
 
-@dataclass(frozen=True, slots=True)
+@often_made(frozen=True, slots=True)
 class Situation:
     """What a decision maker is given: the page's view, the trader's memory, and names for the records."""
 

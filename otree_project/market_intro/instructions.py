@@ -157,11 +157,11 @@ def account_example(parameters: MarketParameters, trader: int) -> dict[str, str]
     """Work out one round of somebody who holds the endowment after trading, at the highest dividend."""
     account = parameters.endowment_of(trader)
     dividend = max(outcome.amount for outcome in parameters.dividends_in(1).outcomes)
-    interest, dividends = account.interest(parameters.interest_in(1)), account.dividends(dividend)
-    after = account.received(interest + dividends)
+    rate, dividends = parameters.interest_in(1), account.dividends(dividend)
+    after = account.after_income(rate, dividends)
     return {
         "dividend": _amount(dividend, parameters),
-        "interest": _amount(interest, parameters),
+        "interest": _amount(account.interest(rate), parameters),
         "dividends": _amount(dividends, parameters),
         "after": _amount(after.cash, parameters),
         "buy_back": _amount(account.shares * parameters.buy_back, parameters),

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from markets.accounts import Account
+from markets.money import shown
 from markets.orders import (
     Order,
     OrderDraft,
@@ -19,6 +20,7 @@ from markets.orders import (
     reserved_cash,
     reserved_shares,
 )
+from markets.view import holdings_view, order_view
 from tests.markets.books import TICK, json_values
 
 RULES = OrderRules(TICK, max_price=Fraction("9999.99"), max_quantity=99, max_open_orders=3)
@@ -212,3 +214,22 @@ def test_the_bounds_of_quantity_and_price_are_allowed(quantity: int | str, limit
     account = Account(Fraction(1000), 0)
     answer = check_order("buy", quantity, limit, account=account, open_orders=(), rules=EIGHTHS)
     assert answer == OrderDraft(Side.BUY, int(quantity), EIGHTHS.to_ticks(Fraction(limit)))
+
+
+@given(
+    cash=st.fractions(0, 10**6, max_denominator=20**20),
+    tick=st.sampled_from(["0.01", "0.05", "0.25", "1", "2.5", "0.001", "0.00025"]),
+    limits=st.lists(st.tuples(st.sampled_from(Side), st.integers(1, 99), st.integers(1, 10**6)), max_size=4),
+)
+def test_what_a_page_shows_of_an_account_is_the_exact_amount_rounded_down(
+    cash: Fraction, tick: str, limits: list[tuple[Side, int, int]]
+) -> None:
+    rules = OrderRules(Fraction(tick), max_price=Fraction(10**6), max_quantity=99, max_open_orders=4)
+    orders = [Order(number, 1, *one) for number, one in enumerate(limits, start=1)]
+    seen = holdings_view(Account(cash, 400), orders, rules)
+
+    assert seen["cash"] == shown(cash, rules.decimals)
+    assert seen["cash_available"] == shown(cash - reserved_cash(orders, rules.tick), rules.decimals)
+    assert seen["shares_available"] == 400 - reserved_shares(orders)
+    for order in orders:
+        assert Fraction(order_view(order, rules)["limit"]) == rules.to_price(order.limit)
