@@ -136,7 +136,10 @@ class JournalWriter:
 
     def _write_out(self) -> None:
         """Write what is held back; where that fails it stays held back, all of it."""
-        self._write(b"".join(map(self._lines.line, self._unwritten)))
+        parts: list[bytes] = []
+        for event in self._unwritten:
+            parts += self._lines.parts(event)
+        self._write(b"".join(parts))
         self._unwritten = []
 
     def _write(self, lines: bytes) -> None:

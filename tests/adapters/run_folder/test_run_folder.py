@@ -21,6 +21,7 @@ from bots.adapters.run_folder import (
     write_manifest,
 )
 from bots.domain.errors import RecordLost, UserMustMend
+from bots.domain.pages import Field, FieldKind, Form
 from bots.domain.records import (
     ActAnswered,
     ModelReplied,
@@ -199,6 +200,16 @@ def test_half_a_surrogate_pair_does_not_stop_the_journal(tmp_path: Path) -> None
 
     assert isinstance(event, PageMissed)
     assert event.reason == "a broken reply ?"
+
+
+def test_a_page_whose_form_holds_half_a_surrogate_pair_is_written_anew_each_time() -> None:
+    form = Form((Field("age", FieldKind.TEXT, "a broken label \ud83d"),))
+    lines = JournalLines()
+    for seat in (1, 2):
+        seen = PageSeen(at=NOW, seat=seat, page="trade", kind="market", location="/", view=view(), form=form)
+        (event,) = parse_journal(lines.line(seen).decode()).events
+        assert isinstance(event, PageSeen)
+        assert event.form == Form((Field("age", FieldKind.TEXT, "a broken label ?"),))
 
 
 def test_a_broken_line_in_the_middle_is_named(tmp_path: Path) -> None:
