@@ -101,6 +101,10 @@ class InProcessPages(ABC):
             self._start_timer(seat)
         return self._page(seat)
 
+    def visit(self, trader: int) -> str:
+        """Return the visit of a trader's present page."""
+        return self._seats[trader].visit
+
     def shown(self, trader: int) -> tuple[str, int]:
         """Return visit and revision of a trader's present page."""
         return self._seats[trader].shown
@@ -202,7 +206,7 @@ class InProcessSession:
             SessionLost: the seat was given up.
         """
         self._check_open()
-        visit, _ = self._market.shown(self._trader)
+        visit = self._market.visit(self._trader)
         if not self._shown:
             await self.look()
         elif self._shown != visit:

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from fractions import Fraction
+from operator import is_
+from typing import Any, TypeVar
 
 from bots.domain.market import (
     FinalResult,
@@ -24,6 +27,7 @@ from bots.domain.market import (
     RoundResult,
     ScoredForecast,
     Units,
+    Value,
 )
 from markets import forecasts, rounds
 from markets.accounts import Account
@@ -48,6 +52,7 @@ from markets.view import (
 )
 
 _NOTHING = Decimal("0")
+_V = TypeVar("_V", bound=Value)
 _Round = tuple[int, Phase, int]  # market of several in a row, phase, number within it
 
 
@@ -66,16 +71,17 @@ class SharedViews:
         self._highest_forecast = Decimal(readable(parameters.forecast_max))
         self._refs: dict[int, RoundRef] = {}
         self._history: dict[_Round, tuple[PastRound, ...]] = {}
-        self._own: dict[tuple[int, _Round], tuple[OwnRound, ...]] = {}
+        self._own: dict[int, tuple[Sequence[rounds.OwnRound], tuple[OwnRound, ...]]] = {}
         self._asked: dict[int, tuple[ForecastInput, ...]] = {}
         self._given: dict[int, tuple[Sequence[GivenForecast], tuple[ForecastInput, ...]]] = {}
         self._holdings: dict[int, tuple[Account, Sequence[Order], Holdings]] = {}
+        self._amounts: dict[int, tuple[Fraction, Decimal]] = {}  # by identity, as fractions are slow to hash
 
     def view(self, state: PageState, trader: int) -> MarketView:
         """Return the view of a page that `trader` sees."""
         market = state.ref.market if state.ref else 1
         decimals = self._decimals
-        history, own = self._history_of(market, state.history), self._own_of(market, trader, state.own)
+        history, own = self._history_of(market, state.history), self._own_of(trader, state.own)
         fields = {  # in the order of MarketView
             "version": VIEW_VERSION,
             "page": state.page,
@@ -109,12 +115,14 @@ class SharedViews:
         known = self._holdings.get(trader)
         if known is not None and known[0] is account and known[1] == orders:
             return known[2]
-        holdings = Holdings.model_validate(holdings_view(account, orders, self._order_rules))
+        view = holdings_view(account, orders, self._order_rules)
+        holdings = _of_amounts(Holdings, view, "cash", "cash_available")
         self._holdings[trader] = (account, orders, holdings)
         return holdings
 
     def _open_order(self, order: Order) -> OpenOrder:
-        return OpenOrder.model_validate(order_view(order, self._order_rules))
+        view = order_view(order, self._order_rules) | {"side": order.side}
+        return _of_amounts(OpenOrder, view, "limit")
 
     def _history_of(self, market: int, history: Sequence[PublicRound]) -> tuple[PastRound, ...]:
         if not history:
@@ -126,15 +134,19 @@ class SharedViews:
             self._history[key] = (*self._history_of(market, history[:-1]), new)
         return self._history[key]
 
-    def _own_of(self, market: int, trader: int, own: Sequence[rounds.OwnRound]) -> tuple[OwnRound, ...]:
-        if not own:
-            return ()
-        last = own[-1]
-        key = (trader, (market, last.phase, last.number))
-        if key not in self._own:
-            new = OwnRound.model_validate(own_round_view(last, self._decimals))
-            self._own[key] = (*self._own_of(market, trader, own[:-1]), new)
-        return self._own[key]
+    def _own_of(self, trader: int, own: Sequence[rounds.OwnRound]) -> tuple[OwnRound, ...]:
+        """Return a trader's rounds; they are those of the page before, or these and one more."""
+        before, known = self._own.get(trader, ((), ()))
+        if own is not before:
+            if len(own) < len(before) or not all(map(is_, before, own)):
+                known = ()
+            known = (*known, *map(self._own_round, own[len(known) :]))
+            self._own[trader] = (own, known)
+        return known
+
+    def _own_round(self, own: rounds.OwnRound) -> OwnRound:
+        view = own_round_view(own, self._decimals)
+        return _of_amounts(OwnRound, view, "interest", "dividends", "cash", "earnings")
 
     def _inputs(self, asked: Sequence[ForecastQuestion], ref: rounds.RoundRef) -> tuple[ForecastInput, ...]:
         """Return what the forecast page of a round asks, the same of everybody."""
@@ -163,9 +175,16 @@ class SharedViews:
             "round": given.round,
             "minimum": _NOTHING,
             "maximum": self._highest_forecast,
-            "value": Decimal(readable(given.value)),
+            "value": self._exact(given.value),
         }
         return ForecastInput.of_valid(fields)
+
+    def _exact(self, amount: Fraction) -> Decimal:
+        """Return what was forecast; it is told when it is given and again when it is scored."""
+        known = self._amounts.get(id(amount))
+        if known is None:
+            known = self._amounts[id(amount)] = (amount, Decimal(readable(amount)))
+        return known[1]
 
     def _result(
         self, public: PastRound, own: OwnRound, scored: Sequence[forecasts.ScoredForecast]
@@ -189,8 +208,16 @@ class SharedViews:
             "made_in": one.made_in,
             "round": one.round,
             "horizon": one.horizon,
-            "value": Decimal(readable(one.value)),
+            "value": self._exact(one.value),
             "price": public.price,
             "reward": self._reward if one.reward else _NOTHING,
         }
         return ScoredForecast.of_valid(fields)
+
+
+def _of_amounts(kind: type[_V], view: dict[str, Any], *amounts: str) -> _V:
+    """Return the value of a part of a data block, in which `amounts` of money are texts or None."""
+    for name in amounts:
+        if view[name] is not None:
+            view[name] = Decimal(view[name])
+    return kind.of_valid(view)

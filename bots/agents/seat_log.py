@@ -203,6 +203,7 @@ def _content(page: Page, act: Act) -> dict[str, Any]:
         return dict(act.message) if act.ref is not None else {"message": act.message}
     if isinstance(act, UseControl):
         return {"values": dict(act.values), "control": act.control.label}
-    several = page.market is None and page.form is not None and len(page.form.buttons) > 1
-    button = {"button": act.button.label} if several and act.button else {}
-    return {"values": dict(act.values), **button}
+    content: dict[str, Any] = {"values": dict(act.values)}
+    if page.market is None and page.form is not None and len(page.form.buttons) > 1 and act.button:
+        content["button"] = act.button.label
+    return content

@@ -25,11 +25,34 @@ from itertools import islice
 
 from bots.agents.period_orders import in_period
 from bots.agents.rules import expected_dividend, fundamental_values
-from bots.domain.market import Decision, Forecast, ForecastInput, MarketView, OrderIntent, RoundRef
+from bots.domain.market import (
+    Decision,
+    Forecast,
+    ForecastInput,
+    MarketRules,
+    MarketView,
+    OrderIntent,
+    RoundRef,
+)
 from bots.domain.ports import DecisionMaker, Record, Situation
 from markets.orders import Side
 
+_NOTHING = Decision()
 _BUDGET_SHARE = Decimal("0.5")  # of cash, or of shares, that one order of a directed strategy commits
+
+
+@dataclass(slots=True)
+class Worth:
+    """Fundamental values, worked out anew where a trader is told other rules: to compare rules takes long."""
+
+    rules: MarketRules | None = None
+    values: tuple[Decimal, ...] = ()
+
+    def of(self, rules: MarketRules, rounds: int) -> tuple[Decimal, ...]:
+        """Return the values of a phase's `rounds`, that of round 1 first."""
+        if rules is not self.rules or rounds != len(self.values):
+            self.rules, self.values = rules, fundamental_values(rules, rounds)
+        return self.values
 
 
 @dataclass(frozen=True)
@@ -39,6 +62,7 @@ class Sight:
     view: MarketView
     now: RoundRef
     seed: str
+    worth: Worth
 
     @cached_property
     def draw(self) -> random.Random:
@@ -66,7 +90,7 @@ class Sight:
     @cached_property
     def values(self) -> tuple[Decimal, ...]:
         """Fundamental values of the phase's rounds, that of round 1 first."""
-        return fundamental_values(self.view.market, self.now.of)
+        return self.worth.of(self.view.market, self.now.of)
 
     def value(self, number: int) -> Decimal:
         """The fundamental value of round `number` of the phase; where units have values, the next one's."""
@@ -91,6 +115,7 @@ class Strategy(ABC):
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
+        self._worth = Worth()
 
     async def decide(self, situation: Situation, deadline: float, record: Record) -> Decision:
         """Decide at once; same seed, same sight, same decision."""
@@ -103,13 +128,15 @@ class Strategy(ABC):
             return Decision()
         step = f" {view.period.seq}" if view.period else ""
         seed = f"{self._seed} {view.round.overall} {view.page}{step}"
-        sight = Sight(view, view.round, seed)
+        sight = Sight(view, view.round, seed, self._worth)
         if view.period is not None and view.page == "trade":
             return in_period(view, lambda: self.orders(sight), requotes=self.requotes, bounded=self.bounded)
         if view.page == "trade":
             cancel = tuple(order.order_id for order in view.open_orders) if self.requotes else ()
-            return Decision(orders=_placeable(view, self.orders(sight)), cancel=cancel)
-        return Decision(forecasts=tuple(_answer(wanted, self, sight) for wanted in view.forecast_inputs))
+            return _NOTHING.with_fields(orders=_placeable(view, self.orders(sight)), cancel=cancel)
+        return _NOTHING.with_fields(
+            forecasts=tuple([_answer(wanted, self, sight) for wanted in view.forecast_inputs])
+        )
 
     requotes = True  # takes its open orders back before it places new ones
     bounded = True  # trades no unit at a loss, where units have values and costs
@@ -318,7 +345,7 @@ def _answer(wanted: ForecastInput, strategy: Strategy, sight: Sight) -> Forecast
     """A forecast within the input's limits, rounded to the displayed decimals."""
     step = _smallest(sight.view.market.decimals)
     within = max(wanted.minimum, min(wanted.maximum, strategy.forecast(sight, wanted)))
-    return Forecast(field=wanted.field, value=within.quantize(step, ROUND_HALF_EVEN))
+    return Forecast.of_valid({"field": wanted.field, "value": within.quantize(step, ROUND_HALF_EVEN)})
 
 
 @lru_cache(maxsize=16)

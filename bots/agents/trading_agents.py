@@ -120,7 +120,7 @@ class TradingAgent:
     def _note(self, page: Page) -> None:
         """Record a page, and the decision pages that went by since the last one."""
         self._sitting.log.page_seen(page)
-        if page.kind is not PageKind.BROKEN:
+        if self._in_flight and page.kind is not PageKind.BROKEN:
             self._note_in_flight(page.market)
         if page.market is None:
             return
@@ -135,8 +135,6 @@ class TradingAgent:
 
     def _note_in_flight(self, view: MarketView | None) -> None:
         """Record that acts on which the run was cut short have no answer, but for orders that get one now."""
-        if not self._in_flight:
-            return
         begun = (
             self._sitting.unfinished
             if view and self._sitting.unfinished and self._sitting.unfinished.fits(view)

@@ -100,6 +100,11 @@ class _Tally:
         )
 
 
+_COUNTED = frozenset(  # most events are none of these, and to match each against all takes time
+    {"model_asked", "model_replied", "run_resumed", "run_ended", "decision_failed", "decision_made"}
+)
+
+
 class ModelMeter:
     """Counts what models use as a run's events come.
 
@@ -120,6 +125,8 @@ class ModelMeter:
 
     def listen(self, event: Event) -> None:
         """Take in one event of the run."""
+        if event.event not in _COUNTED:
+            return
         match event:
             case ModelAsked():
                 self._open[event.seat] = event

@@ -38,7 +38,7 @@ from bots.services.trader_specs import TraderSpec
 from bots.services.traders import make_fallback
 
 Listen = Callable[[Event], None]
-_LOOK_AFTER = 50_000  # values more than there were
+_LOOK_AFTER = 200_000  # values more than there were; a market of 24 traders and 33 rounds holds 65,000
 
 
 @dataclass(frozen=True, slots=True)
