@@ -106,10 +106,10 @@ def comparison_page(
 
 
 def _heading(runs: Sequence[Run], treatments: Iterable[str]) -> str:
-    """Return what is compared, after the name of the study where all runs are of one."""
+    """Return the name of the study where all runs are of one, else what is compared."""
     studies = {run.manifest.configuration.get("study", {}).get("name") for run in runs}
     study = studies.pop() if len(studies) == 1 else None
-    return (f"{study}: " if study else "") + ", ".join(treatments)
+    return study or ", ".join(treatments)
 
 
 def _told(runs: Sequence[Run]) -> tuple[str, ...]:
