@@ -58,6 +58,8 @@ class PageNotes:
         if event.event == "page_seen":
             told = event.view is None and event.kind in ("form", "end")
             return self._seen(event) if told else self
+        if not self.pages:  # none outside the market yet: there is nowhere to note it
+            return self
         if event.event == "act_sent" and event.decision:
             return self._with_line(f"I sent: {sent_text(event.content)}")
         if event.event == "act_answered" and not event.accepted and event.words:
@@ -98,8 +100,6 @@ class PageNotes:
         return replace(self, pages=(*earlier, PageNote(event.location, event.title or event.page, text)))
 
     def _with_line(self, line: str) -> PageNotes:
-        if not self.pages:
-            return self
         latest = self.pages[-1]
         grown = replace(latest, lines=(*latest.lines, clipped(" ".join(line.split()), _LONGEST_LINE)))
         return replace(self, pages=(*self.pages[:-1], grown))
