@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -21,7 +21,8 @@ from bots.analysis.played import Call, Decided, PlayedRun, PlayedSeat
 from bots.analysis.rows import Row, by_round, number, of_person, of_round, of_run, of_seat
 from bots.analysis.surplus import PeriodGains, equilibrium_price, period_gains
 from bots.domain.market import MarketRules
-from markets.payoffs import Pay
+
+_CENT = Decimal("0.01")
 
 
 def table(run: PlayedRun, name: str) -> pl.DataFrame:
@@ -240,9 +241,13 @@ def _wealth_of_person(run: PlayedRun, person: Person) -> Row:
 
 
 def _paid(rules: MarketRules, points: float) -> float:
-    """Return what points, to the cent, are paid as: in the session's currency, with the participation fee."""
-    pay = Pay(rules.currency, Fraction(rules.cash_per_currency_unit), Fraction(rules.participation_fee))
-    return float(pay.in_currency(Fraction(str(round(points, 2)))))
+    """Return what oTree pays for points: their product as floats, to the cent, and the participation fee.
+
+    Source: `Currency.to_real_world_currency` of oTree 6. A half of a cent may go either way.
+    """
+    per_point = float(1 / Fraction(rules.cash_per_currency_unit))
+    earned = Decimal(round(points, 2) * per_point).quantize(_CENT, ROUND_HALF_UP)
+    return float(earned + rules.participation_fee)
 
 
 def _earned_by(run: PlayedRun, person: Person) -> float | None:

@@ -23,7 +23,8 @@ def processes(count: int) -> Iterator[Executor]:
     )
     try:
         with _deaf():
-            pool.submit(int)  # the first task starts all processes
+            for _ in range(count):  # as long as none is ready, each task starts a process
+                pool.submit(int)
         yield pool
     except BaseException:
         for child in multiprocessing.active_children():

@@ -40,6 +40,19 @@ def test_a_person_with_units_ends_with_what_the_last_market_earned_and_never_bel
     assert person["final_wealth"] == wealth
 
 
+@pytest.mark.parametrize(("points", "paid"), [("43.00", 0.21), ("45.00", 0.23)])
+def test_of_half_a_cent_a_person_is_paid_what_otree_makes_of_it(
+    tmp_path: Path, points: str, paid: float
+) -> None:
+    config: dict[str, Any] = {**PRESETS["gode-sunder"], "paid_rounds": 1}
+    bot = bots.open_run(play_run(tmp_path / "run-1", ["hold"] * 12, **config)).played
+    told = OTreeTables(traders=({**lived(1, points), "payoff": points},))
+
+    (person,) = Run(replace(bot, otree=told)).traders.filter(trader_kind="person").to_dicts()
+
+    assert 200 * (person["payoff"] - paid) == pytest.approx(0)
+
+
 ACCOUNTS = ("final_cash", "final_shares", "final_wealth", "forecast_earnings", "payoff")
 
 

@@ -24,7 +24,7 @@ Values = Mapping[str, str | tuple[str, ...]]
 
 
 def essence(page: Page) -> Page:
-    """Return a page without what no two can share: visit, moment, participant's code, numbers of orders."""
+    """Return a page without what no two can share: visit, time, participant's code, numbers of orders."""
     view = page.market
     if view is not None:
         orders = tuple(order.model_copy(update={"order_id": 0}) for order in view.open_orders)
@@ -34,6 +34,7 @@ def essence(page: Page) -> Page:
         visit="",
         location=re.sub(r"/(p|OutOfRangeNotification)/\w+", r"/\1", page.location),
         expires_at=None if page.expires_at is None else 0.0,
+        seconds=None if page.seconds is None else 0.0,
         frames=tuple({"type": frame.get("type"), "ref": frame.get("ref")} for frame in page.frames),
         market=view,
     )
