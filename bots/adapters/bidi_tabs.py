@@ -126,6 +126,7 @@ class BidiTabs:
         self._border = border
         self._page_bytes = settings.page_bytes
         self._debuggable = settings.family is Family.CHROMIUM
+        self._windowless = settings.is_headless_shell
         self._open_border = False  # nothing holds the pages any more: the browser is given up
         self._resources = contextlib.AsyncExitStack()
         self._first: str | None = None  # the tab that the browser started with, until it is taken
@@ -190,7 +191,19 @@ class BidiTabs:
         if self._debuggable:
             debugger = await self._connection.command("goog:cdp.getSession", {"context": context})
             self._by_debugger[debugger["session"]] = tab
+            if self._windowless:
+                await self._hide(debugger["session"])
         return tab
+
+    async def _hide(self, debugger: str) -> None:
+        """Hide a tab of the headless shell, which else draws all of them: in a window, they are behind another."""
+        window = await self._debug(debugger, "Browser.getWindowForTarget")
+        hidden = {"windowId": window["windowId"], "bounds": {"windowState": "minimized"}}
+        await self._debug(debugger, "Browser.setWindowBounds", hidden)
+
+    async def _debug(self, debugger: str, method: str, params: Mapping[str, Any] | None = None) -> Any:
+        asked = {"session": debugger, "method": method, "params": params or {}}
+        return (await self._connection.command("goog:cdp.sendCommand", asked))["result"]
 
     async def _place(self, *, isolated: bool) -> _Place:
         if not isolated and self._first is not None:

@@ -224,6 +224,13 @@ async def test_pages_that_were_left_are_not_kept_in_memory(
         assert (await debug(session, "Memory.getDOMCounters"))["documents"] <= 2
 
 
+async def test_pages_of_many_bots_are_not_drawn_as_nobody_looks_at_them(browser: Browser) -> None:
+    seen = "<p id=seen></p><script>seen.textContent = `It is ${document.visibilityState}.`</script>"
+    async with two_hosts(browser, seen), two_hosts(browser, seen) as (session, _):
+        assert "It is hidden." in (await session.look()).text
+        assert (await session.screenshot()).startswith(b"\x89PNG")
+
+
 @pytest.mark.parametrize("program", ["Chromium", "ChromeDriver", "ChromeDriver's page in Chromium"])
 async def test_browser_that_dies_is_replaced_and_its_participants_go_on(
     neutral_server: NeutralServer, program: str
