@@ -196,7 +196,7 @@ class BidiTabs:
         return tab
 
     async def _hide(self, debugger: str) -> None:
-        """Hide a tab of the headless shell, which else draws all of them: in a window, they are behind another."""
+        """Hide a tab of the headless shell, as one behind another is in a window: it would draw them all."""
         window = await self._debug(debugger, "Browser.getWindowForTarget")
         hidden = {"windowId": window["windowId"], "bounds": {"windowState": "minimized"}}
         await self._debug(debugger, "Browser.setWindowBounds", hidden)
