@@ -181,7 +181,7 @@ class BrowserSettings:
     @property
     def is_headless_shell(self) -> bool:
         """Whether the browser is Chromium without windows."""
-        return self.browser is not None and self.browser.stem in map(_stem, _HEADLESS_SHELL)
+        return self.browser is not None and self.browser.stem in {Path(one).stem for one in _HEADLESS_SHELL}
 
     @property
     def name(self) -> str:
@@ -237,10 +237,6 @@ def _installed(what: str, names: Sequence[str], mend: str) -> Path:
     if found := _found(names):
         return found
     raise UserMustMend(f"{what} is not installed (looked for {', '.join(names)})", where="PATH", mend=mend)
-
-
-def _stem(program: str) -> str:
-    return Path(program).stem
 
 
 def _found(names: Sequence[str]) -> Path | None:

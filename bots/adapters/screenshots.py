@@ -84,11 +84,7 @@ class Camera:
         try:
             if number is not None:
                 loop.add_signal_handler(number, self._asked_for)
-        except (
-            NotImplementedError,
-            RuntimeError,
-            ValueError,
-        ):  # not on this system, or not in the main thread
+        except (NotImplementedError, RuntimeError, ValueError):  # no such signals here, or no main thread
             number = None
         try:
             yield

@@ -14,6 +14,7 @@ import pytest
 from aiohttp import web
 
 from bots.adapters.bidi_tabs import BidiTab
+from bots.adapters.browser_settings import BrowserOptions
 from bots.adapters.web_driver import Browser, BrowserSession, BrowserSettings, open_browser
 from bots.domain.errors import LedAway, PageOverdue, SessionLost
 from bots.domain.pages import Page, SendLive, SubmitForm
@@ -231,12 +232,16 @@ async def test_pages_of_many_bots_are_not_drawn_as_nobody_looks_at_them(browser:
         assert (await session.screenshot()).startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("program", ["Chromium", "ChromeDriver", "ChromeDriver's page in Chromium"])
+@pytest.mark.parametrize(
+    "program", ["Chromium", "ChromeDriver", "ChromeDriver's page", "ChromeDriver's page beside windows"]
+)
 async def test_browser_that_dies_is_replaced_and_its_participants_go_on(
     neutral_server: NeutralServer, program: str
 ) -> None:
     _, links = neutral_server.session("channel", 2)
     found = BrowserSettings.find()
+    if program.endswith("beside windows"):
+        found = replace(found, browser=BrowserSettings.find(BrowserOptions(classic=True)).browser)
     before = {one.pid for one in descendants(os.getpid())}
     async with open_browser(found) as browser, contextlib.AsyncExitStack() as seats:
         seated_here = [await seats.enter_async_context(seated(browser, link)) for link in links]
@@ -245,7 +250,7 @@ async def test_browser_that_dies_is_replaced_and_its_participants_go_on(
         main = {one.name(): one for one in ours if "--type" not in " ".join(one.cmdline())}
         assert found.browser is not None
         chromium = main[found.browser.name]
-        if program == "ChromeDriver's page in Chromium":
+        if program.startswith("ChromeDriver's page"):
             await crash(chromium, is_mapper)
         else:
             (chromium if program == "Chromium" else main["chromedriver"]).send_signal(signal.SIGKILL)
